@@ -1,0 +1,33 @@
+// Package agent holds what the executor and its two agent connections have in common.
+//
+// A connection (executor/agent/v1 today; v0 speaks libprocess) turns whatever its protocol says into v1 events and delivers
+// what the executor owes the agent. It owns sockets, framing and retries and decides nothing about the task. The executor owns
+// the task and never sees a socket.
+//
+// What is owed lives in one place, the executor's ledger, which a connection reads through Outbox. An update is therefore
+// recorded before it can be sent, and a connection that breaks loses nothing: what was not acknowledged is in the next snapshot.
+package agent
+
+import (
+	"context"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/mesos/mesos-go/api/v1/lib/executor"
+)
+
+// Event is one event of the executor API, in its v1 form whatever the protocol (contract section 5.1).
+type Event = executor.Event
+
+// Cursor is a position in the order in which updates were recorded. The zero Cursor stands before the first.
+type Cursor uint64
+
+// Outbox is the executor's side of delivery: tasks and updates the agent has not acknowledged. It is safe for concurrent use.
+type Outbox interface {
+	// Unacknowledged returns the tasks without any acknowledged update and all unacknowledged updates, oldest first, for a
+	// (re-)subscription, and the Cursor behind the last of them. The caller must not change what is returned.
+	Unacknowledged() (tasks []mesos.TaskInfo, updates []mesos.TaskStatus, seen Cursor)
+
+	// Next blocks until an unacknowledged update recorded behind the Cursor exists and returns it with its own Cursor. It
+	// fails only with ctx's error.
+	Next(ctx context.Context, after Cursor) (mesos.TaskStatus, Cursor, error)
+}
