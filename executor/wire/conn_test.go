@@ -1,0 +1,334 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// pair returns two connected ends; the second is bare, to misbehave with.
+func pair(t testing.TB) (*Conn, *net.UnixConn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := make([]*net.UnixConn, 2)
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "pair")
+		c, err := net.FileConn(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[i] = c.(*net.UnixConn)
+		t.Cleanup(func() { c.Close() })
+	}
+	return NewConn(ends[0]), ends[1]
+}
+
+func samples() []Message {
+	now := time.Unix(1700000000, 12345).UTC()
+	return []Message{
+		{Attach: &Attach{Version: Version, Route: RouteDropIn, Framework: "f", Executor: "e", Sandbox: "/s", StopGrace: time.Second,
+			Process: Process{PID: 7, StartTime: 9, BootID: "b"},
+			State: &State{Launch: Launch{Task: "t", TaskInfo: []byte{0, 255}}, ContainerID: "c", PrepareDeadline: now,
+				OutputSince: now, Kill: &Kill{Deadline: now}, Exited: true}}},
+		{Launch: &Launch{Task: "t\n=\"", TaskInfo: bytes.Repeat([]byte{1, 2, 3}, 10_000)}},
+		{Kill: &Kill{Deadline: now}},
+		{Resume: &Resume{Since: now}},
+		{Done: &Done{}},
+		{Refused: &Refused{Reason: "no", Permanent: true}},
+		{Accepted: &Accepted{PrepareDeadline: now}},
+		{Progress: &Progress{Message: "pulling", Pull: &Pull{Reference: "a/b:c", Bytes: 1, Total: 2, Layers: 3, Done: 1}}},
+		{Created: &Created{ContainerID: "c"}},
+		{Output: &Output{TTY: true}},
+		{Running: &Running{IPv4: "172.17.0.2", Inspect: []byte(`{"Id":"c"}`)}},
+		{Exited: &Exited{Outcome: OutcomeExited, Code: 137, OOM: true, Message: "m", Fault: FaultTask}},
+	}
+}
+
+func TestEveryMessageArrives(t *testing.T) {
+	receiver, bare := pair(t)
+	sender := NewConn(bare)
+	go func() {
+		for _, m := range samples() {
+			if err := sender.Send(m, nil); err != nil {
+				t.Error(err)
+			}
+		}
+		sender.Close()
+	}()
+	for _, want := range samples() {
+		got, file, err := receiver.Receive()
+		if err != nil || file != nil {
+			t.Fatalf("Receive: %v, file %v", err, file)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("message changed on the way (-sent +received):\n%s", diff)
+		}
+	}
+	if _, _, err := receiver.Receive(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the last message: %v, want EOF", err)
+	}
+	if cap(receiver.buffer) > retainedBuffer {
+		t.Errorf("the receiver keeps %d bytes", cap(receiver.buffer))
+	}
+}
+
+// Frames have no boundaries on the socket: whatever pieces they arrive in, the messages are the same.
+func TestFramesInPieces(t *testing.T) {
+	var stream []byte
+	for _, m := range samples() {
+		conn, bare := pair(t)
+		done := make(chan []byte)
+		go func() { b, _ := io.ReadAll(bare); done <- b }()
+		if err := conn.Send(m, nil); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		stream = append(stream, <-done...)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		receiver, bare := pair(t)
+		cuts := rapid.SliceOfN(rapid.IntRange(0, len(stream)), 0, 8).Draw(rt, "cuts")
+		go func() {
+			defer bare.Close()
+			last := 0
+			for _, cut := range cuts {
+				if cut > last {
+					bare.Write(stream[last:cut])
+					last = cut
+				}
+			}
+			bare.Write(stream[last:])
+		}()
+		for i, want := range samples() {
+			got, _, err := receiver.Receive()
+			if err != nil {
+				rt.Fatalf("message %d: %v", i, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				rt.Fatalf("message %d:\n%s", i, diff)
+			}
+		}
+		receiver.Close()
+	})
+}
+
+func TestBadFrames(t *testing.T) {
+	frame := func(body string) []byte {
+		return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
+	}
+	for name, test := range map[string]struct {
+		bytes []byte
+		want  error
+	}{
+		"truncated header": {[]byte{0, 0}, io.ErrUnexpectedEOF},
+		"truncated body":   {frame(`{"done":{}}`)[:8], io.ErrUnexpectedEOF},
+		"no body":          {[]byte{0, 0, 0, 9}, io.ErrUnexpectedEOF},
+		"oversized":        {binary.BigEndian.AppendUint32(nil, MaxFrame+1), ErrFrameTooLarge},
+		"huge":             {[]byte{255, 255, 255, 255}, ErrFrameTooLarge},
+		"not JSON":         {frame(`done`), ErrFrame},
+		"empty":            {frame(``), ErrFrame},
+		"wrong type":       {frame(`{"kill":{"deadline":7}}`), ErrFrame},
+		"two messages":     {frame(`{"done":{},"kill":{}}`), ErrFrame},
+	} {
+		t.Run(name, func(t *testing.T) {
+			receiver, bare := pair(t)
+			go func() { bare.Write(test.bytes); bare.Close() }()
+			if _, _, err := receiver.Receive(); !errors.Is(err, test.want) {
+				t.Errorf("Receive: %v, want %v", err, test.want)
+			}
+		})
+	}
+}
+
+func TestUnknownMessageIsSkippable(t *testing.T) {
+	receiver, bare := pair(t)
+	body := `{"of_a_later_version":{"a":1}}`
+	go func() { bare.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)) }()
+	m, _, err := receiver.Receive()
+	if err != nil || m != (Message{}) {
+		t.Errorf("Receive: %+v, %v", m, err)
+	}
+}
+
+func TestOversizedMessageIsNotSent(t *testing.T) {
+	conn, _ := pair(t)
+	err := conn.Send(Message{Launch: &Launch{TaskInfo: make([]byte, MaxFrame)}}, nil)
+	if !errors.Is(err, ErrFrameTooLarge) {
+		t.Errorf("Send: %v", err)
+	}
+}
+
+func TestFileComesWithItsMessage(t *testing.T) {
+	receiver, bare := pair(t)
+	sender := NewConn(bare)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	go func() {
+		sender.Send(Message{Created: &Created{ContainerID: "c"}}, nil)
+		sender.Send(Message{Output: &Output{}}, r)
+		r.Close()
+		sender.Send(Message{Exited: &Exited{}}, nil)
+		sender.Close()
+	}()
+	var got *os.File
+	for _, wantFile := range []bool{false, true, false} {
+		m, file, err := receiver.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (file != nil) != wantFile {
+			t.Errorf("%+v came with file %v", m, file)
+		}
+		if file != nil {
+			got = file
+		}
+	}
+	defer got.Close()
+	w.Write([]byte("through another process"))
+	w.Close()
+	if b, err := io.ReadAll(got); err != nil || string(b) != "through another process" {
+		t.Errorf("read %q, %v", b, err)
+	}
+}
+
+// A peer that passes files nobody asked for must not fill our descriptor table.
+func TestUnwantedFilesAreClosed(t *testing.T) {
+	receiver, bare := pair(t)
+	sender := NewConn(bare)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	go func() {
+		sender.Send(Message{Done: &Done{}}, w)
+		w.Close()
+	}()
+	if _, file, err := receiver.Receive(); err != nil || file != nil {
+		t.Fatalf("Receive: file %v, %v", file, err)
+	}
+	// Every copy of the write end is closed, or this would block.
+	if b, err := io.ReadAll(r); err != nil || len(b) != 0 {
+		t.Errorf("read %q, %v", b, err)
+	}
+}
+
+func TestProcess(t *testing.T) {
+	self, err := FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alive, err := self.Alive(); !alive || err != nil {
+		t.Errorf("this process: alive %v, %v", alive, err)
+	}
+	other := self
+	other.StartTime++
+	if alive, err := other.Alive(); alive || err != nil {
+		t.Errorf("same pid, other start: alive %v, %v", alive, err)
+	}
+
+	cmd := exec.Command("cat")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	child, err := FindProcess(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdin.Close()
+	io.ReadAll(stdout)
+	// The pipe closes a moment before the process is a zombie, so ask until it is; it is not reaped before Wait.
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		alive, err := child.Alive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !alive {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a process that ended and was not reaped counts as alive")
+		}
+	}
+	cmd.Wait()
+	if alive, err := child.Alive(); alive || err != nil {
+		t.Errorf("reaped process: alive %v, %v", alive, err)
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	rest := " S" + strings.Repeat(" 1", 18) + " 4711 0 0"
+	for name, line := range map[string]string{
+		"plain":       "12 (cat)" + rest,
+		"blanks":      "12 (a b)" + rest,
+		"parentheses": "12 (x) R 1 (y)" + rest,
+	} {
+		if state, start, err := parseStat([]byte(line)); state != 'S' || start != 4711 || err != nil {
+			t.Errorf("%s: %c, %d, %v", name, state, start, err)
+		}
+	}
+	for name, line := range map[string]string{"empty": "", "short": "12 (cat) S 1", "no number": "12 (c) S" + strings.Repeat(" x", 30)} {
+		if _, _, err := parseStat([]byte(line)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestPeer(t *testing.T) {
+	_, bare := pair(t)
+	peer, err := Peer(bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if int(peer.Pid) != os.Getpid() || int(peer.Uid) != os.Getuid() {
+		t.Errorf("peer %+v", peer)
+	}
+}
+
+func FuzzReceive(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 2, '{', '}'})
+	f.Add(append([]byte{0, 0, 0, 11}, `{"done":{}}`...))
+	f.Add([]byte{0xff, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		receiver, bare := pair(t)
+		go func() { bare.Write(data); bare.Close() }()
+		for {
+			m, file, err := receiver.Receive()
+			if file != nil {
+				t.Fatal("a file out of nowhere")
+			}
+			if err != nil {
+				return
+			}
+			if m.kinds() > 1 {
+				t.Fatalf("two messages in one: %+v", m)
+			}
+		}
+	})
+}

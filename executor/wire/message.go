@@ -1,0 +1,184 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Version is the newest conversation this build speaks. It grows when a side must know what the other understands.
+const Version = 1
+
+// Route says how an executor came to be, which decides its container's name and who removes the container (design section 3).
+type Route string
+
+// The routes.
+const (
+	RouteDropIn Route = "drop-in"
+	RouteCustom Route = "custom"
+	RouteLocal  Route = "local"
+)
+
+// Message is one frame. Exactly one field is set; none is set in a message of a kind this build does not know, which is to be
+// skipped.
+type Message struct {
+	Attach *Attach `json:"attach,omitempty"`
+	Launch *Launch `json:"launch,omitempty"`
+	Kill   *Kill   `json:"kill,omitempty"`
+	Resume *Resume `json:"resume,omitempty"`
+	Done   *Done   `json:"done,omitempty"`
+
+	Refused  *Refused  `json:"refused,omitempty"`
+	Accepted *Accepted `json:"accepted,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
+	Created  *Created  `json:"created,omitempty"`
+	Output   *Output   `json:"output,omitempty"`
+	Running  *Running  `json:"running,omitempty"`
+	Exited   *Exited   `json:"exited,omitempty"`
+}
+
+// Attach opens every conversation.
+type Attach struct {
+	Version   int     `json:"version"`
+	Route     Route   `json:"route"`
+	Framework string  `json:"framework"`
+	Executor  string  `json:"executor"`
+	Process   Process `json:"process"`
+
+	// Sandbox is the task's sandbox on the host; MappedDirectory is where the container sees it, empty for the daemon's own
+	// setting. ContainerName is the name the agent demands, empty where the daemon chooses one.
+	Sandbox         string `json:"sandbox"`
+	MappedDirectory string `json:"mapped_directory,omitempty"`
+	ContainerName   string `json:"container_name,omitempty"`
+
+	// StopGrace bounds the container's stop should the executor die without having asked for one.
+	StopGrace time.Duration `json:"stop_grace,omitempty"`
+
+	// State is what the executor knows of its task; nil before the launch.
+	State *State `json:"state,omitempty"`
+}
+
+// State lets a daemon that knows nothing of a task take it up where another left it.
+type State struct {
+	Launch Launch `json:"launch"`
+
+	// PrepareDeadline is when the task must have been started, from Accepted; zero if that has not been said.
+	PrepareDeadline time.Time `json:"prepare_deadline,omitzero"`
+
+	// ContainerID is from Created. Once it is set no second container may be created for the task.
+	ContainerID string `json:"container_id,omitempty"`
+
+	// Running is true once Running was received.
+	Running bool `json:"running,omitempty"`
+
+	// HasOutput is true while the executor holds an output stream. If it is false and ContainerID is set, OutputSince is the
+	// time behind the last byte it has, zero if it has none.
+	HasOutput   bool      `json:"has_output,omitempty"`
+	OutputSince time.Time `json:"output_since,omitzero"`
+
+	// Kill is the latest kill that was asked for.
+	Kill *Kill `json:"kill,omitempty"`
+
+	// Exited is true once Exited was received: the outcome is settled and only the container's removal is left.
+	Exited bool `json:"exited,omitempty"`
+}
+
+// Launch asks for the task to be run. It is sent once per task.
+type Launch struct {
+	// Task is the id of the TaskInfo, for labels and logs that must not wait for its decoding.
+	Task string `json:"task"`
+
+	// TaskInfo and ExecutorInfo are v1 messages in protobuf encoding. ExecutorInfo is empty unless the framework named the
+	// executor itself.
+	TaskInfo     []byte `json:"task_info"`
+	ExecutorInfo []byte `json:"executor_info,omitempty"`
+}
+
+// Kill asks for the container to be stopped: its stop signal at once, SIGKILL at Deadline. A later Kill replaces an earlier
+// one, so that a grace period can be shortened or extended. Before the container runs it ends the preparation.
+type Kill struct {
+	Deadline time.Time `json:"deadline"`
+}
+
+// Resume says that the output stream ended while the container, as far as the executor knows, runs on. The daemon opens a new
+// stream from the Engine's log where that is so.
+type Resume struct {
+	Since time.Time `json:"since,omitzero"`
+}
+
+// Done says that the terminal update was acknowledged: the container may be removed.
+type Done struct{}
+
+// Refused ends a conversation before it began. A Permanent refusal will be the same next time.
+type Refused struct {
+	Reason    string `json:"reason"`
+	Permanent bool   `json:"permanent,omitempty"`
+}
+
+// Accepted answers Launch.
+type Accepted struct {
+	PrepareDeadline time.Time `json:"prepare_deadline"`
+}
+
+// Progress says what the daemon is doing for a task that does not run yet. It may be dropped.
+type Progress struct {
+	Message string `json:"message"`
+	Pull    *Pull  `json:"pull,omitempty"`
+}
+
+// Pull is how far the pull of the task's image is. Total is zero while it is unknown.
+type Pull struct {
+	Reference string `json:"reference"`
+	Bytes     int64  `json:"bytes"`
+	Total     int64  `json:"total"`
+	Layers    int    `json:"layers"`
+	Done      int    `json:"done"`
+}
+
+// Created says that the container exists and is about to be started.
+type Created struct {
+	ContainerID string `json:"container_id"`
+}
+
+// Output accompanies the Engine's output connection, which the receiver owns. The stream is framed as Docker's multiplexed
+// stream unless TTY is true. Resumed is true for a stream that continues an earlier one.
+type Output struct {
+	TTY     bool `json:"tty,omitempty"`
+	Resumed bool `json:"resumed,omitempty"`
+}
+
+// Running says that the container was started. Inspect is the Engine's own text, one JSON object.
+type Running struct {
+	IPv4    string          `json:"ipv4,omitempty"`
+	IPv6    string          `json:"ipv6,omitempty"`
+	Inspect json.RawMessage `json:"inspect"`
+}
+
+// Outcome is how a container ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeExited  Outcome = "exited"  // it ran and Code is its exit status
+	OutcomeFailed  Outcome = "failed"  // it never ran
+	OutcomeUnknown Outcome = "unknown" // it ran, or may have, and nobody can say how it ended
+)
+
+// Fault says who has to act upon a failure.
+type Fault string
+
+// The faults.
+const (
+	FaultTask Fault = "task" // what the task asks for cannot be had
+	FaultHost Fault = "host" // the Engine, the daemon or the machine failed
+)
+
+// Exited is the outcome; there is one per task. A daemon repeats it to an executor that attaches without having taken it.
+type Exited struct {
+	Outcome Outcome `json:"outcome"`
+	Code    int     `json:"code"`
+	OOM     bool    `json:"oom,omitempty"`
+
+	// Message is for the framework's user. For OutcomeExited it is the Engine's own error text, often empty.
+	Message string `json:"message,omitempty"`
+	Fault   Fault  `json:"fault,omitempty"`
+}

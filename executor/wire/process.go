@@ -1,0 +1,94 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Process names one process for ever: pids are used again, a pid with its start time and the boot is not.
+type Process struct {
+	PID int `json:"pid"`
+
+	// StartTime is field 22 of /proc/PID/stat: clock ticks since the boot.
+	StartTime uint64 `json:"start_time"`
+
+	// BootID is the kernel's random name for this boot.
+	BootID string `json:"boot_id"`
+}
+
+// FindProcess describes a process that runs now. The error wraps os.ErrNotExist when there is none.
+func FindProcess(pid int) (Process, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return Process{}, fmt.Errorf("read boot id: %w", err)
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, syscall.ESRCH) { // it died between open and read
+		err = fmt.Errorf("%w: %w", os.ErrNotExist, err)
+	}
+	if err != nil {
+		return Process{}, fmt.Errorf("describe process %d: %w", pid, err)
+	}
+	state, start, err := parseStat(stat)
+	if err != nil {
+		return Process{}, fmt.Errorf("describe process %d: %w", pid, err)
+	}
+	if state == 'Z' || state == 'X' {
+		return Process{}, fmt.Errorf("describe process %d: %w: it has ended and waits to be reaped", pid, os.ErrNotExist)
+	}
+	return Process{PID: pid, StartTime: start, BootID: strings.TrimSpace(string(boot))}, nil
+}
+
+// parseStat finds the state (field 3) and the start time (field 22) in a stat line. The second field is the program's name in
+// parentheses and may itself hold blanks and parentheses, so fields are counted from the last one.
+func parseStat(stat []byte) (state byte, start uint64, err error) {
+	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return 0, 0, errors.New("stat line has no program name")
+	}
+	fields := bytes.Fields(stat[end+1:])
+	const first, startField = 3, 22
+	if len(fields) <= startField-first {
+		return 0, 0, errors.New("stat line is too short")
+	}
+	start, err = strconv.ParseUint(string(fields[startField-first]), 10, 64)
+	return fields[0][0], start, err
+}
+
+// Alive tells whether the process still runs; one that has ended and was not reaped does not. When it cannot be seen for
+// another reason than its absence the error says why.
+func (p Process) Alive() (bool, error) {
+	found, err := FindProcess(p.PID)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return found == p, nil
+}
+
+// Peer returns the process and user at the other end of a Unix connection, as they were when it was opened.
+func Peer(unix *net.UnixConn) (*syscall.Ucred, error) {
+	raw, err := unix.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var credentials *syscall.Ucred
+	var sockErr error
+	if err := raw.Control(func(fd uintptr) {
+		credentials, sockErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	}); err != nil {
+		return nil, err
+	}
+	if sockErr != nil {
+		return nil, fmt.Errorf("peer credentials: %w", sockErr)
+	}
+	return credentials, nil
+}
