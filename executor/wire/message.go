@@ -36,13 +36,12 @@ type Message struct {
 	Exited   *Exited   `json:"exited,omitempty"`
 }
 
-// Attach opens every conversation.
+// Attach opens every conversation. Which process sends it the daemon sees for itself.
 type Attach struct {
-	Version   int     `json:"version"`
-	Route     Route   `json:"route"`
-	Framework string  `json:"framework"`
-	Executor  string  `json:"executor"`
-	Process   Process `json:"process"`
+	Version   int    `json:"version"`
+	Route     Route  `json:"route"`
+	Framework string `json:"framework"`
+	Executor  string `json:"executor"`
 
 	// Sandbox is the task's sandbox on the host; MappedDirectory is where the container sees it, empty for the daemon's own
 	// setting. ContainerName is the name the agent demands, empty where the daemon chooses one.

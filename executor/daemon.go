@@ -1,0 +1,191 @@
+package executor
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// tell sends a message if the daemon is there. If it is not, or the message gets lost, the next attach says the same.
+func (e *executor) tell(m wire.Message) {
+	if e.conn == nil {
+		return
+	}
+	if err := e.conn.Send(m, nil); err != nil {
+		e.conn.Close() // the link notices and dials again
+		e.conn = nil
+	}
+}
+
+func (e *executor) onLink(l linkEvent, wg *sync.WaitGroup) {
+	switch {
+	case l.conn != nil:
+		e.conn = l.conn
+		e.attach()
+	case l.err != nil:
+		if e.conn != nil {
+			e.Logger.Warn("connection to the daemon ended; dialling again", zap.Error(l.err))
+		}
+		e.conn = nil
+	default:
+		e.onMessage(l.message, l.file, wg)
+	}
+}
+
+func (e *executor) attach() {
+	attach := wire.Attach{
+		Version:         wire.Version,
+		Route:           e.Route,
+		Framework:       e.Environment.FrameworkID,
+		Executor:        e.Environment.ExecutorID,
+		Sandbox:         e.Sandbox,
+		MappedDirectory: e.MappedDirectory,
+		ContainerName:   e.ContainerName,
+		StopGrace:       e.Environment.ShutdownGracePeriod,
+	}
+	if e.task != nil {
+		attach.StopGrace = e.grace(nil)
+		state := e.task.state
+		state.HasOutput = e.task.output != nil
+		state.Exited = e.task.exit != nil
+		attach.State = &state
+	}
+	e.tell(wire.Message{Attach: &attach})
+}
+
+func (e *executor) onMessage(m wire.Message, file *os.File, wg *sync.WaitGroup) {
+	if m.Refused != nil {
+		e.onRefused(m.Refused)
+		return
+	}
+	if e.task == nil {
+		return // nothing else concerns an executor without a task
+	}
+	switch {
+	case m.Accepted != nil:
+		e.unanswered.stop()
+		e.task.state.PrepareDeadline = m.Accepted.PrepareDeadline
+	case m.Progress != nil:
+		e.onProgress(m.Progress)
+	case m.Created != nil:
+		e.task.state.ContainerID = m.Created.ContainerID
+	case m.Output != nil && file != nil:
+		e.onOutput(m.Output, file, wg)
+	case m.Running != nil:
+		e.onRunning(m.Running)
+	case m.Exited != nil:
+		e.onExited(m.Exited)
+	}
+}
+
+// onRefused gives up where trying again is of no use; a running container is not ours to judge from here.
+func (e *executor) onRefused(r *wire.Refused) {
+	e.Logger.Error("the daemon refuses this executor", zap.String("reason", r.Reason))
+	if !r.Permanent || e.task == nil {
+		return
+	}
+	outcome := wire.OutcomeFailed
+	if e.task.state.ContainerID != "" {
+		outcome = wire.OutcomeUnknown
+	}
+	e.onExited(&wire.Exited{Outcome: outcome, Fault: wire.FaultHost,
+		Message: fmt.Sprintf("mesos-docker-containerizer at %s refuses this executor: %s", e.Daemon, r.Reason)})
+}
+
+// onOutput copies a stream until it ends. A stream that comes while one is held is of no use: both show the same.
+func (e *executor) onOutput(o *wire.Output, stream *os.File, wg *sync.WaitGroup) {
+	if e.task.output != nil || e.task.exit != nil {
+		stream.Close()
+		return
+	}
+	e.task.output = stream
+	tty := o.TTY
+	wg.Go(func() { e.outputs <- copyOutput(stream, tty, e.Stdout, e.Stderr) })
+}
+
+// onOutputEnd concludes the task if its container has exited. Otherwise the Engine has gone away, or the exit is about to be
+// reported: the daemon knows which.
+func (e *executor) onOutputEnd(end outputEnd) {
+	e.task.output = nil
+	if !end.lastByte.IsZero() {
+		e.task.state.OutputSince = end.lastByte
+	}
+	if e.task.exit != nil {
+		e.conclude()
+		return
+	}
+	if end.err != nil {
+		e.Logger.Warn("output stream broke; asking for the rest", zap.Error(end.err))
+	}
+	e.tell(wire.Message{Resume: &wire.Resume{Since: e.task.state.OutputSince}})
+}
+
+// closeOutput ends the copying of a stream that is still open when the executor ends.
+func (e *executor) closeOutput(wg *sync.WaitGroup) {
+	if e.task == nil || e.task.output == nil {
+		return
+	}
+	e.task.output.Close()
+	<-e.outputs
+}
+
+func (e *executor) onRunning(r *wire.Running) {
+	e.unanswered.stop()
+	e.task.state.Running = true
+	if e.task.running || e.task.exit != nil {
+		return
+	}
+	e.task.running = true
+	e.task.container = containerStatus(&e.task.info, r)
+	if e.task.why.killed {
+		return // contract section 3.1, row 3
+	}
+	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) { s.Data = inspectArray(r.Inspect) })
+}
+
+// onExited settles the outcome. The terminal update waits for the rest of the output, if there is any to come.
+func (e *executor) onExited(x *wire.Exited) {
+	if e.task.exit != nil {
+		return
+	}
+	e.unanswered.stop()
+	e.completion.stop()
+	e.task.exit = x
+	if e.task.output != nil && x.Outcome != wire.OutcomeFailed {
+		e.drain.set(drainTimeout)
+		return
+	}
+	e.conclude()
+}
+
+// conclude sends the terminal update, once.
+func (e *executor) conclude() {
+	e.drain.stop()
+	if e.task.concluded {
+		return
+	}
+	e.task.concluded = true
+	state, reason, message := terminal(*e.task.exit, e.task.why)
+	e.update(state, func(s *mesos.TaskStatus) {
+		s.Reason = reason
+		if message != "" {
+			s.Message = &message
+		}
+	})
+	e.failSafe.set(acknowledgementTimeout)
+}
+
+// progressInterval is the least time between two updates of a task that is being prepared. On the local route the updates go
+// to a terminal instead of a cluster.
+func (e *executor) progressInterval() time.Duration {
+	if e.Route == wire.RouteLocal {
+		return 200 * time.Millisecond
+	}
+	return 10 * time.Second
+}

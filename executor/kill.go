@@ -1,0 +1,90 @@
+package executor
+
+import (
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// onKill stops the task. A kill that overtook its launch is answered at once, and the launch, should it come, is not followed
+// (contract section 9, item 7).
+func (e *executor) onKill(id mesos.TaskID, policy *mesos.KillPolicy) {
+	if e.task == nil {
+		if !e.refused[id.Value] {
+			e.refuse(id, mesos.TASK_KILLED, "Task was killed before it was launched")
+		}
+		return
+	}
+	if e.task.info.TaskID.Value != id.Value {
+		e.Logger.Warn("kill of another task ignored", zap.String("task", id.Value))
+		return
+	}
+	e.stop(e.grace(policy), true)
+}
+
+// grace is how long the container may take to end by itself: the kill's own policy, else the task's, else the executor's
+// shutdown grace period (contract section 3.4).
+func (e *executor) grace(policy *mesos.KillPolicy) time.Duration {
+	for _, p := range []*mesos.KillPolicy{policy, e.task.info.KillPolicy} {
+		if d := p.GetGracePeriod(); d != nil {
+			return max(0, time.Duration(d.Nanoseconds))
+		}
+	}
+	return e.Environment.ShutdownGracePeriod
+}
+
+// stop asks the daemon to stop the container within grace. It may be repeated: the latest grace period holds. The task ends as
+// killed unless its container has ended already.
+func (e *executor) stop(grace time.Duration, announce bool) {
+	if e.task.exit != nil {
+		return
+	}
+	e.completion.stop() // a kill cancels it, contract section 3.4
+	e.task.why.killed = true
+	e.order(grace)
+	if announce && e.canKilling && !e.task.killing {
+		e.task.killing = true
+		e.update(mesos.TASK_KILLING, nil)
+	}
+}
+
+func (e *executor) order(grace time.Duration) {
+	kill := wire.Kill{Deadline: time.Now().Add(grace)}
+	e.task.state.Kill = &kill
+	e.tell(wire.Message{Kill: &kill})
+}
+
+// onCompletion ends a task that used up its max_completion_time: at once, without TASK_KILLING (contract section 3.4).
+func (e *executor) onCompletion() {
+	e.completion.stop()
+	if e.task.exit != nil {
+		return
+	}
+	e.Logger.Info("max_completion_time is over", zap.String("task", e.task.info.TaskID.Value))
+	e.task.why.completed = true
+	e.order(0)
+}
+
+// onShutdown stops the task so that its terminal update can leave before the agent destroys us; with nothing to run there is
+// nothing to wait for. A kill in progress is shortened, never extended.
+func (e *executor) onShutdown() error {
+	if e.task == nil && !e.ledger.pending() {
+		return errFinished
+	}
+	if e.shutdown.t != nil {
+		return nil
+	}
+	e.shutdown.set(e.Environment.ShutdownGracePeriod)
+	if e.task == nil || e.task.exit != nil {
+		return nil
+	}
+	grace := max(0, e.Environment.ShutdownGracePeriod-shutdownMargin)
+	if kill := e.task.state.Kill; kill != nil {
+		grace = min(grace, max(0, time.Until(kill.Deadline)))
+	}
+	e.stop(grace, true)
+	return nil
+}

@@ -1,0 +1,121 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"time"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// DialDaemon returns a dial function for the daemon's socket. The connection is used only if the process that listens there is
+// root's, or the caller's own user's where a person runs everything themselves: anybody else could pose as the daemon and be
+// handed the task (design section 5).
+func DialDaemon(socket string) func(context.Context) (*wire.Conn, error) {
+	return func(ctx context.Context) (*wire.Conn, error) {
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "unix", socket)
+		if err != nil {
+			return nil, err
+		}
+		unix := c.(*net.UnixConn)
+		peer, err := wire.Peer(unix)
+		if err == nil && peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
+			err = fmt.Errorf("the listener at %s belongs to user %d, not to root", socket, peer.Uid)
+		}
+		if err != nil {
+			unix.Close()
+			return nil, err
+		}
+		return wire.NewConn(unix), nil
+	}
+}
+
+// Waits between two attempts to reach the daemon. It is usually there, and when it restarts systemd holds its socket.
+const (
+	redialMin = 50 * time.Millisecond
+	redialMax = 2 * time.Second
+)
+
+// link keeps a connection to the daemon and turns it into events.
+type link struct {
+	dial   func(context.Context) (*wire.Conn, error)
+	events chan linkEvent
+}
+
+// linkEvent is a new connection (conn), a message on it, or its end (err). The receiver owns file.
+type linkEvent struct {
+	conn    *wire.Conn
+	message wire.Message
+	file    *os.File
+	err     error
+}
+
+func newLink(dial func(context.Context) (*wire.Conn, error)) *link {
+	return &link{dial: dial, events: make(chan linkEvent)}
+}
+
+// run ends with ctx. It closes each connection it made.
+func (l *link) run(ctx context.Context) {
+	wait := redialMin
+	for ctx.Err() == nil {
+		conn, err := l.dial(ctx)
+		if err != nil {
+			l.emit(ctx, linkEvent{err: err})
+			wait = pause(ctx, wait)
+			continue
+		}
+		began := time.Now()
+		l.serve(ctx, conn)
+		if time.Since(began) > redialMax {
+			wait = redialMin
+		}
+		wait = pause(ctx, wait)
+	}
+}
+
+// pause waits for about wait and returns the next, longer wait.
+func pause(ctx context.Context, wait time.Duration) time.Duration {
+	select {
+	case <-time.After(wait/2 + rand.N(wait)):
+	case <-ctx.Done():
+	}
+	return min(2*wait, redialMax)
+}
+
+func (l *link) serve(ctx context.Context, conn *wire.Conn) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	defer conn.Close()
+	if !l.emit(ctx, linkEvent{conn: conn}) {
+		return
+	}
+	for {
+		message, file, err := conn.Receive()
+		if errors.Is(err, wire.ErrFrame) || errors.Is(err, wire.ErrFrameTooLarge) {
+			err = fmt.Errorf("the daemon does not speak our language: %w", err)
+		}
+		if !l.emit(ctx, linkEvent{message: message, file: file, err: err}) {
+			if file != nil {
+				file.Close()
+			}
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (l *link) emit(ctx context.Context, event linkEvent) bool {
+	select {
+	case l.events <- event:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

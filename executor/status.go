@@ -1,0 +1,111 @@
+package executor
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// newStatus is an update as the agent accepts it (contract section 5.1): a UUID of 16 raw bytes, the executor as its source,
+// the time in seconds.
+func newStatus(task mesos.TaskID, executor mesos.ExecutorID, state mesos.TaskState, message string, now time.Time) mesos.TaskStatus {
+	source := mesos.SOURCE_EXECUTOR
+	seconds := float64(now.UnixNano()) / 1e9
+	status := mesos.TaskStatus{
+		TaskID:     task,
+		State:      &state,
+		Source:     &source,
+		ExecutorID: &executor,
+		UUID:       newUUID(),
+		Timestamp:  &seconds,
+	}
+	if message != "" {
+		status.Message = &message
+	}
+	return status
+}
+
+// newUUID returns a random UUID (RFC 4122, version 4) as bytes.
+func newUUID() []byte {
+	id := make([]byte, 16)
+	rand.Read(id) // never fails: crypto/rand ends the process instead
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// why is what the executor itself knows about the end of a task.
+type why struct {
+	killed    bool // by the framework, a shutdown or a signal
+	completed bool // max_completion_time is over
+}
+
+// terminal says how a task ended: contract section 3.3, with the reasons and texts that stock loses.
+func terminal(exit wire.Exited, w why) (state mesos.TaskState, reason *mesos.TaskStatus_Reason, message string) {
+	state, message = mesos.TASK_FAILED, exit.Message
+	switch exit.Outcome {
+	case wire.OutcomeExited:
+		message = fmt.Sprintf("Container exited with status %d", exit.Code)
+		if exit.OOM && exit.Code != 0 {
+			message += ": it ran out of memory"
+			reason = mesos.REASON_CONTAINER_LIMITATION_MEMORY.Enum()
+		}
+		if exit.Message != "" {
+			message += ": " + exit.Message
+		}
+		if exit.Code == 0 {
+			state = mesos.TASK_FINISHED
+		}
+	case wire.OutcomeFailed:
+		reason = mesos.REASON_CONTAINER_LAUNCH_FAILED.Enum()
+	default:
+		message = "Failed to get exit status of container"
+		if exit.Message != "" {
+			message += ": " + exit.Message
+		}
+	}
+	switch {
+	case w.completed:
+		return mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED.Enum(), message
+	case w.killed:
+		return mesos.TASK_KILLED, nil, message
+	}
+	return state, reason, message
+}
+
+// containerStatus reports the container's addresses (contract section 3.2): the task's first NetworkInfo with its addresses
+// replaced. It is nil when there is none, as in host networks, where the agent fills in its own.
+func containerStatus(task *mesos.TaskInfo, running *wire.Running) *mesos.ContainerStatus {
+	var addresses []mesos.NetworkInfo_IPAddress
+	if running.IPv4 != "" {
+		addresses = append(addresses, mesos.NetworkInfo_IPAddress{IPAddress: &running.IPv4})
+	}
+	if running.IPv6 != "" {
+		addresses = append(addresses, mesos.NetworkInfo_IPAddress{Protocol: mesos.IPv6.Enum(), IPAddress: &running.IPv6})
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	var info mesos.NetworkInfo
+	if infos := task.GetContainer().GetNetworkInfos(); len(infos) > 0 {
+		info = infos[0]
+	}
+	info.IPAddresses = addresses
+	return &mesos.ContainerStatus{NetworkInfos: []mesos.NetworkInfo{info}}
+}
+
+// inspectArray is TaskStatus.data of TASK_RUNNING: the text of `docker inspect`, an array of one object (contract 3.1).
+func inspectArray(object json.RawMessage) []byte {
+	if len(object) == 0 {
+		return nil
+	}
+	array := make([]byte, 0, len(object)+2)
+	array = append(array, '[')
+	array = append(array, object...)
+	return append(array, ']')
+}

@@ -1,0 +1,153 @@
+package executor
+
+import (
+	"os"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	mesosexec "github.com/mesos/mesos-go/api/v1/lib/executor"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// task is the one task of an executor, from LAUNCH on.
+type task struct {
+	info  mesos.TaskInfo
+	state wire.State // what a daemon that knows nothing has to be told
+	why   why
+
+	running   bool // TASK_RUNNING was sent
+	killing   bool // TASK_KILLING was sent
+	container *mesos.ContainerStatus
+
+	output *os.File     // the stream we hold; nil without one
+	exit   *wire.Exited // set once the container has ended
+
+	concluded bool // the terminal update was recorded
+
+	progress progress
+}
+
+func (e *executor) onEvent(event *agent.Event) error {
+	switch event.GetType() {
+	case mesosexec.Event_SUBSCRIBED:
+		e.onSubscribed(event.GetSubscribed())
+	case mesosexec.Event_LAUNCH:
+		e.onLaunch(event.GetLaunch().GetTask())
+	case mesosexec.Event_LAUNCH_GROUP:
+		group := event.GetLaunchGroup().GetTaskGroup()
+		for _, info := range group.GetTasks() {
+			e.ledger.launched(info)
+			e.refuse(info.TaskID, mesos.TASK_FAILED, "Task groups are not supported by the docker executor")
+		}
+	case mesosexec.Event_KILL:
+		kill := event.GetKill()
+		e.onKill(kill.GetTaskID(), kill.GetKillPolicy())
+	case mesosexec.Event_ACKNOWLEDGED:
+		ack := event.GetAcknowledged()
+		return e.onAcknowledged(ack.GetTaskID(), ack.GetUUID())
+	case mesosexec.Event_SHUTDOWN:
+		e.Logger.Info("shut down by the agent")
+		return e.onShutdown()
+	case mesosexec.Event_ERROR:
+		e.Logger.Error("the agent reports an error", zap.String("error", event.GetError().GetMessage()))
+	}
+	return nil
+}
+
+func (e *executor) onSubscribed(s *mesosexec.Event_Subscribed) {
+	framework := s.GetFrameworkInfo()
+	for _, c := range framework.GetCapabilities() {
+		if c.GetType() == mesos.FrameworkInfo_Capability_TASK_KILLING_STATE {
+			e.canKilling = true
+		}
+	}
+	if e.Route != wire.RouteDropIn {
+		info := s.GetExecutorInfo()
+		e.custom = &info
+	}
+}
+
+// onLaunch takes the first task and refuses every other, without harm to the first (contract section 3.1).
+func (e *executor) onLaunch(info mesos.TaskInfo) {
+	id := info.TaskID.Value
+	if e.refused[id] || e.task != nil && e.task.info.TaskID.Value == id {
+		return // delivered again, or killed before it came
+	}
+	e.ledger.launched(info)
+	if e.task != nil || len(e.refused) > 0 {
+		e.refuse(info.TaskID, mesos.TASK_FAILED, `Attempted to run multiple tasks using a "docker" executor`)
+		return
+	}
+	launch := wire.Launch{Task: id}
+	encoded, err := info.Marshal()
+	if err == nil && e.custom != nil {
+		launch.ExecutorInfo, err = e.custom.Marshal()
+	}
+	if err != nil {
+		e.refuse(info.TaskID, mesos.TASK_FAILED, "TaskInfo cannot be encoded: "+err.Error())
+		return
+	}
+	launch.TaskInfo = encoded
+	e.task = &task{info: info, state: wire.State{Launch: launch}}
+	e.Logger.Info("task launched", zap.String("task", id))
+	e.update(mesos.TASK_STARTING, nil)
+	if limit := info.GetMaxCompletionTime().GetNanoseconds(); limit > 0 {
+		e.completion.set(time.Duration(limit))
+	}
+	e.unanswered.set(daemonTimeout)
+	e.tell(wire.Message{Launch: &launch})
+}
+
+// refuse ends a task that will not be run.
+func (e *executor) refuse(id mesos.TaskID, state mesos.TaskState, message string) {
+	e.refused[id.Value] = true
+	e.Logger.Warn("task refused", zap.String("task", id.Value), zap.String("reason", message))
+	e.ledger.update(newStatus(id, e.executorID(), state, message, time.Now()))
+	if e.task == nil {
+		e.failSafe.set(acknowledgementTimeout)
+	}
+}
+
+// update records an update of the task; change, if not nil, completes it first. What holds for the task as a whole goes into
+// each, so that no later update hides it.
+func (e *executor) update(state mesos.TaskState, change func(*mesos.TaskStatus)) {
+	status := newStatus(e.task.info.TaskID, e.executorID(), state, "", time.Now())
+	status.ContainerStatus = e.task.container
+	if change != nil {
+		change(&status)
+	}
+	e.Logger.Info("task update", zap.String("task", e.task.info.TaskID.Value), zap.Stringer("state", state),
+		zap.String("message", status.GetMessage()))
+	e.ledger.update(status)
+}
+
+func (e *executor) executorID() mesos.ExecutorID {
+	return mesos.ExecutorID{Value: e.Environment.ExecutorID}
+}
+
+// onAcknowledged ends the executor's life with the acknowledgement of the last update it owes: of a task's end, or of the
+// refusal of one that never was.
+func (e *executor) onAcknowledged(id mesos.TaskID, uuid []byte) error {
+	status, known := e.ledger.acknowledged(id, uuid)
+	if !known {
+		return nil
+	}
+	if !isTerminal(status.GetState()) || e.ledger.pending() || e.task != nil && !e.task.concluded {
+		return nil
+	}
+	if e.task != nil {
+		e.tell(wire.Message{Done: &wire.Done{}})
+	}
+	return errFinished
+}
+
+func isTerminal(s mesos.TaskState) bool {
+	switch s {
+	case mesos.TASK_FINISHED, mesos.TASK_FAILED, mesos.TASK_KILLED:
+		return true
+	}
+	return false
+}
