@@ -1,0 +1,85 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ownPrefix begins the names of our variables.
+const ownPrefix = "MESOS_DOCKER_CONTAINERIZER_"
+
+// environment reads our variables. As for any process, the last of several
+// with one name counts.
+func (s *scan) environment(environ []string) {
+	last := map[string]string{}
+	var names []string
+	for _, v := range environ {
+		name, text, ok := strings.Cut(v, "=")
+		if !ok || !strings.HasPrefix(name, ownPrefix) {
+			continue
+		}
+		if _, twice := last[name]; !twice {
+			names = append(names, name)
+		}
+		last[name] = text
+	}
+	slices.Sort(names)
+	variable := func(f *flag) string { return ownPrefix + strings.ToUpper(f.name) }
+	for _, name := range names {
+		place := "environment variable " + shorten(name)
+		short := strings.TrimPrefix(name, ownPrefix)
+		f := byName(strings.ToLower(short))
+		if f == nil || variable(f) != name {
+			s.mistake(Environment, place, unknown("variable", short, variable))
+			continue
+		}
+		s.add(candidate{flag: f, text: last[name], origin: Origin{Environment, place}})
+	}
+}
+
+// arguments reads the command line and gives back what is not ours.
+func (s *scan) arguments(args, foreign []string) (rest []string) {
+	for i, arg := range args {
+		if arg == "--" {
+			return append(rest, args[i:]...)
+		}
+		bare, dash := strings.CutPrefix(arg, "-")
+		bare, doubleDash := strings.CutPrefix(bare, "-")
+		name, text, given := strings.Cut(bare, "=")
+		if !dash || bare == "" || slices.Contains(foreign, name) {
+			rest = append(rest, arg)
+			continue
+		}
+		s.argument(name, text, given, doubleDash)
+	}
+	return rest
+}
+
+// argument reads one flag: --name=value, or --name and --no-name of a boolean.
+func (s *scan) argument(name, text string, given, doubleDash bool) {
+	dashed := func(f *flag) string { return "--" + f.name }
+	place := "command line, --" + shorten(name)
+	short, negated := strings.CutPrefix(name, "no-")
+	f := byName(short)
+	if f == nil || !doubleDash {
+		if !doubleDash {
+			place = "command line, -" + shorten(name)
+		}
+		s.mistake(CommandLine, place, unknown("flag", short, dashed))
+		return
+	}
+	c := candidate{flag: f, text: text, origin: Origin{CommandLine, place}}
+	switch isBoolean := f.form() == boolean; {
+	case negated && !isBoolean:
+		c.fault = errors.New("only a boolean can be negated with no-")
+	case negated && text != "":
+		c.fault = fmt.Errorf("no- takes no value; write --%s=VALUE", f.name)
+	case negated:
+		c.text = "false"
+	case !given && !isBoolean:
+		c.fault = fmt.Errorf("it needs a value: --%s=VALUE", f.name)
+	}
+	s.add(c)
+}

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// Config is one complete, valid configuration. [Load] makes it; nobody changes
+// it afterwards. The rules for each field stand in the table in flags.go.
+type Config struct {
+	// Containerizers are the names in the agent's flag, without duplicates.
+	// Their order means nothing (contract section 1.1).
+	Containerizers []string
+	// ExecutorRegistrationTimeout is zero where nobody set it: the agent's own
+	// default of one minute is not taken over. See [Config.PrepareLimit].
+	ExecutorRegistrationTimeout time.Duration
+	// DockerSocket is the bare path of the Engine's socket.
+	DockerSocket string
+	// DockerConfig is a JSON object in the form of docker's config.json or of
+	// the older .dockercfg; nil where not set.
+	DockerConfig      Secret
+	DockerRemoveDelay time.Duration
+	DockerStopTimeout time.Duration
+	DockerKillOrphans bool
+
+	ExecutorShutdownGracePeriod time.Duration
+	CgroupsEnableCFS            bool
+	// DefaultContainerDNS is nil where not set.
+	DefaultContainerDNS *ContainerDNS
+	// SandboxDirectory is where a container sees its sandbox.
+	SandboxDirectory string
+	// WorkDir and LauncherDir are the agent's; empty where not set.
+	WorkDir     string
+	LauncherDir string
+	// IP, Port and Hostname are where the agent listens. IP is the zero Addr,
+	// Hostname empty, where not set; Port 0 is a port of the agent's choice.
+	IP       netip.Addr
+	Port     uint16
+	Hostname string
+
+	// Socket is where executors reach the daemon.
+	Socket string
+	// RunDir is the daemon's run directory; its identity is the daemon's.
+	RunDir                string
+	PrepareTimeout        time.Duration
+	PullInactivityTimeout time.Duration
+	OrphanGrace           time.Duration
+	// LogDriver is empty for the Engine's own default, in which case LogOpts
+	// is empty too unless somebody set it.
+	LogDriver string
+	LogOpts   map[string]string
+	LogLevel  zapcore.Level
+
+	origins map[string]Origin
+}
+
+// DockerEnabled says whether DOCKER tasks may be launched at all. Where they
+// may not, Origin("containerizers") is what the refusal should name.
+func (c *Config) DockerEnabled() bool {
+	return slices.Contains(c.Containerizers, "docker")
+}
+
+// PrepareLimit is the time that pull, create and start of a task may take
+// together, and the name of the flag it comes from: what an operator has given
+// executors to register where that is set, prepare_timeout otherwise.
+func (c *Config) PrepareLimit() (limit time.Duration, flag string) {
+	if c.ExecutorRegistrationTimeout > 0 {
+		return c.ExecutorRegistrationTimeout, "executor_registration_timeout"
+	}
+	return c.PrepareTimeout, "prepare_timeout"
+}
+
+// Origin says where the value of the named flag comes from. The name must be
+// one of the table's; any other gives the zero Origin.
+func (c *Config) Origin(name string) Origin {
+	return c.origins[name]
+}
+
+// Layer is a place that flags are set in. A higher layer wins.
+type Layer int
+
+// The layers, in rising order.
+const (
+	BuiltIn Layer = iota
+	AgentDefaults
+	AgentFiles
+	OwnFiles
+	Environment
+	CommandLine
+)
+
+func (l Layer) String() string {
+	switch l {
+	case AgentDefaults:
+		return "agent defaults"
+	case AgentFiles:
+		return "agent files"
+	case OwnFiles:
+		return "own files"
+	case Environment:
+		return "environment"
+	case CommandLine:
+		return "command line"
+	default:
+		return "built-in"
+	}
+}
+
+// agents says whether the layer belongs to the Mesos agent.
+func (l Layer) agents() bool {
+	return l == AgentDefaults || l == AgentFiles
+}
+
+// Origin is where a value was found.
+type Origin struct {
+	Layer Layer
+	// Place names the file (with line and variable where it has several), the
+	// variable or the flag, for a person to look at. Empty for built-in.
+	Place string
+}
+
+func (o Origin) String() string {
+	if o.Layer == BuiltIn {
+		return "built-in default"
+	}
+	return o.Place
+}

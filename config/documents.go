@@ -1,0 +1,193 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// hidden is shown in place of a secret.
+const hidden = "(set, not shown)"
+
+// Secret is text that no print, log or encoding shows. Convert it to []byte to
+// use it.
+type Secret []byte
+
+// Format implements fmt.Formatter for every verb, since some of them would
+// otherwise print the bytes.
+func (Secret) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, hidden) }
+
+func (Secret) String() string { return hidden }
+
+// MarshalText keeps the secret from encoders that look for it.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// dockerConfigValue accepts any JSON object. Which registries are in it is for
+// the code that pulls images to say. The errors of encoding/json can quote the
+// document, so only the place of the mistake is taken from them.
+func dockerConfigValue(p *Secret) value {
+	read := func(s string) (Secret, error) {
+		object := map[string]json.RawMessage{}
+		err := json.Unmarshal([]byte(s), &object)
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			return nil, fmt.Errorf("it is not valid JSON, the first mistake is at byte %d", syntax.Offset)
+		}
+		if err != nil || object == nil {
+			return nil, errors.New("it is JSON but not an object")
+		}
+		return Secret(s), nil
+	}
+	write := func(s Secret) string { return string(s) }
+	return field[Secret]{p, read, write, "a JSON object, or the absolute path of a file with one", document}
+}
+
+// ContainerDNS is the value of default_container_dns (contract section 2.8).
+type ContainerDNS struct {
+	// Mesos is for the agent's other containerizer. The agent judges it; here
+	// it is only kept.
+	Mesos []json.RawMessage `json:"mesos,omitempty"`
+	// Docker has at most one entry for BRIDGE, one for USER without a name,
+	// and one for USER with each name.
+	Docker []NetworkDNS `json:"docker,omitempty"`
+}
+
+// NetworkDNS says which DNS settings containers on a network get.
+type NetworkDNS struct {
+	// NetworkMode is BRIDGE or USER.
+	NetworkMode string `json:"network_mode"`
+	// NetworkName restricts USER to one network; empty for all others.
+	NetworkName string `json:"network_name,omitempty"`
+	DNS         DNS    `json:"dns"`
+}
+
+// DNS are the settings as docker run takes them.
+type DNS struct {
+	Nameservers []string `json:"nameservers,omitempty"`
+	Search      []string `json:"search,omitempty"`
+	Options     []string `json:"options,omitempty"`
+}
+
+func dnsValue(p **ContainerDNS) value {
+	read := func(s string) (*ContainerDNS, error) {
+		d := json.NewDecoder(strings.NewReader(s))
+		d.DisallowUnknownFields()
+		var dns *ContainerDNS
+		if err := d.Decode(&dns); err != nil {
+			return nil, fmt.Errorf("it cannot be read: %w", err)
+		}
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+			return nil, errors.New("something follows the JSON object")
+		}
+		if dns == nil {
+			return nil, errors.New("it is not a JSON object")
+		}
+		return dns, dns.check()
+	}
+	write := func(dns *ContainerDNS) string {
+		if dns == nil {
+			return ""
+		}
+		return marshal(dns)
+	}
+	wants := `JSON such as {"docker":[{"network_mode":"BRIDGE","dns":{"nameservers":["192.0.2.1"]}}]}, or the absolute path of a file with it`
+	return field[*ContainerDNS]{p, read, write, wants, document}
+}
+
+// check applies the agent's own rules, and docker's for name servers.
+func (d *ContainerDNS) check() error {
+	seen := map[string]bool{}
+	for i, n := range d.Docker {
+		key := n.NetworkMode
+		switch n.NetworkMode {
+		case "BRIDGE":
+		case "USER":
+			key += " " + n.NetworkName
+		default:
+			return fmt.Errorf("docker[%d].network_mode is %q and not BRIDGE or USER", i, shorten(n.NetworkMode))
+		}
+		if seen[key] {
+			return fmt.Errorf("docker[%d] is a second entry for the network %s", i, shorten(key))
+		}
+		seen[key] = true
+		for _, ns := range n.DNS.Nameservers {
+			if ip, err := netip.ParseAddr(ns); err != nil || ip.Zone() != "" {
+				return fmt.Errorf("docker[%d]: the name server %q is not an IP address", i, shorten(ns))
+			}
+		}
+	}
+	return nil
+}
+
+// logOptsValue accepts a list, or a JSON object for values with commas in them.
+func logOptsValue(p *map[string]string) value {
+	read := func(s string) (map[string]string, error) {
+		opts := map[string]string{}
+		if strings.HasPrefix(s, "{") {
+			if err := json.Unmarshal([]byte(s), &opts); err != nil {
+				return nil, errors.New("it is not a JSON object of strings")
+			}
+			if _, nameless := opts[""]; nameless {
+				return nil, errors.New("an option has no name")
+			}
+			return opts, nil
+		}
+		for item := range strings.SplitSeq(s, ",") {
+			key, val, ok := strings.Cut(strings.TrimSpace(item), "=")
+			if !ok || key == "" {
+				return nil, errors.New("an item of the list is not key=value")
+			}
+			if _, twice := opts[key]; twice {
+				return nil, fmt.Errorf("%q is in it twice", shorten(key))
+			}
+			opts[key] = val
+		}
+		return opts, nil
+	}
+	return field[map[string]string]{p, read, formatLogOpts, "a list such as max-size=5m,max-file=2, or a JSON object of strings", plain}
+}
+
+func formatLogOpts(opts map[string]string) string {
+	if len(opts) == 0 {
+		return ""
+	}
+	var items []string
+	for _, key := range slices.Sorted(maps.Keys(opts)) {
+		item := key + "=" + opts[key]
+		if strings.ContainsAny(key, "={") || strings.Contains(item, ",") || strings.TrimSpace(item) != item {
+			return marshal(opts)
+		}
+		items = append(items, item)
+	}
+	return strings.Join(items, ",")
+}
+
+// maskLogOpts replaces the values of options that carry credentials, such as
+// splunk-token.
+func maskLogOpts(opts map[string]string) map[string]string {
+	masked := maps.Clone(opts)
+	for key := range masked {
+		for _, word := range []string{"token", "secret", "password", "credential"} {
+			if strings.Contains(strings.ToLower(key), word) {
+				masked[key] = hidden
+			}
+		}
+	}
+	return masked
+}
+
+// marshal writes v, which holds nothing that cannot be encoded, in one line.
+func marshal(v any) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(b.String())
+}

@@ -1,0 +1,186 @@
+package config
+
+import "time"
+
+// flag is one row of the table that everything about a flag follows from.
+type flag struct {
+	name string
+	// agents says that the flag is the agent's, so it is honoured in the
+	// agent's files too. A flag of our own is not looked for there.
+	agents bool
+	// standard is the default, in the syntax of the flag.
+	standard string
+	// optional flags may be given an empty value, which means not set.
+	optional bool
+	// secret values are shown to nobody.
+	secret bool
+	// bind gives the field of c that holds the flag's value.
+	bind func(c *Config) value
+	// doc says in a sentence or two what the flag does.
+	doc string
+}
+
+// restart says who has to be restarted for a change to take effect. No flag
+// can change under a running daemon: executors, labels of containers and the
+// sockets have been made with its values. The agent, where it has the flag
+// too, reads it at its own start only.
+func (f *flag) restart() string {
+	if f.agents {
+		return "daemon and agent"
+	}
+	return "daemon"
+}
+
+// flags is the table, the agent's flags first.
+var flags = []*flag{
+	{
+		name: "containerizers", agents: true, standard: "docker,mesos",
+		bind: func(c *Config) value { return containerizersValue(&c.Containerizers) },
+		doc: "The agent's containerizers. Without `docker` among them, tasks with a DOCKER container are refused. " +
+			"The agent's own default is `mesos`; here, where nobody has set the flag, `docker,mesos` is assumed.",
+	},
+	{
+		name: "executor_registration_timeout", agents: true, optional: true,
+		bind: func(c *Config) value { return optionalDurationValue(&c.ExecutorRegistrationTimeout) },
+		doc: "Where set, pull, create and start of a task may take this long together, in place of `prepare_timeout`. " +
+			"The agent's own default of 1mins is not taken over.",
+	},
+	{
+		name: "docker_socket", agents: true, standard: "/var/run/docker.sock",
+		bind: func(c *Config) value { return socketValue(&c.DockerSocket) },
+		doc:  "The Docker Engine's socket.",
+	},
+	{
+		name: "docker_config", agents: true, optional: true, secret: true,
+		bind: func(c *Config) value { return dockerConfigValue(&c.DockerConfig) },
+		doc: "Registry credentials for tasks that bring none of their own: the content of a docker `config.json` or `.dockercfg`, or its path. " +
+			"It is never shown.",
+	},
+	{
+		name: "docker_remove_delay", agents: true, standard: "6hrs",
+		bind: func(c *Config) value { return durationValue(&c.DockerRemoveDelay, 0, 0) },
+		doc:  "How long a stopped container of a task that the agent's docker containerizer started is kept before it is removed.",
+	},
+	{
+		name: "docker_stop_timeout", agents: true, standard: "0ns",
+		bind: func(c *Config) value { return durationValue(&c.DockerStopTimeout, 0, 0) },
+		doc:  "The least time between the stop signal and SIGKILL. Deprecated by Mesos in favour of a task's kill policy.",
+	},
+	{
+		name: "docker_kill_orphans", agents: true, standard: "true",
+		bind: func(c *Config) value { return boolValue(&c.DockerKillOrphans) },
+		doc:  "Whether containers whose executor is gone are stopped.",
+	},
+	{
+		name: "docker_mesos_image", agents: true, optional: true,
+		bind: func(*Config) value {
+			return refusedValue("executors inside containers of their own cannot reach the daemon; run the agent on the host")
+		},
+		doc: "Refused with any value: it makes the agent start each executor in a container of its own, from where the daemon cannot be reached.",
+	},
+	{
+		name: "executor_shutdown_grace_period", agents: true, standard: "5secs",
+		bind: func(c *Config) value { return durationValue(&c.ExecutorShutdownGracePeriod, 0, 0) },
+		doc:  "How long an executor has for its shutdown where the framework does not say.",
+	},
+	{
+		name: "cgroups_enable_cfs", agents: true, standard: "false",
+		bind: func(c *Config) value { return boolValue(&c.CgroupsEnableCFS) },
+		doc:  "Whether the `cpus` of a task are a hard limit too, and not only a share.",
+	},
+	{
+		name: "default_container_dns", agents: true, optional: true,
+		bind: func(c *Config) value { return dnsValue(&c.DefaultContainerDNS) },
+		doc:  "DNS settings of containers on BRIDGE and USER networks whose task has none: JSON, or the path of a file with it.",
+	},
+	{
+		name: "sandbox_directory", agents: true, standard: "/mnt/mesos/sandbox",
+		bind: func(c *Config) value { return pathValue(&c.SandboxDirectory) },
+		doc:  "Where a container sees its sandbox.",
+	},
+	{
+		name: "work_dir", agents: true, optional: true,
+		bind: func(c *Config) value { return pathValue(&c.WorkDir) },
+		doc:  "The agent's work directory, below which sandboxes lie.",
+	},
+	{
+		name: "launcher_dir", agents: true, optional: true,
+		bind: func(c *Config) value { return pathValue(&c.LauncherDir) },
+		doc:  "The directory that the agent starts its helper programs and `mesos-docker-executor` from.",
+	},
+	{
+		name: "ip", agents: true, optional: true,
+		bind: func(c *Config) value { return ipValue(&c.IP) },
+		doc:  "The address that the agent listens on. A plain `IP=` in the agent's defaults sets it too.",
+	},
+	{
+		name: "port", agents: true, standard: "5051",
+		bind: func(c *Config) value { return portValue(&c.Port) },
+		doc:  "The port that the agent listens on; 0 is one of its own choice.",
+	},
+	{
+		name: "hostname", agents: true, optional: true,
+		bind: func(c *Config) value { return hostnameValue(&c.Hostname) },
+		doc:  "The name under which the agent announces itself.",
+	},
+	{
+		name: "socket", standard: "/run/mesos-docker-containerizer/executor.sock",
+		bind: func(c *Config) value { return socketValue(&c.Socket) },
+		doc:  "The socket on which the daemon listens for executors.",
+	},
+	{
+		name: "run_dir", standard: "/run/mesos-docker-containerizer",
+		bind: func(c *Config) value { return pathValue(&c.RunDir) },
+		doc:  "The daemon's run directory. Its identity marks the containers as this daemon's; a second daemon on it refuses to start.",
+	},
+	{
+		name: "prepare_timeout", standard: "15mins",
+		bind: func(c *Config) value { return durationValue(&c.PrepareTimeout, time.Second, 7*24*time.Hour) },
+		doc:  "How long pull, create and start of a task may take together, where `executor_registration_timeout` is not set.",
+	},
+	{
+		name: "pull_inactivity_timeout", standard: "5mins",
+		bind: func(c *Config) value { return durationValue(&c.PullInactivityTimeout, time.Second, 24*time.Hour) },
+		doc:  "How long a pull may go without any progress before it is given up.",
+	},
+	{
+		name: "orphan_grace", standard: "30secs",
+		bind: func(c *Config) value { return durationValue(&c.OrphanGrace, 0, 24*time.Hour) },
+		doc:  "How long the daemon waits for an executor that it cannot see to come back, before it takes the container for an orphan.",
+	},
+	{
+		name: "log_driver", standard: "local", optional: true,
+		bind: func(c *Config) value { return logDriverValue(&c.LogDriver) },
+		doc: "The Engine's log driver for tasks that choose none. Sandboxes have the output in any case, so what the Engine keeps is only for `docker logs` and for restarts of the Engine. " +
+			"An empty value leaves the choice to the Engine.",
+	},
+	{
+		name: "log_opts", standard: "max-size=5m,max-file=2,compress=false", optional: true,
+		bind: func(c *Config) value { return logOptsValue(&c.LogOpts) },
+		doc: "Options of the log driver, as a list or a JSON object, in the Engine's own syntax. A value replaces the whole default. " +
+			"The default applies to the driver `local` only; any other has no options unless they are set.",
+	},
+	{
+		name: "log_level", standard: "info",
+		bind: func(c *Config) value { return logLevelValue(&c.LogLevel) },
+		doc:  "How much the daemon logs: `debug`, `info`, `warn` or `error`.",
+	},
+}
+
+// byName finds a row of the table; nil where there is none.
+func byName(name string) *flag {
+	return flagIndex[name]
+}
+
+var flagIndex = func() map[string]*flag {
+	index := make(map[string]*flag, len(flags))
+	for _, f := range flags {
+		index[f.name] = f
+	}
+	return index
+}()
+
+// form asks the flag's kind of value, which does not depend on a Config.
+func (f *flag) form() form {
+	return f.bind(new(Config)).form()
+}

@@ -1,0 +1,192 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unicode"
+)
+
+const (
+	agentDirectory = "/etc/mesos-slave"
+	ownDirectory   = "/etc/mesos-docker-containerizer"
+
+	// maxFile is far above any real value; a larger file is not what it was
+	// taken for.
+	maxFile = 1 << 20
+)
+
+// fileSystem reads below a root.
+type fileSystem struct{ root string }
+
+func (f fileSystem) locate(path string) string {
+	return filepath.Join("/", f.root, path)
+}
+
+// read gives the content of a regular file of text, without white space at its
+// end. Its errors do not name the file.
+func (f fileSystem) read(path string) (string, error) {
+	file, err := f.open(path)
+	if err != nil {
+		return "", reason(err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	switch {
+	case err != nil:
+		return "", reason(err)
+	case len(content) > maxFile:
+		return "", fmt.Errorf("it is larger than %s", Bytes(maxFile))
+	case strings.ContainsRune(string(content), 0):
+		return "", errors.New("it contains a NUL byte, so it is no text")
+	}
+	return strings.TrimRightFunc(string(content), unicode.IsSpace), nil
+}
+
+// open opens a regular file and nothing else: opening a device can act on it,
+// and a named pipe would hold us up for ever.
+func (f fileSystem) open(path string) (*os.File, error) {
+	info, err := os.Stat(f.locate(path))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRegular(info); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(f.locate(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	// What was looked at and what was opened need not be the same.
+	if info, err = file.Stat(); err == nil {
+		err = checkRegular(info)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func checkRegular(info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return errors.New("it is a directory and not a file")
+	case !info.Mode().IsRegular():
+		return errors.New("it is not a regular file")
+	}
+	return nil
+}
+
+// reason takes the path out of an error, which the message has already.
+func reason(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// directory reads a directory with one file per flag.
+func (s *scan) directory(layer Layer, dir string) {
+	entries, err := os.ReadDir(s.files.locate(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		s.mistake(layer, s.files.locate(dir), fmt.Errorf("the directory cannot be read: %w", reason(err)))
+		return
+	}
+	found := map[*flag]candidate{}
+	for _, e := range entries {
+		if leftover(e.Name()) {
+			continue
+		}
+		c, ok := s.entry(layer, dir, e)
+		if !ok {
+			continue
+		}
+		if first, twice := found[c.flag]; twice {
+			c.fault = fmt.Errorf("the flag is set a second time, next to %s", first.origin.Place)
+		}
+		found[c.flag] = c
+	}
+	for _, f := range flags {
+		if c, ok := found[f]; ok {
+			s.add(c)
+		}
+	}
+}
+
+// entry reads one file of a directory; not ok where it sets no flag of ours.
+func (s *scan) entry(layer Layer, dir string, e fs.DirEntry) (candidate, bool) {
+	path := filepath.Join(dir, e.Name())
+	place := s.files.locate(path)
+	name, marker := strings.CutPrefix(e.Name(), "?")
+	name, negated := strings.CutPrefix(name, "no-")
+	f := byName(name)
+	if layer == AgentFiles && (f == nil || !f.agents || e.IsDir()) {
+		return candidate{}, false
+	}
+	if f == nil {
+		s.mistake(layer, place, unknown("file name", name, func(f *flag) string { return f.name }))
+		return candidate{}, false
+	}
+	c := candidate{flag: f, origin: Origin{layer, place}}
+	if !marker && !negated {
+		c.text, c.fault = s.files.read(path)
+		return c, true
+	}
+	c.text = "true"
+	if negated {
+		c.text = "false"
+	}
+	c.fault = s.checkMarker(c, path, layer)
+	return c, true
+}
+
+// checkMarker says what is wrong with a file that sets its flag by its name
+// alone. The agent's start script never looks into those with a question mark.
+func (s *scan) checkMarker(c candidate, path string, layer Layer) error {
+	if c.flag.form() != boolean {
+		return fmt.Errorf("the flag is not a boolean: put its value into a file named %s", c.flag.name)
+	}
+	content, err := s.files.read(path)
+	if err != nil {
+		return err
+	}
+	ignored := layer == AgentFiles && strings.HasPrefix(filepath.Base(path), "?")
+	if content != "" && !ignored {
+		return fmt.Errorf("the name alone sets the flag: empty the file, or put the value into a file named %s", c.flag.name)
+	}
+	return nil
+}
+
+// leftover says that a file is not configuration: it is hidden, a backup of an
+// editor or of a package manager, or a note to people.
+func leftover(name string) bool {
+	for _, prefix := range []string{".", "#", "README"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	for _, suffix := range []string{"~", ".bak", ".orig", ".swp", ".rpmsave", ".rpmnew", ".rpmorig", ".ucf-old", ".ucf-new", ".ucf-dist"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return strings.Contains(name, ".dpkg-")
+}
+
+// unknown reports a name that is no flag's, with the one that may have been
+// meant, spelled by the given function as this layer spells it.
+func unknown(kind, name string, spell func(*flag) string) error {
+	if f := nearest(name); f != nil {
+		return fmt.Errorf("unknown %s; did you mean %s?", kind, spell(f))
+	}
+	return fmt.Errorf("unknown %s; `mesos-docker-containerizer config` lists all flags", kind)
+}

@@ -1,0 +1,149 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Options are where Load reads from.
+type Options struct {
+	// Root is put before every absolute path that is read, the paths given as
+	// values included, so that tests and images can have an /etc of their own.
+	// Empty is the host's.
+	Root string
+	// Environ are variables as os.Environ gives them; none where nil.
+	Environ []string
+	// Args are the command line without the program's name.
+	Args []string
+	// Foreign are flags, without dashes, that belong to a subcommand. They are
+	// left among the remaining arguments and are no mistakes.
+	Foreign []string
+}
+
+// Load reads all layers. The arguments it gives back are those that are no
+// flags of ours, in order: positional ones, foreign flags, and "--" with what
+// follows it.
+//
+// All mistakes come together, each a *Mistake within a *multierror.Error, and
+// then there is no Config.
+func Load(o Options) (*Config, []string, error) {
+	files := fileSystem{root: o.Root}
+	s := &scan{files: files}
+	for _, f := range flags {
+		s.add(candidate{flag: f, text: f.standard})
+	}
+	s.agentDefaults()
+	s.directory(AgentFiles, agentDirectory)
+	s.directory(OwnFiles, ownDirectory)
+	s.environment(o.Environ)
+	rest := s.arguments(o.Args, o.Foreign)
+
+	c := &Config{origins: make(map[string]Origin, len(flags))}
+	for _, f := range flags {
+		s.settle(c, f)
+	}
+	if c.LogDriver != "local" && c.Origin("log_opts").Layer == BuiltIn {
+		c.LogOpts = nil
+	}
+	if err := collect(s.mistakes); err != nil {
+		return nil, nil, err
+	}
+	return c, rest, nil
+}
+
+// candidate is one layer's word on one flag.
+type candidate struct {
+	flag   *flag
+	text   string
+	origin Origin
+	// fault says why there is no text to judge, such as a file that cannot be
+	// read.
+	fault error
+}
+
+// scan collects what the layers say.
+type scan struct {
+	files fileSystem
+	// candidates are in the order of the layers, for each flag.
+	candidates map[*flag][]candidate
+	// mistakes are those that no later layer can make good.
+	mistakes []*Mistake
+}
+
+func (s *scan) add(c candidate) {
+	if s.candidates == nil {
+		s.candidates = make(map[*flag][]candidate, len(flags))
+	}
+	s.candidates[c.flag] = append(s.candidates[c.flag], c)
+}
+
+func (s *scan) mistake(layer Layer, place string, err error) {
+	s.mistakes = append(s.mistakes, &Mistake{Origin: Origin{layer, place}, Err: err})
+}
+
+// settle stores the last candidate for f in c. Those before it are judged as
+// well, unless they are the agent's.
+func (s *scan) settle(c *Config, f *flag) {
+	all := s.candidates[f]
+	last := len(all) - 1
+	for i, each := range all {
+		if i == last {
+			c.origins[f.name] = s.judge(each, c)
+		} else if !each.origin.Layer.agents() {
+			s.judge(each, new(Config))
+		}
+	}
+}
+
+// judge stores a candidate in c or reports what is wrong with it. It gives
+// back the origin, with the file that the value names, if it names one.
+func (s *scan) judge(each candidate, c *Config) Origin {
+	v := each.flag.bind(c)
+	m := &Mistake{Origin: each.origin, Flag: each.flag.name, Accepts: v.accepts(), Err: each.fault}
+	text, path := "", ""
+	if m.Err == nil {
+		text, path, m.Err = s.resolve(each)
+	}
+	if path != "" {
+		m.Origin.Place += ", which names " + path
+	}
+	if m.Err == nil && (text != "" || !each.flag.optional) {
+		if m.Err = parse(v, text); m.Err != nil && !each.flag.secret {
+			m.Value = shorten(text)
+		}
+	}
+	if m.Err != nil {
+		s.mistakes = append(s.mistakes, m)
+	}
+	return m.Origin
+}
+
+func parse(v value, text string) error {
+	if !utf8.ValidString(text) {
+		return errors.New("it is not UTF-8 text")
+	}
+	return v.parse(text)
+}
+
+// resolve reads the file that a value names: any value may be file:///path, as
+// with the agent, and JSON may be a bare path too. It gives back the text and
+// the path of that file, if there is one.
+func (s *scan) resolve(each candidate) (text, path string, err error) {
+	named, ok := strings.CutPrefix(each.text, "file://")
+	switch {
+	case !ok && each.flag.form() == document && strings.HasPrefix(each.text, "/"):
+		named = each.text
+	case !ok:
+		return each.text, "", nil
+	case !strings.HasPrefix(named, "/"):
+		return "", "", errors.New("file:// must be followed by an absolute path")
+	}
+	path = s.files.locate(named)
+	text, err = s.files.read(named)
+	if err != nil {
+		return "", path, fmt.Errorf("the file cannot be used: %w", err)
+	}
+	return text, path, nil
+}

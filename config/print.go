@@ -1,0 +1,98 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+)
+
+// Setting is one flag of a Config as a person should see it.
+type Setting struct {
+	Name string
+	// Value is empty where the flag is not set. It stands in for a secret.
+	Value  string
+	Origin Origin
+	// Restart names what has to be restarted for a change to take effect.
+	Restart string
+	// Doc says what the flag does, with code in backquotes.
+	Doc string
+}
+
+// Effective lists every flag, in the order of the table.
+func (c *Config) Effective() []Setting {
+	all := make([]Setting, 0, len(flags))
+	for _, f := range flags {
+		all = append(all, Setting{
+			Name:    f.name,
+			Value:   f.shown(c),
+			Origin:  c.Origin(f.name),
+			Restart: f.restart(),
+			Doc:     f.doc,
+		})
+	}
+	return all
+}
+
+// shown is the flag's value without its secrets.
+func (f *flag) shown(c *Config) string {
+	text := f.bind(c).text()
+	switch {
+	case f.secret && text != "":
+		return hidden
+	case f.name == "log_opts":
+		return formatLogOpts(maskLogOpts(c.LogOpts))
+	}
+	return text
+}
+
+// Print writes a table of all flags for people: name, value and origin. Long
+// values are shortened; [PrintJSON] has them in full.
+func Print(w io.Writer, c *Config) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "FLAG\tVALUE\tFROM")
+	for _, s := range c.Effective() {
+		value := "(not set)"
+		if s.Value != "" {
+			value = shorten(printable(s.Value))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, value, printable(s.Origin.String()))
+	}
+	return t.Flush()
+}
+
+// printable quotes text that would not stay within its cell.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// PrintJSON writes all flags as a JSON array for programs. The value of a flag
+// that is not set is null.
+func PrintJSON(w io.Writer, c *Config) error {
+	type row struct {
+		Name    string  `json:"name"`
+		Value   *string `json:"value"`
+		Layer   string  `json:"layer"`
+		Origin  string  `json:"origin"`
+		Restart string  `json:"restart"`
+		Doc     string  `json:"doc"`
+	}
+	var rows []row
+	for _, s := range c.Effective() {
+		r := row{s.Name, &s.Value, s.Origin.Layer.String(), s.Origin.String(), s.Restart, s.Doc}
+		if s.Value == "" {
+			r.Value = nil
+		}
+		rows = append(rows, r)
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(rows)
+}

@@ -1,0 +1,245 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// value is one field of a Config, seen as text.
+type value interface {
+	// parse stores what text says. Its errors say what is wrong without
+	// repeating the text, which may be secret.
+	parse(text string) error
+	// text is the field in a form that parse takes; empty where not set.
+	text() string
+	// accepts says what parse takes.
+	accepts() string
+	// form says how a value may be given.
+	form() form
+}
+
+// form is how the text of a value may be given.
+type form int
+
+const (
+	plain form = iota
+	// boolean values may be given by a bare name, and negated by "no-".
+	boolean
+	// document values may be given by the path of a file that holds them.
+	document
+)
+
+// field implements value for one type.
+type field[T any] struct {
+	target *T
+	read   func(string) (T, error)
+	write  func(T) string
+	wants  string
+	as     form
+}
+
+func (f field[T]) parse(text string) error {
+	v, err := f.read(text)
+	if err == nil {
+		*f.target = v
+	}
+	return err
+}
+
+func (f field[T]) text() string    { return f.write(*f.target) }
+func (f field[T]) accepts() string { return f.wants }
+func (f field[T]) form() form      { return f.as }
+
+// boolValue accepts what the agent accepts, where an empty value is true.
+func boolValue(p *bool) value {
+	read := func(s string) (bool, error) {
+		switch s {
+		case "true", "1", "":
+			return true, nil
+		case "false", "0":
+			return false, nil
+		}
+		return false, errors.New("it is not a boolean")
+	}
+	return field[bool]{p, read, strconv.FormatBool, "true, 1, false or 0", boolean}
+}
+
+// durationValue accepts lowest to highest; no bound above where highest is 0.
+func durationValue(p *time.Duration, lowest, highest time.Duration) value {
+	read := func(s string) (time.Duration, error) {
+		d, err := ParseDuration(s)
+		switch {
+		case err != nil:
+			return 0, err
+		case d < lowest:
+			return 0, errors.New("it is too short")
+		case highest > 0 && d > highest:
+			return 0, errors.New("it is too long")
+		}
+		return d, nil
+	}
+	wants := durationExamples
+	switch {
+	case highest > 0:
+		wants += fmt.Sprintf(", from %s to %s", FormatDuration(lowest), FormatDuration(highest))
+	case lowest > 0:
+		wants += ", above 0"
+	}
+	return field[time.Duration]{p, read, FormatDuration, wants, plain}
+}
+
+// optionalDurationValue is above zero where it is set, and zero where not.
+func optionalDurationValue(p *time.Duration) value {
+	v := durationValue(p, 1, 0).(field[time.Duration])
+	v.write = func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return FormatDuration(d)
+	}
+	return v
+}
+
+func identity(s string) string { return s }
+
+// pathValue accepts an absolute path other than the root and stores it clean.
+func pathValue(p *string) value {
+	return field[string]{p, absolutePath, identity, "an absolute path", plain}
+}
+
+// socketValue accepts a path that fits a socket address, bare or as a URL.
+func socketValue(p *string) value {
+	// sun_path of sockaddr_un has 108 bytes, one for the NUL at its end.
+	const longest = 107
+	read := func(s string) (string, error) {
+		path, err := absolutePath(strings.TrimPrefix(s, "unix://"))
+		if err == nil && len(path) > longest {
+			return "", fmt.Errorf("a socket's path has at most %d bytes, this one has %d", longest, len(path))
+		}
+		return path, err
+	}
+	return field[string]{p, read, identity, "an absolute path of a Unix socket, with or without unix:// before it", plain}
+}
+
+func absolutePath(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", errors.New("it is empty")
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", errors.New("it contains a control character")
+	case !filepath.IsAbs(s):
+		return "", errors.New("it is not an absolute path")
+	}
+	s = filepath.Clean(s)
+	if s == "/" {
+		return "", errors.New("the root directory cannot be meant")
+	}
+	return s, nil
+}
+
+func ipValue(p *netip.Addr) value {
+	read := func(s string) (netip.Addr, error) {
+		ip, err := netip.ParseAddr(s)
+		if err != nil || ip.Zone() != "" {
+			return netip.Addr{}, errors.New("it is not an IP address")
+		}
+		return ip, nil
+	}
+	write := func(ip netip.Addr) string {
+		if !ip.IsValid() {
+			return ""
+		}
+		return ip.String()
+	}
+	return field[netip.Addr]{p, read, write, "an IPv4 or IPv6 address", plain}
+}
+
+func portValue(p *uint16) value {
+	read := func(s string) (uint16, error) {
+		n, err := strconv.ParseUint(s, 10, 16)
+		if err != nil {
+			return 0, errors.New("it is not a port")
+		}
+		return uint16(n), nil
+	}
+	write := func(n uint16) string { return strconv.Itoa(int(n)) }
+	return field[uint16]{p, read, write, "a port number from 0 to 65535", plain}
+}
+
+func hostnameValue(p *string) value {
+	read := func(s string) (string, error) {
+		odd := func(r rune) bool {
+			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:", r)
+		}
+		if len(s) > 253 || strings.ContainsFunc(s, odd) {
+			return "", errors.New("it is not a host name")
+		}
+		return s, nil
+	}
+	return field[string]{p, read, identity, "a host name or an address", plain}
+}
+
+// containerizerNames are all that an agent knows; external went with 1.1
+// (contract section 6).
+var containerizerNames = []string{"docker", "mesos", "external"}
+
+func containerizersValue(p *[]string) value {
+	read := func(s string) ([]string, error) {
+		var names []string
+		for name := range strings.SplitSeq(s, ",") {
+			name = strings.TrimSpace(name)
+			if !slices.Contains(containerizerNames, name) {
+				return nil, fmt.Errorf("there is no containerizer %q", shorten(name))
+			}
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		return names, nil
+	}
+	write := func(names []string) string { return strings.Join(names, ",") }
+	wants := "a comma-separated list of " + strings.Join(containerizerNames, ", ")
+	return field[[]string]{p, read, write, wants, plain}
+}
+
+func logDriverValue(p *string) value {
+	read := func(s string) (string, error) {
+		odd := func(r rune) bool {
+			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:@", r)
+		}
+		if strings.ContainsFunc(s, odd) {
+			return "", errors.New("it is not the name of a log driver")
+		}
+		return s, nil
+	}
+	return field[string]{p, read, identity, "the name of a log driver, or nothing for the Engine's own default", plain}
+}
+
+var logLevels = []zapcore.Level{zapcore.DebugLevel, zapcore.InfoLevel, zapcore.WarnLevel, zapcore.ErrorLevel}
+
+func logLevelValue(p *zapcore.Level) value {
+	read := func(s string) (zapcore.Level, error) {
+		for _, l := range logLevels {
+			if s == l.String() {
+				return l, nil
+			}
+		}
+		return 0, errors.New("it is not a level")
+	}
+	return field[zapcore.Level]{p, read, zapcore.Level.String, "debug, info, warn or error", plain}
+}
+
+// refusedValue stands for a flag of the agent that we cannot work with.
+func refusedValue(reason string) value {
+	read := func(string) (string, error) { return "", errors.New(reason) }
+	return field[string]{new(string), read, identity, "only to leave it unset", plain}
+}
