@@ -1,0 +1,88 @@
+package localagent
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// environment is all that an executor sees (contract section 1.5); nothing is inherited. Later layers win: the agent's
+// --executor_environment_variables, the agent's own, those of the executor's CommandInfo.
+func (a *Agent) environment(e *executorRun) (map[string]string, error) {
+	checkpoint := e.framework.info.GetCheckpoint()
+	env := map[string]string{"PATH": defaultPath}
+	maps.Copy(env, a.options.ExecutorEnvironment)
+
+	if a.options.IP != "" {
+		env["LIBPROCESS_IP"] = a.options.IP
+	}
+	env["LIBPROCESS_PORT"] = "0"
+	env["MESOS_FRAMEWORK_ID"] = e.framework.info.ID.Value
+	env["MESOS_EXECUTOR_ID"] = e.info.ExecutorID.Value
+	env["MESOS_SLAVE_ID"] = a.options.AgentID
+	env["MESOS_DIRECTORY"] = e.sandbox
+	env["MESOS_SANDBOX"] = e.sandbox // set by the Mesos containerizer
+	env["MESOS_SLAVE_PID"] = agentProcess + "@" + a.address
+	env["MESOS_AGENT_ENDPOINT"] = a.address
+	env["MESOS_CHECKPOINT"] = "0"
+	env["MESOS_HTTP_COMMAND_EXECUTOR"] = "0"
+	env["MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD"] = mesosDuration(a.shutdownGrace(e.info))
+	if checkpoint {
+		env["MESOS_CHECKPOINT"] = "1"
+		env["MESOS_RECOVERY_TIMEOUT"] = mesosDuration(a.options.RecoveryTimeout)
+		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = mesosDuration(a.options.SubscriptionBackoffMax)
+	}
+	if a.options.Tokens {
+		env["MESOS_EXECUTOR_AUTHENTICATION_TOKEN"] = a.issueToken(claims{
+			FrameworkID: e.framework.info.ID.Value,
+			ExecutorID:  e.info.ExecutorID.Value,
+			ContainerID: e.containerID,
+		})
+	}
+	if a.options.DomainSocket != "" {
+		env["MESOS_DOMAIN_SOCKET"] = a.options.DomainSocket
+	}
+	return env, overlay(env, e.info.GetCommand().GetEnvironment())
+}
+
+// overlay adds the variables of a CommandInfo. Secrets are taken if their value is in the task; there is no store to ask for
+// one that is only named.
+func overlay(env map[string]string, own *mesos.Environment) error {
+	for _, v := range own.GetVariables() {
+		switch {
+		case v.GetType() != mesos.Environment_Variable_SECRET:
+			env[v.Name] = v.GetValue()
+		case v.Secret.GetValue() != nil:
+			env[v.Name] = string(v.Secret.Value.Data)
+		default:
+			return fmt.Errorf("environment variable %s is a secret by reference, and no secret store is configured", v.Name)
+		}
+	}
+	return nil
+}
+
+// mesosDuration formats a duration as Mesos does: a whole number of the largest unit that divides it.
+func mesosDuration(d time.Duration) string {
+	for _, unit := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"weeks", 7 * 24 * time.Hour},
+		{"days", 24 * time.Hour},
+		{"hrs", time.Hour},
+		{"mins", time.Minute},
+		{"secs", time.Second},
+		{"ms", time.Millisecond},
+		{"us", time.Microsecond},
+	} {
+		if d != 0 && d%unit.value == 0 {
+			return strconv.FormatInt(int64(d/unit.value), 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(int64(d), 10) + "ns"
+}

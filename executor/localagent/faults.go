@@ -1,0 +1,126 @@
+package localagent
+
+import (
+	"fmt"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/mesos/mesos-go/api/v1/lib/executor"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/agent"
+)
+
+// faults is the misbehaviour that tests have asked for.
+type faults struct {
+	refusals             []Refusal
+	holdAcknowledgements bool
+	lostAcknowledgements int
+}
+
+// Refusal answers calls otherwise than they deserve.
+type Refusal struct {
+	// Calls is how many calls it applies to.
+	Calls int
+	// Type is the type of call it applies to; UNKNOWN means each. HEARTBEAT is never refused.
+	Type executor.Call_Type
+	// Code and Text are the answer. With code 0 there is none: the connection is closed.
+	Code int
+	Text string
+	// AfterHandling lets the call take effect: only its answer is false or lost.
+	AfterHandling bool
+}
+
+// Refuse adds a fault. Several apply one after the other.
+func (a *Agent) Refuse(r Refusal) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults.refusals = append(a.faults.refusals, r)
+}
+
+// takeRefusal is the fault that applies to a call, counted.
+func (a *Agent) takeRefusal(call executor.Call_Type) *Refusal {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.faults.refusals {
+		r := &a.faults.refusals[i]
+		if r.Calls > 0 && (r.Type == executor.Call_UNKNOWN || r.Type == call) {
+			r.Calls--
+			taken := *r
+			return &taken
+		}
+	}
+	return nil
+}
+
+// HoldAcknowledgements keeps acknowledgements back, or sends those kept back, late. A restart loses them.
+func (a *Agent) HoldAcknowledgements(hold bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults.holdAcknowledgements = hold
+	if hold {
+		return
+	}
+	for _, e := range a.all() {
+		e.stream.send(e.held...)
+		e.held = nil
+	}
+}
+
+// LoseAcknowledgements drops the next n acknowledgements: the updates are stored, the executor is not told.
+func (a *Agent) LoseAcknowledgements(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults.lostAcknowledgements = n
+}
+
+// DropStreams breaks the connection of every subscription, without the end that HTTP gives a response.
+func (a *Agent) DropStreams() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.all() {
+		e.stream.cut()
+	}
+}
+
+// Send puts events of any kind into an executor's stream: a kill once more, a second LAUNCH, something unheard of. The agent
+// takes no notice of them; in particular it does not expect a task that is launched so.
+func (a *Agent) Send(executorID string, events ...agent.Event) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e, err := a.executor(executorID)
+	if err != nil {
+		return fmt.Errorf("send events: %w", err)
+	}
+	a.log.Debug("sending events as asked", append(e.fields(), zap.Int("events", len(events)))...)
+	e.stream.send(events...)
+	return nil
+}
+
+// UnknownEvent is an event of a type no version of the protocol has.
+func UnknownEvent() agent.Event { return agent.Event{Type: 99} }
+
+// OversizedEvent is a well-formed event larger than the given number of bytes.
+func OversizedEvent(bytes int) agent.Event {
+	return agent.Event{Type: executor.Event_MESSAGE, Message: &executor.Event_Message{Data: make([]byte, bytes)}}
+}
+
+// KillEvent is a KILL for a task.
+func KillEvent(taskID string, policy *mesos.KillPolicy) agent.Event {
+	return agent.Event{
+		Type: executor.Event_KILL,
+		Kill: &executor.Event_Kill{TaskID: mesos.TaskID{Value: taskID}, KillPolicy: policy},
+	}
+}
+
+// LaunchEvent is a LAUNCH of a task.
+func LaunchEvent(task mesos.TaskInfo) agent.Event {
+	return agent.Event{Type: executor.Event_LAUNCH, Launch: &executor.Event_Launch{Task: task}}
+}
+
+// LaunchGroupEvent is a LAUNCH_GROUP of tasks.
+func LaunchGroupEvent(tasks ...mesos.TaskInfo) agent.Event {
+	return agent.Event{
+		Type:        executor.Event_LAUNCH_GROUP,
+		LaunchGroup: &executor.Event_LaunchGroup{TaskGroup: mesos.TaskGroupInfo{Tasks: tasks}},
+	}
+}

@@ -1,0 +1,184 @@
+// Package localagent is an in-process stand-in for the Mesos agent. It serves the v1 executor HTTP API to many executors and
+// starts them the way an agent does under the Mesos containerizer. The "run" subcommand uses it in place of a cluster, tests
+// use it because it is as strict as a real agent and can misbehave on demand.
+//
+// # How to use it
+//
+//	agent, err := localagent.New(localagent.Options{WorkDir: dir})
+//	defer agent.Close()
+//	task, err := agent.Launch(ctx, localagent.LaunchRequest{Path: "/usr/libexec/…/mesos-docker-executor", Task: info})
+//	for status := range task.Updates(ctx) { … }
+//
+// # Where to find what
+//
+//   - handler.go, call.go, token.go: what is refused, in which order, with which code and text (contract section 5.1).
+//   - stream.go: the event stream of a subscription.
+//   - updates.go: what happens to a status update: completed, stored once, reported once, acknowledged (section 3.6).
+//   - launch.go, subscribe.go, environment.go, sandbox.go, process.go, fetch.go: an executor's start (sections 1.3 and 1.5) and end (1.6).
+//   - kill.go, lifecycle.go: kills and shutdowns; the agent's own stop, recovery and the window for re-subscription.
+//   - faults.go: misbehaviour for tests.
+//
+// # Caveats
+//
+// Everything is in memory: a "restarted" agent remembers what a real one has checkpointed, the caller's process does not. The
+// caller is the framework; what Updates yields counts as acknowledged by it, but the agent keeps a finished task until its
+// executor has exited, so a terminal update that is sent again is always acknowledged again. Of a JSON call, an unknown
+// name for an optional enum value is refused, where a real agent ignores that field.
+package localagent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"go.uber.org/zap"
+)
+
+// ErrClosed says that the agent was closed before what was waited for happened.
+var ErrClosed = errors.New("local agent is closed")
+
+// ErrUnknown says that the agent has no such task or executor, or has it no more.
+var ErrUnknown = errors.New("not known to the local agent")
+
+// ErrRecovering says that the agent is down or has not finished recovery and does not take the request.
+var ErrRecovering = errors.New("local agent has not finished recovery")
+
+// Agent is a running stand-in. Its methods are safe for concurrent use. It owns every process it started until Close.
+type Agent struct {
+	options   Options
+	log       *zap.Logger
+	info      mesos.AgentInfo
+	framework mesos.FrameworkInfo
+	secret    []byte // signs the executors' tokens
+
+	background sync.WaitGroup // one per executor, from Launch until it is reaped
+	transition sync.Mutex     // serialises Stop, Start and Close
+
+	mu         sync.Mutex // guards all that follows, and every executor, task and stream
+	phase      phase
+	address    string // "ip:port", the same through all restarts
+	servers    []*http.Server
+	serving    *sync.WaitGroup // accept loops and calls of the servers
+	frameworks map[string]*framework
+	orphans    []*executorRun // outlived the agent that knew them
+	updates    record[Update]
+	window     *time.Timer
+	faults     faults
+}
+
+// framework is one framework with live executors, by executor id.
+type framework struct {
+	info      mesos.FrameworkInfo
+	executors map[string]*executorRun
+}
+
+// New starts an agent that listens and has nothing to recover.
+func New(options Options) (*Agent, error) {
+	if err := options.complete(); err != nil {
+		return nil, fmt.Errorf("start local agent: %w", err)
+	}
+	a := &Agent{
+		options:    options,
+		log:        options.Logger,
+		framework:  *options.Framework,
+		secret:     randomBytes(32),
+		phase:      running,
+		frameworks: make(map[string]*framework),
+	}
+	if err := a.listen(); err != nil {
+		return nil, fmt.Errorf("start local agent: %w", err)
+	}
+	port, err := strconv.ParseInt(a.port(), 10, 32)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start local agent: port of %s: %w", a.address, err), a.Close())
+	}
+	a.info = mesos.AgentInfo{
+		Hostname:  options.Hostname,
+		Port:      new(int32(port)),
+		Resources: options.Resources,
+		ID:        &mesos.AgentID{Value: options.AgentID},
+	}
+	return a, nil
+}
+
+// Endpoint is the agent's "ip:port". It stays the same when the agent stops and starts again.
+func (a *Agent) Endpoint() string { return a.address }
+
+// Info describes the agent as SUBSCRIBED does.
+func (a *Agent) Info() mesos.AgentInfo { return a.info }
+
+// Close destroys every executor, stops listening and waits until nothing of the agent is left: no process, no goroutine, no
+// open connection. Tasks that had not ended get no further update; who waits for one is told ErrClosed. Sandboxes stay.
+func (a *Agent) Close() error {
+	a.transition.Lock()
+	defer a.transition.Unlock()
+
+	a.mu.Lock()
+	a.phase = closed
+	if a.window != nil {
+		a.window.Stop()
+	}
+	for _, e := range a.all() {
+		e.stopTimer()
+		e.destroy()
+	}
+	for _, e := range a.orphans {
+		e.destroy()
+	}
+	a.orphans = nil
+	a.updates.end()
+	a.mu.Unlock()
+
+	err := a.hangUp(true)
+	a.background.Wait()
+	return err
+}
+
+// Updates yields every update the agent has stored, of all tasks, in the order in which they were stored and from the first
+// one on, then waits for more. It ends with ctx or after Close. Each caller sees all of them.
+func (a *Agent) Updates(ctx context.Context) func(yield func(Update) bool) {
+	return func(yield func(Update) bool) {
+		for i := 0; ; i++ {
+			update, err := a.updates.at(ctx, &a.mu, i)
+			if err != nil || !yield(update) {
+				return
+			}
+		}
+	}
+}
+
+// all lists the live executors. The caller holds mu.
+func (a *Agent) all() []*executorRun {
+	var runs []*executorRun
+	for _, f := range a.frameworks {
+		for _, e := range f.executors {
+			runs = append(runs, e)
+		}
+	}
+	return runs
+}
+
+// executor finds a live executor by its id; with several frameworks, ids must differ for this. The caller holds mu.
+func (a *Agent) executor(id string) (*executorRun, error) {
+	for _, f := range a.frameworks {
+		if e, ok := f.executors[id]; ok {
+			return e, nil
+		}
+	}
+	return nil, fmt.Errorf("executor %q: %w", id, ErrUnknown)
+}
+
+// task finds a task of a live executor by its id. The caller holds mu.
+func (a *Agent) task(id string) (*executorRun, *Task, error) {
+	for _, e := range a.all() {
+		if t, ok := e.tasks[id]; ok {
+			return e, t, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("task %q: %w", id, ErrUnknown)
+}

@@ -1,0 +1,118 @@
+package localagent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a running executor and all that it starts: it leads its own session, which dies with it.
+type process struct {
+	command *exec.Cmd
+
+	mu   sync.Mutex // held while the pid is used, so that it is still ours
+	over bool
+}
+
+// startProcess runs a program in its sandbox as the agent does (contract section 1.3): own session, empty stdin, output files
+// opened for append, and no other environment than the given.
+func startProcess(path string, args []string, environment map[string]string, sandbox string) (*process, error) {
+	stdout, err := openOutput(sandbox, "stdout")
+	if err != nil {
+		return nil, fmt.Errorf("start executor: %w", err)
+	}
+	defer stdout.Close()
+	stderr, err := openOutput(sandbox, "stderr")
+	if err != nil {
+		return nil, fmt.Errorf("start executor: %w", err)
+	}
+	defer stderr.Close()
+
+	command := exec.Command(path, args...)
+	command.Dir = sandbox
+	command.Env = []string{} // nil would inherit
+	for name, value := range environment {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	command.Stdout, command.Stderr = stdout, stderr
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("start executor: %w", err)
+	}
+	return &process{command: command}, nil
+}
+
+func (p *process) pid() int { return p.command.Process.Pid }
+
+// reap waits for the executor's own end, then kills what is left of its session, as a container dies with its first process.
+func (p *process) reap() *os.ProcessState {
+	for {
+		// The pid stays taken until Wait, so that the session can be killed by it.
+		err := unix.Waitid(unix.P_PID, p.pid(), nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	killSession(p.pid())
+	p.over = true
+	p.command.Wait() // an exit status other than 0 is not an error here
+	return p.command.ProcessState
+}
+
+// kill ends the whole session at once.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		killSession(p.pid())
+	}
+}
+
+// killSession sends SIGKILL to every process of a session. Members may have process groups of their own and may fork while we
+// look, so it is repeated until none is left alive, within reason.
+func killSession(session int) {
+	const passes = 20
+	for range passes {
+		members := sessionMembers(session)
+		if len(members) == 0 {
+			return
+		}
+		for _, pid := range members {
+			unix.Kill(pid, unix.SIGKILL) // it may have ended by itself
+		}
+	}
+}
+
+// sessionMembers lists the processes of a session that are not dead yet.
+func sessionMembers(session int) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return []int{session}
+	}
+	var members []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
+		if err != nil {
+			continue
+		}
+		// The name of the program, in parentheses, may hold anything; after it come state, parent, group, session.
+		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+		if len(fields) > 3 && string(fields[3]) == strconv.Itoa(session) && string(fields[0]) != "Z" && string(fields[0]) != "X" {
+			members = append(members, pid)
+		}
+	}
+	return members
+}

@@ -1,0 +1,134 @@
+package localagent
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"github.com/mesos/mesos-go/api/v1/lib/encoding"
+	"github.com/mesos/mesos-go/api/v1/lib/encoding/framing"
+	"github.com/mesos/mesos-go/api/v1/lib/executor"
+	"github.com/mesos/mesos-go/api/v1/lib/recordio"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/agent"
+)
+
+// stream is the response to one SUBSCRIBE. Events are queued under the agent's lock and written by the handler of the call, so
+// a reader that is slow holds up nobody. A nil stream swallows all, as a connection does that has broken.
+type stream struct {
+	codec encoding.Codec
+	queue []agent.Event
+	state streamState
+	wake  chan struct{} // holds one token if something changed
+}
+
+type streamState int
+
+const (
+	flowing streamState = iota
+	ending              // finish properly after the queue
+	broken              // stop at once, without the end of the chunked body
+)
+
+func newStream(codec encoding.Codec) *stream {
+	return &stream{codec: codec, wake: make(chan struct{}, 1)}
+}
+
+// send queues an event. What is sent to a stream that has ended is lost.
+func (s *stream) send(events ...agent.Event) {
+	if s == nil || s.state != flowing {
+		return
+	}
+	s.queue = append(s.queue, events...)
+	s.notify()
+}
+
+// end lets the response finish after what is queued.
+func (s *stream) end() { s.become(ending) }
+
+// cut breaks the connection.
+func (s *stream) cut() { s.become(broken) }
+
+func (s *stream) become(state streamState) {
+	if s != nil && s.state < state {
+		s.state = state
+		s.notify()
+	}
+}
+
+func (s *stream) notify() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the queue and says in which state the stream is.
+func (a *Agent) take(s *stream) ([]agent.Event, streamState) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	events := s.queue
+	s.queue = nil
+	return events, s.state
+}
+
+// stream writes the response of a SUBSCRIBE until somebody ends it. Headers go out before the first event: without a
+// Content-Length the client knows that a stream follows.
+func (a *Agent) stream(w http.ResponseWriter, r *http.Request, s *stream) {
+	defer func() {
+		a.mu.Lock()
+		s.become(broken)
+		a.mu.Unlock()
+	}()
+	heartbeats := time.NewTicker(a.options.HeartbeatInterval)
+	defer heartbeats.Stop()
+
+	control := http.NewResponseController(w)
+	w.Header().Set("Content-Type", s.codec.Type.ContentType())
+	w.WriteHeader(http.StatusOK)
+	if err := control.Flush(); err != nil {
+		return
+	}
+	for {
+		events, state := a.take(s)
+		if state == broken {
+			panic(http.ErrAbortHandler)
+		}
+		for _, event := range events {
+			record, err := encode(s.codec, &event)
+			if err != nil {
+				a.log.Error("event cannot be encoded", zap.Stringer("event", event.Type), zap.Error(err))
+				continue
+			}
+			if _, err := w.Write(record); err != nil {
+				return
+			}
+			if err := control.Flush(); err != nil {
+				return
+			}
+		}
+		if state == ending {
+			return
+		}
+		select {
+		case <-s.wake:
+		case <-heartbeats.C:
+			a.mu.Lock()
+			s.send(agent.Event{Type: executor.Event_HEARTBEAT})
+			a.mu.Unlock()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// encode makes one RecordIO record, in one piece so that it travels as one chunk.
+func encode(codec encoding.Codec, event *agent.Event) ([]byte, error) {
+	var record bytes.Buffer
+	encoder := codec.NewEncoder(func() framing.Writer { return recordio.NewWriter(&record) })
+	if err := encoder.Encode(event); err != nil {
+		return nil, err
+	}
+	return record.Bytes(), nil
+}
