@@ -1,0 +1,235 @@
+package marathon
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+// Offer is what a TaskInfo takes from elsewhere than the app: from an agent's offer and from Marathon's own state.
+type Offer struct {
+	AgentID  string
+	Hostname string // HOST in the task's environment
+	Role     string // role the resources are allocated to; empty is "*"
+
+	Ports        PortSource        // required if the app needs host ports
+	ServicePorts ServicePortSource // nil leaves service ports at 0
+
+	InstanceUUID string    // unique per instance; letters, digits and dashes
+	Attempt      int       // launches of the instance so far, this one included; 0 is taken as 1
+	Version      time.Time // of the app; MARATHON_APP_VERSION
+}
+
+// PortSource provides host ports; *Ports is one. Draw grants one port per wish, where 0 wishes for any, or fails and grants none.
+type PortSource interface {
+	Draw(wishes []uint32) ([]uint32, error)
+	Release(ports ...uint32)
+}
+
+// ServicePortSource assigns service ports; *ServicePorts is one. It must return the same port for the same app and index.
+type ServicePortSource interface {
+	ServicePort(app string, index int) (uint32, error)
+}
+
+// Build makes the TaskInfo of one instance of the app. The task holds the host ports it was given, see HostPorts, until the caller
+// releases them; if Build fails it holds none.
+func Build(app App, offer Offer) (mesos.TaskInfo, error) {
+	task, err := build(app, offer)
+	if err != nil {
+		return mesos.TaskInfo{}, fmt.Errorf("app %s: %w", app.ID, err)
+	}
+	return task, nil
+}
+
+func build(app App, offer Offer) (mesos.TaskInfo, error) {
+	if err := offer.usableFor(app); err != nil {
+		return mesos.TaskInfo{}, err
+	}
+	b := builder{app: app, offer: offer}
+	b.taskID = fmt.Sprintf("%s.instance-%s._app.%d", app.path.safe(), offer.InstanceUUID, max(offer.Attempt, 1))
+	if err := b.drawPorts(); err != nil {
+		return mesos.TaskInfo{}, err
+	}
+	return b.task(), nil
+}
+
+var instanceUUID = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
+
+func (offer Offer) usableFor(app App) error {
+	switch {
+	case len(app.path) == 0:
+		return errors.New("not an app that Parse has returned")
+	case offer.AgentID == "":
+		return errors.New("the offer has no agent id")
+	case !instanceUUID.MatchString(offer.InstanceUUID):
+		return fmt.Errorf("instance uuid %q: accepted are letters, digits and dashes", offer.InstanceUUID)
+	case offer.Attempt < 0:
+		return fmt.Errorf("launch attempt %d is negative", offer.Attempt)
+	}
+	return nil
+}
+
+// builder holds one build. Its app is a copy with the service ports filled in.
+type builder struct {
+	app       App
+	offer     Offer
+	taskID    string
+	hostPorts []*uint32 // one per port of the app; nil where a mapping has none on the host
+}
+
+// drawPorts assigns the service ports and draws the host ports.
+func (b *builder) drawPorts() error {
+	if b.offer.ServicePorts != nil {
+		b.app.ports = slices.Clone(b.app.ports)
+		for i := range b.app.ports {
+			if b.app.ports[i].port != 0 {
+				continue
+			}
+			port, err := b.offer.ServicePorts.ServicePort(b.app.ID, i)
+			if err != nil {
+				return fmt.Errorf("port %d: %w", i, err)
+			}
+			b.app.ports[i].port = port
+		}
+	}
+	wanted := b.wantedPorts()
+	var wishes []uint32
+	for _, port := range wanted {
+		if port != nil {
+			wishes = append(wishes, *port)
+		}
+	}
+	b.hostPorts = make([]*uint32, len(wanted))
+	if len(wishes) == 0 {
+		return nil
+	}
+	if b.offer.Ports == nil {
+		return fmt.Errorf("%w: %d wanted and the offer has none", ErrPortsExhausted, len(wishes))
+	}
+	drawn, err := b.offer.Ports.Draw(wishes)
+	if err != nil {
+		return err
+	}
+	if len(drawn) != len(wishes) {
+		b.offer.Ports.Release(drawn...)
+		return fmt.Errorf("%d ports drawn for %d wishes", len(drawn), len(wishes))
+	}
+	for i, port := range wanted {
+		if port != nil {
+			b.hostPorts[i], drawn = &drawn[0], drawn[1:]
+		}
+	}
+	return nil
+}
+
+// wantedPorts returns the host port that each of the app's ports asks for: 0 for any, nil for none.
+func (b *builder) wantedPorts() []*uint32 {
+	var wanted []*uint32
+	for _, m := range b.app.container.portMappings {
+		wanted = append(wanted, m.hostPort)
+	}
+	for _, d := range b.app.ports {
+		port := uint32(0)
+		if b.app.required {
+			port = d.port
+		}
+		wanted = append(wanted, &port)
+	}
+	return wanted
+}
+
+func (b *builder) task() mesos.TaskInfo {
+	task := mesos.TaskInfo{
+		Name:        b.app.path.hostname(),
+		TaskID:      mesos.TaskID{Value: b.taskID},
+		AgentID:     mesos.AgentID{Value: b.offer.AgentID},
+		Resources:   b.resources(),
+		Discovery:   b.discovery(),
+		HealthCheck: b.healthCheck(),
+		Check:       b.check(),
+	}
+	if len(b.app.limits) > 0 {
+		task.Limits = map[string]mesos.Value_Scalar{}
+		for name, limit := range b.app.limits {
+			task.Limits[name] = mesos.Value_Scalar{Value: limit}
+		}
+	}
+	if len(b.app.labels) > 0 {
+		task.Labels = labels(b.app.labels)
+	}
+	if b.app.killGrace != nil {
+		task.KillPolicy = &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: b.app.killGrace.Nanoseconds()}}
+	}
+	if b.app.executor == "" {
+		task.Container, task.Command = b.container(), b.command()
+	} else {
+		task.Executor = b.pathExecutor()
+	}
+	return task
+}
+
+// command is the CommandInfo of the app. Args replace the command of the image; with neither cmd nor args the image decides.
+func (b *builder) command() *mesos.CommandInfo {
+	shell := b.app.cmd != ""
+	command := &mesos.CommandInfo{
+		Environment: &mesos.Environment{Variables: b.environment()},
+		Shell:       &shell,
+		Arguments:   slices.Clone(b.app.args),
+		Value:       optional(b.app.cmd),
+		User:        optional(b.app.user),
+	}
+	for _, a := range b.app.fetch {
+		command.URIs = append(command.URIs, mesos.CommandInfo_URI{
+			Value:      a.uri,
+			Executable: &a.executable,
+			Extract:    &a.extract,
+			Cache:      &a.cache,
+			OutputFile: optional(a.outputFile),
+		})
+	}
+	return command
+}
+
+// pathExecutor is the form for an executor of the framework's own: the container belongs to the executor, and the app's command is
+// appended to the executor's. Marathon leaves shell false and the arguments in place where the app has no cmd, so that such an
+// executor works with cmd only; a replacement must not repair that silently.
+func (b *builder) pathExecutor() *mesos.ExecutorInfo {
+	command := b.command()
+	line := b.app.cmd
+	if line == "" {
+		line = strings.Join(b.app.args, " ")
+	}
+	path := "'" + b.app.executor + "'"
+	command.Value = new(string)
+	*command.Value = fmt.Sprintf("chmod ug+rx %s && exec %s %s", path, path, line)
+	executor := &mesos.ExecutorInfo{
+		ExecutorID: mesos.ExecutorID{Value: "marathon-" + b.taskID},
+		Container:  b.container(),
+		Command:    command,
+	}
+	if r := b.app.executorResources; r != nil {
+		executor.Resources = []mesos.Resource{scalar("cpus", r.cpus), scalar("mem", r.mem), scalar("disk", r.disk)}
+	}
+	return executor
+}
+
+// optional is nil for a text that is not set.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func labels(pairs []pair) *mesos.Labels {
+	all := &mesos.Labels{}
+	for _, p := range pairs {
+		all.Labels = append(all.Labels, mesos.Label{Key: p.key, Value: &p.value})
+	}
+	return all
+}

@@ -1,0 +1,195 @@
+package marathon
+
+import (
+	"slices"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+// container is the ContainerInfo of the app.
+func (b *builder) container() *mesos.ContainerInfo {
+	c := b.app.container
+	docker := &mesos.ContainerInfo_DockerInfo{
+		Image:          c.image,
+		Network:        dockerNetwork(b.app.network.mode).Enum(),
+		PortMappings:   b.portMappings(),
+		Privileged:     &c.privileged,
+		ForcePullImage: &c.forcePull,
+	}
+	for _, p := range c.parameters {
+		docker.Parameters = append(docker.Parameters, mesos.Parameter{Key: p.key, Value: p.value})
+	}
+	docker.Parameters = append(docker.Parameters, mesos.Parameter{Key: "label", Value: "MESOS_TASK_ID=" + b.taskID})
+
+	info := &mesos.ContainerInfo{Type: mesos.ContainerInfo_DOCKER.Enum(), Docker: docker}
+	for _, v := range c.volumes {
+		// Persistent volumes are resources, see persistentVolumes.
+		if v.hostPath != "" || v.external != nil {
+			info.Volumes = append(info.Volumes, mesosVolume(v))
+		}
+	}
+	if b.app.network.mode == modeContainer {
+		info.NetworkInfos = []mesos.NetworkInfo{{Name: &b.app.network.name}}
+	}
+	if c.tty {
+		info.TTYInfo = &mesos.TTYInfo{}
+	}
+	return info
+}
+
+func dockerNetwork(mode networkMode) mesos.ContainerInfo_DockerInfo_Network {
+	switch mode {
+	case modeBridge:
+		return mesos.ContainerInfo_DockerInfo_BRIDGE
+	case modeContainer:
+		return mesos.ContainerInfo_DockerInfo_USER
+	case modeNone:
+		return mesos.ContainerInfo_DockerInfo_NONE
+	default:
+		return mesos.ContainerInfo_DockerInfo_HOST
+	}
+}
+
+// portMappings has an entry for each protocol of each mapping with a host port. Container port 0 is the host port.
+func (b *builder) portMappings() []mesos.ContainerInfo_DockerInfo_PortMapping {
+	var all []mesos.ContainerInfo_DockerInfo_PortMapping
+	for i, m := range b.app.container.portMappings {
+		if b.hostPorts[i] == nil {
+			continue
+		}
+		for _, protocol := range m.protocols {
+			all = append(all, mesos.ContainerInfo_DockerInfo_PortMapping{
+				HostPort:      *b.hostPorts[i],
+				ContainerPort: b.containerPort(i),
+				Protocol:      &protocol,
+			})
+		}
+	}
+	return all
+}
+
+func (b *builder) containerPort(i int) uint32 {
+	port := b.app.container.portMappings[i].containerPort
+	if port == 0 && b.hostPorts[i] != nil {
+		return *b.hostPorts[i]
+	}
+	return port
+}
+
+func mesosVolume(v volume) mesos.Volume {
+	mode := mesos.RW
+	if v.readOnly {
+		mode = mesos.RO
+	}
+	volume := mesos.Volume{ContainerPath: v.containerPath, HostPath: optional(v.hostPath), Mode: &mode}
+	if v.external != nil {
+		volume.Source = &mesos.Volume_Source{
+			Type:         mesos.Volume_Source_DOCKER_VOLUME,
+			DockerVolume: &mesos.Volume_Source_DockerVolume{Driver: optional(v.external.driver), Name: v.external.name},
+		}
+	}
+	return volume
+}
+
+// resources lists what the task takes from the offer: scalars, then ports, then persistent volumes. Nothing of zero is listed.
+func (b *builder) resources() []mesos.Resource {
+	var all []mesos.Resource
+	for _, r := range []struct {
+		name  string
+		value float64
+	}{{"cpus", b.app.cpus}, {"mem", b.app.mem}, {"disk", b.app.disk}} {
+		if r.value != 0 {
+			all = append(all, b.allocated(scalar(r.name, r.value)))
+		}
+	}
+	if ranges := b.portRanges(); len(ranges) > 0 {
+		all = append(all, b.allocated(mesos.Resource{
+			Name:   "ports",
+			Type:   mesos.RANGES.Enum(),
+			Ranges: &mesos.Value_Ranges{Range: ranges},
+		}))
+	}
+	return append(all, b.persistentVolumes()...)
+}
+
+func (b *builder) allocated(r mesos.Resource) mesos.Resource {
+	role := b.offer.Role
+	if role == "" {
+		role = "*"
+	}
+	r.AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
+	return r
+}
+
+func scalar(name string, value float64) mesos.Resource {
+	return mesos.Resource{Name: name, Type: mesos.SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: value}}
+}
+
+// portRanges keeps the order of the app's ports and joins a port to the range before it where it is its successor. A host port with
+// two mappings, of two protocols, is one resource.
+func (b *builder) portRanges() []mesos.Value_Range {
+	var ranges []mesos.Value_Range
+	var seen []uint32
+	for _, port := range b.hostPorts {
+		if port == nil || slices.Contains(seen, *port) {
+			continue
+		}
+		seen = append(seen, *port)
+		p := uint64(*port)
+		if n := len(ranges); n > 0 && ranges[n-1].End+1 == p {
+			ranges[n-1].End = p
+			continue
+		}
+		ranges = append(ranges, mesos.Value_Range{Begin: p, End: p})
+	}
+	return ranges
+}
+
+// persistentVolumes are disk resources. The reservation they have in an offer is missing, for there is nothing to take it from.
+func (b *builder) persistentVolumes() []mesos.Resource {
+	var all []mesos.Resource
+	for _, v := range b.app.container.volumes {
+		if v.persistentMB == 0 {
+			continue
+		}
+		disk := b.allocated(scalar("disk", float64(v.persistentMB)))
+		disk.Disk = &mesos.Resource_DiskInfo{
+			Persistence: &mesos.Resource_DiskInfo_Persistence{
+				ID: b.app.path.safe() + "#" + v.containerPath + "#" + b.offer.InstanceUUID,
+			},
+			Volume: &mesos.Volume{ContainerPath: v.containerPath, Mode: mesos.RW.Enum()},
+		}
+		all = append(all, disk)
+	}
+	return all
+}
+
+// discovery names the task and its ports for service discovery.
+func (b *builder) discovery() *mesos.DiscoveryInfo {
+	name := b.app.path.hostname()
+	ports := &mesos.Ports{}
+	add := func(number uint32, name string, protocols []string, pairs []pair) {
+		for _, protocol := range protocols {
+			port := mesos.Port{Number: number, Name: optional(name), Protocol: &protocol}
+			if len(pairs) > 0 {
+				port.Labels = labels(pairs)
+			}
+			ports.Ports = append(ports.Ports, port)
+		}
+	}
+	for i, m := range b.app.container.portMappings {
+		scope := variables(slices.Clone(m.labels))
+		if host := b.hostPorts[i]; host != nil {
+			scope.set("network-scope", "host")
+			add(*host, m.name, m.protocols, scope)
+			continue
+		}
+		scope.set("network-scope", "container")
+		scope.set("network-name", b.app.network.name)
+		add(m.containerPort, m.name, m.protocols, scope)
+	}
+	for i, d := range b.app.ports {
+		add(*b.hostPorts[i], d.name, d.protocols, d.labels)
+	}
+	return &mesos.DiscoveryInfo{Visibility: mesos.FRAMEWORK, Name: &name, Ports: ports}
+}

@@ -1,0 +1,208 @@
+package marathon
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+const maxInt32 = math.MaxInt32
+
+// readApp reads one app and applies the normalisation of Marathon's API to it.
+func readApp(o *object, base pathID) App {
+	app := App{Instances: o.field("instances").integer(1, 0, maxInt32)}
+	app.readID(o, base)
+	if kind := o.field("container").peek("type"); kind.present() && kind.oneOf("DOCKER", "DOCKER", "MESOS") == "MESOS" {
+		kind.mistake("%v", errOnlyDocker)
+		return app // whatever else is wrong with it, it is judged by other rules
+	}
+	app.readCommand(o)
+	app.readResources(o)
+	app.readExecutor(o)
+	app.labels = o.field("labels").textMap()
+	app.readFetch(o)
+	app.readContainer(o)
+	app.readHealthChecks(o)
+	app.readCheck(o)
+	if v := o.field("taskKillGracePeriodSeconds"); v.present() {
+		grace := time.Duration(v.integer(0, 0, maxInt32)) * time.Second
+		app.killGrace = &grace
+	}
+
+	// Scheduling, upgrades and what the API adds to its answers: nothing of it reaches a task.
+	o.ignore("acceptedResourceRoles", "backoffFactor", "backoffSeconds", "constraints", "dependencies", "killSelection",
+		"maxLaunchDelaySeconds", "readinessChecks", "residency", "role", "secrets", "unreachableStrategy", "upgradeStrategy",
+		"version", "versionInfo", "taskRateLimit",
+		"deployments", "lastTaskFailure", "readinessCheckResults", "tasks", "tasksHealthy", "tasksRunning", "tasksStaged",
+		"tasksStats", "tasksUnhealthy")
+	o.close()
+	return app
+}
+
+// note records that something in the app has no effect.
+func (app *App) note(v value, format string, args ...any) {
+	app.Notes = append(app.Notes, v.path+": "+fmt.Sprintf(format, args...))
+}
+
+func (app *App) readID(o *object, base pathID) {
+	v := o.field("id").required("every app needs an id")
+	if !v.present() {
+		return
+	}
+	app.path = readPath(v, base)
+	app.ID = app.path.String()
+	if len(app.path) == 0 {
+		v.mistake("must not be empty or the root")
+	}
+}
+
+func (app *App) readCommand(o *object) {
+	cmd, args := o.field("cmd"), o.field("args")
+	app.cmd, app.args = cmd.str(""), args.strings()
+	switch {
+	case app.cmd != "" && len(app.args) > 0:
+		args.mistake("cmd and args exclude each other")
+	case string(cmd.raw) == `""`:
+		cmd.mistake("must not be empty; leave it out to run the command of the image")
+	}
+	app.user = o.field("user").str("")
+	app.readEnvironment(o.field("env"))
+	if v := o.field("storeUrls"); len(v.list()) > 0 {
+		v.mistake("the artifact store of old Marathons is not supported; name the artifacts in fetch")
+	}
+}
+
+func (app *App) readEnvironment(v value) {
+	for _, m := range v.object().members {
+		variable := value{doc: v.doc, path: join(v.path, m.key), raw: m.raw}
+		switch {
+		case m.key == "" || strings.ContainsAny(m.key, "=\x00"):
+			variable.mistake("the name of a variable must not be empty nor contain = or NUL")
+		case !variable.present():
+			variable.mistake("null is not accepted here; a variable without a value is \"\"")
+		case variable.raw[0] == '{':
+			secret := variable.object()
+			secret.field("secret").required("a variable is a string or names a secret").str("")
+			secret.close()
+			app.note(variable, "dropped: without a plugin Marathon leaves secrets out of the task's environment")
+		default:
+			app.env = append(app.env, pair{m.key, variable.str("")})
+		}
+	}
+}
+
+func (app *App) readResources(o *object) {
+	app.cpus = o.field("cpus").number(1, 0)
+	app.mem = o.field("mem").number(128, 0)
+	app.disk = o.field("disk").number(0, 0)
+	if v := o.field("gpus"); v.integer(0, 0, maxInt32) > 0 {
+		v.mistake("GPUs need the Mesos containerizer; a DOCKER container cannot have any")
+	}
+	limits := o.field("resourceLimits").object()
+	for _, limit := range []struct {
+		name      string
+		requested float64
+	}{{"cpus", app.cpus}, {"mem", app.mem}} {
+		v := limits.field(limit.name)
+		if !v.present() {
+			continue
+		}
+		if app.limits == nil {
+			app.limits = map[string]float64{}
+		}
+		app.limits[limit.name] = readLimit(v, limit.requested)
+	}
+	limits.close()
+}
+
+func readLimit(v value, requested float64) float64 {
+	if v.raw[0] == '"' {
+		v.oneOf("", "unlimited")
+		return math.Inf(1)
+	}
+	limit := v.number(math.Inf(1), math.Inf(-1))
+	if limit < requested {
+		v.mistake("a limit must not be below what the app requests, %v", requested)
+	}
+	return limit
+}
+
+func (app *App) readExecutor(o *object) {
+	v := o.field("executor")
+	app.executor = v.str("")
+	if app.executor == "//cmd" {
+		app.executor = ""
+	}
+	if strings.ContainsRune(app.executor, '\'') {
+		v.mistake("a path with a quote breaks the shell command that Marathon builds from it")
+	}
+	v = o.field("executorResources")
+	if !v.present() {
+		return
+	}
+	resources := v.object()
+	app.executorResources = &executorResources{
+		cpus: resources.field("cpus").number(0.1, 0.1),
+		mem:  resources.field("mem").number(32, 32),
+		disk: resources.field("disk").number(10, 10),
+	}
+	resources.close()
+}
+
+func (app *App) readFetch(o *object) {
+	uris, fetch := o.field("uris"), o.field("fetch")
+	old, current := uris.list(), fetch.list()
+	if len(old) > 0 && len(current) > 0 {
+		uris.mistake("uris and fetch are the old and the new form of the same; give one")
+	}
+	for _, v := range old {
+		uri := readURI(v)
+		app.fetch = append(app.fetch, artifact{uri: uri, extract: isArchive(uri)})
+	}
+	for _, v := range current {
+		item := v.object()
+		a := artifact{
+			uri:        readURI(item.field("uri").required("an artifact needs its URI")),
+			extract:    item.field("extract").boolean(true),
+			executable: item.field("executable").boolean(false),
+			cache:      item.field("cache").boolean(false),
+			outputFile: item.field("outputFile").str(""), // Marathon 1.4
+		}
+		a.outputFile = item.field("destPath").str(a.outputFile)
+		item.close()
+		app.fetch = append(app.fetch, a)
+	}
+}
+
+// readURI accepts what java.net.URI does, which is how Marathon validates. The URI stays out of the message: it may carry a password.
+func readURI(v value) string {
+	uri := v.str("")
+	_, err := url.Parse(uri)
+	switch {
+	case !v.present():
+	case uri == "":
+		v.mistake("must not be empty")
+	case len(uri) > 1024:
+		v.mistake("longer than 1024 characters")
+	case err != nil || strings.ContainsAny(uri, " \"<>\\^`{|}"):
+		v.mistake("not a valid URI")
+	}
+	return uri
+}
+
+// archiveSuffixes are the names that the Mesos fetcher knows how to extract.
+var archiveSuffixes = []string{".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".tgz", ".tbz2", ".txz", ".zip"}
+
+// isArchive decides for the old form, uris, whether an artifact is extracted.
+func isArchive(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return false
+	}
+	name := path.Base(u.Path)
+	return slices.ContainsFunc(archiveSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+}

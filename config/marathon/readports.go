@@ -1,0 +1,251 @@
+package marathon
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+const maxPort = 65535
+
+// readNetwork reads the network in its new form, networks, and in the two old ones, container.docker.network and ipAddress.
+func readNetwork(o, docker *object) network {
+	networks, old, ip := o.field("networks"), docker.field("network"), o.field("ipAddress")
+	list := networks.list()
+	oldMode := old.oneOf("", "HOST", "BRIDGE", "USER", "NONE")
+	ipName := readIPAddress(ip)
+	if len(list) > 0 {
+		if old.present() {
+			old.mistake("networks and container.docker.network are the new and the old form of the same; give one")
+		}
+		if ip.present() {
+			ip.mistake("networks and ipAddress are the new and the old form of the same; give one")
+		}
+		return readNetworks(list)
+	}
+	switch {
+	case oldMode == "HOST" || !old.present() && !ip.present():
+		return network{mode: modeHost}
+	case oldMode == "BRIDGE":
+		return network{mode: modeBridge}
+	case oldMode == "NONE":
+		return network{mode: modeNone}
+	case ipName == "" && ip.present():
+		ip.mistake("networkName is missing: a user network needs its name")
+	case ipName == "" && oldMode == "USER":
+		old.mistake("a USER network needs its name, in ipAddress.networkName or as networks: [{mode: container, name: …}]")
+	}
+	return network{mode: modeContainer, name: ipName}
+}
+
+func readIPAddress(v value) (networkName string) {
+	o := v.object()
+	networkName = o.field("networkName").str("")
+	if discovery := o.field("discovery"); discovery.present() {
+		discovery.mistake("not allowed for a DOCKER container; use portMappings")
+	}
+	o.ignore("groups", "labels")
+	o.close()
+	return networkName
+}
+
+func readNetworks(list []value) network {
+	var first network
+	for i, v := range list {
+		o := v.object()
+		mode := networkMode(o.field("mode").oneOf(string(modeContainer), string(modeHost), string(modeBridge), string(modeContainer)))
+		name := o.field("name")
+		n := network{mode: mode, name: name.str("")}
+		labels := len(o.field("labels").textMap())
+		switch {
+		case mode == modeHost && (n.name != "" || labels > 0):
+			o.mistake("the host network has neither name nor labels")
+		case mode == modeBridge && n.name != "":
+			name.mistake("the bridge network has no name")
+		case mode == modeContainer && n.name == "" && !o.broken:
+			name.mistake("missing: a container network needs its name")
+		}
+		o.close()
+		if i == 0 {
+			first = n
+		}
+		if i == 1 {
+			v.mistake("a DOCKER container can have one network only")
+		}
+	}
+	return first
+}
+
+// readPorts reads ports in all their forms and brings them into the one form that fits the network: definitions on the host's
+// network, mappings elsewhere.
+func (app *App) readPorts(o, c, docker *object) {
+	definitions, given := app.readPortDefinitions(o)
+	mappings, mappingsAt := app.readPortMappings(c, docker)
+	requirePorts := o.field("requirePorts").boolean(false)
+
+	if !app.network.mode.mapped() {
+		if len(mappings) > 0 {
+			app.note(mappingsAt, "dropped: the %s network maps no ports", app.network.mode)
+		}
+		if !given.present() {
+			definitions = []portDefinition{{name: "default", protocols: []string{"tcp"}}}
+		}
+		app.ports, app.required = definitions, requirePorts
+		return
+	}
+	if !mappingsAt.present() {
+		mappings = []portMapping{{name: "default", protocols: []string{"tcp"}}}
+	}
+	if len(definitions) > 0 {
+		app.note(given, "only their number counts where ports are mapped: there are at least as many mappings")
+	}
+	for len(mappings) < len(definitions) {
+		mappings = append(mappings, portMapping{protocols: []string{"tcp"}})
+	}
+	if app.network.mode == modeBridge {
+		for i := range mappings {
+			if mappings[i].hostPort == nil {
+				mappings[i].hostPort = new(uint32)
+			}
+		}
+	}
+	app.container.portMappings = mappings
+	app.checkMappings(mappingsAt)
+}
+
+// readPortDefinitions returns the ports of the host network and the value they stand in.
+func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
+	definitions, ports := o.field("portDefinitions"), o.field("ports")
+	names, numbers := uniqueNames{}, map[uint32]bool{}
+	unique := func(v value, port uint32) uint32 {
+		if port != 0 && numbers[port] {
+			v.mistake("ports must be unique, and %d appears twice", port)
+		}
+		numbers[port] = true
+		return port
+	}
+	var current, old []portDefinition
+	for _, v := range definitions.list() {
+		d := v.object()
+		number := d.field("port")
+		current = append(current, portDefinition{
+			port:      unique(number, readPort(number, 0)),
+			protocols: readProtocols(d.field("protocol")),
+			name:      names.read(d.field("name")),
+			labels:    d.field("labels").textMap(),
+		})
+		d.close()
+	}
+	clear(numbers)
+	for _, v := range ports.list() {
+		old = append(old, portDefinition{port: unique(v, readPort(v, 0)), protocols: []string{"tcp"}})
+	}
+	if ip := o.field("ipAddress"); ip.present() && len(current)+len(old) > 0 {
+		ip.mistake("an app with an IP address of its own has no ports on the host; use portMappings")
+	}
+	if !definitions.present() {
+		return old, ports
+	}
+	if ports.present() && !samePorts(current, old) {
+		ports.mistake("ports and portDefinitions are the old and the new form of the same, and they differ; give one")
+	}
+	return current, definitions
+}
+
+func samePorts(a, b []portDefinition) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].port != b[i].port {
+			return false
+		}
+	}
+	return true
+}
+
+// readPortMappings returns the mappings and the value they stand in, container.portMappings or the older
+// container.docker.portMappings.
+func (app *App) readPortMappings(c, docker *object) ([]portMapping, value) {
+	at, old := c.field("portMappings"), docker.field("portMappings")
+	mappings := app.readMappingList(at)
+	oldMappings := app.readMappingList(old)
+	switch {
+	case !at.present():
+		return oldMappings, old
+	case len(oldMappings) > 0:
+		old.mistake("container.portMappings and container.docker.portMappings are the new and the old form of the same; give one")
+	}
+	return mappings, at
+}
+
+func (app *App) readMappingList(v value) []portMapping {
+	var all []portMapping
+	names := uniqueNames{}
+	for _, element := range v.list() {
+		o := element.object()
+		m := portMapping{
+			containerPort: readPort(o.field("containerPort"), 0),
+			servicePort:   readPort(o.field("servicePort"), 0),
+			protocols:     readProtocols(o.field("protocol")),
+			name:          names.read(o.field("name")),
+			labels:        o.field("labels").textMap(),
+		}
+		if host := o.field("hostPort"); host.present() {
+			port := readPort(host, 0)
+			m.hostPort = &port
+		}
+		for _, name := range o.field("networkNames").list() {
+			if name.str("") != app.network.name && app.network.mode.mapped() {
+				name.mistake("the app is in no network of that name")
+			}
+		}
+		o.close()
+		all = append(all, m)
+	}
+	return all
+}
+
+// checkMappings refuses mappings that Docker cannot set up together.
+func (app *App) checkMappings(at value) {
+	seen := map[string]int{}
+	for i, m := range app.container.portMappings {
+		if m.hostPort == nil || *m.hostPort == 0 {
+			continue
+		}
+		for _, protocol := range m.protocols {
+			key := fmt.Sprintf("%d/%s", *m.hostPort, protocol)
+			if first, taken := seen[key]; taken {
+				at.doc.mistake(fmt.Sprintf("%s/%d/hostPort", at.path, i), "host port %s is already mapped by %s/%d", key, at.path, first)
+				break
+			}
+			seen[key] = i
+		}
+	}
+}
+
+func readPort(v value, absent int) uint32 { return uint32(v.integer(absent, 0, maxPort)) }
+
+// readProtocols keeps the written order: Marathon makes one mapping of each.
+func readProtocols(v value) []string {
+	return strings.Split(v.oneOf("tcp", "tcp", "udp", "udp,tcp", "tcp,udp"), ",")
+}
+
+// portName is the pattern of Marathon up to 1.4, which is wider than the one since.
+var portName = regexp.MustCompile(`^[a-z0-9-]+$`)
+
+// uniqueNames reads the names of an app's ports.
+type uniqueNames map[string]bool
+
+func (u uniqueNames) read(v value) string {
+	name := v.str("")
+	switch {
+	case !v.present() || v.raw[0] != '"':
+	case !portName.MatchString(name):
+		v.mistake("the name of a port consists of lower case letters, digits and dashes")
+	case u[name]:
+		v.mistake("port names must be unique, and %q appears twice", shorten(name))
+	}
+	u[name] = true
+	return name
+}
