@@ -1,0 +1,41 @@
+package runspec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxErrorText bounds what is quoted back to a framework, in bytes: a status message is stored by agent and master.
+const maxErrorText = 2048
+
+// Error is a mistake in the task: a field that is missing, malformed or asks for something that is refused. It never holds
+// the value of an environment variable or of a secret.
+//
+// Where contract section 2 lists the text stock uses, Text is that text to the letter, since frameworks may look for it.
+// Stock puts "Failed to create docker run options: " before it (contract section 3.1); that is left to the caller.
+type Error struct {
+	// Field is the path of the field in TaskInfo, such as "container.docker.port_mappings[0].host_port".
+	Field string
+
+	// Text says what is wrong, with the value where there is one.
+	Text string
+
+	cause error
+}
+
+// Error returns the text and, in parentheses, the field.
+func (e *Error) Error() string {
+	text := e.Text
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
+	}
+	return fmt.Sprintf("%s (%s)", text, e.Field)
+}
+
+// Unwrap returns the error behind this one, if any.
+func (e *Error) Unwrap() error { return e.cause }
+
+// fault returns an *Error with a formatted text.
+func fault(field, format string, values ...any) *Error {
+	return &Error{Field: field, Text: fmt.Sprintf(format, values...)}
+}

@@ -1,0 +1,82 @@
+package runspec
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// directoryMode is that of the directories docker creates for binds.
+const directoryMode = 0o755
+
+// PrepareHost makes the host fit for the spec. It creates the missing sources of mounts, which Engines before API 1.42 do not
+// do (for binds all of them do), and checks that what is mounted from the sandbox lies in it once its symlinks are followed.
+// It fails with an *Error when the task is at fault. It is to be called right before the container is created: whoever can
+// write to the sandbox later can still put a symlink there.
+func (s *Spec) PrepareHost() error {
+	for _, source := range s.MountSources {
+		if source == s.SandboxDirectory {
+			continue
+		}
+		if err := createDirectories(source); err != nil {
+			return err
+		}
+	}
+	if len(s.SandboxPaths) == 0 {
+		return nil
+	}
+	root, err := os.OpenRoot(s.SandboxDirectory)
+	if err != nil {
+		return fmt.Errorf("open sandbox: %w", err)
+	}
+	defer root.Close()
+	for _, name := range s.SandboxPaths {
+		if err := prepareInSandbox(root, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepareInSandbox makes sure that a path exists in the sandbox, as a directory if nothing is there. A root refuses every
+// symlink that leads out of it.
+func prepareInSandbox(root *os.Root, name string) error {
+	_, err := root.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = root.MkdirAll(name, directoryMode)
+	}
+	if err != nil {
+		return &Error{
+			Field: "container.volumes",
+			Text:  fmt.Sprintf("%s cannot be mounted from the sandbox: %v", quote(name), err),
+			cause: err,
+		}
+	}
+	return nil
+}
+
+// createDirectories creates what is missing of an absolute path, and nothing behind a symlink that dangles.
+func createDirectories(name string) error {
+	if _, err := os.Stat(name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	current := "/"
+	for part := range strings.SplitSeq(strings.TrimPrefix(filepath.Clean(name), "/"), "/") {
+		current = filepath.Join(current, part)
+		err := os.Mkdir(current, directoryMode)
+		if err == nil {
+			continue
+		}
+		if _, statErr := os.Stat(current); !errors.Is(err, fs.ErrExist) || statErr != nil {
+			return &Error{
+				Field: "container.volumes",
+				Text:  fmt.Sprintf("host path %s does not exist and cannot be created: %v", quote(name), err),
+				cause: err,
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package runspec
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+)
+
+// runOptions is the option list that stock would hand to docker run (contract section 2.1), and what we add to it. Its zero
+// values mean "not given", as an absent argument does.
+type runOptions struct {
+	privileged        bool
+	cpuShares         int64
+	cpuQuota          int64 // microseconds
+	memoryReservation int64 // bytes
+	memory            int64 // bytes
+	oomScoreAdj       int
+	environment       []variable // sorted by name
+	binds             []string   // in docker's notation, the sandbox last
+	volumeDriver      string
+	network           string
+	dns               DNSConfig
+	hostname          string
+	ports             []publishedPort
+	entrypoint        string
+	image             string
+	arguments         []string
+	parameters        []parameter // without the one that replaced the network
+
+	// What stock has no option for.
+	forcePull    bool
+	user         string
+	tty          bool
+	consoleSize  [2]uint // height, width
+	ulimits      []container.Ulimit
+	capAdd       []string
+	capDrop      []string
+	gpus         int
+	mounts       []mount.Mount // what no bind can express
+	files        []File
+	sandboxPaths []string
+	mountSources []string
+
+	// replacedNetwork is the parameter whose value stands in network, nil when there is none (contract section 2.5, HEAD).
+	replacedNetwork *parameter
+
+	texts []namedText
+}
+
+// variable is one environment variable of the container.
+type variable struct{ name, value string }
+
+// namedText is a text of the task together with the name of the field it came from.
+type namedText struct {
+	field string
+	text  string
+}
+
+// remember registers a text for checkText.
+func (r *runOptions) remember(field, text string) {
+	r.texts = append(r.texts, namedText{field: field, text: text})
+}
+
+// checkText refuses what cannot reach a container unchanged: the Engine API speaks JSON, which has no bytes outside UTF-8 (a
+// client would silently put U+FFFD in their place), and the kernel's argument, environment and path strings end at a NUL.
+func (r *runOptions) checkText() error {
+	for _, t := range r.texts {
+		if strings.IndexByte(t.text, 0) >= 0 {
+			return fault(t.field, "a NUL character cannot be part of it")
+		}
+		if !utf8.ValidString(t.text) {
+			return fault(t.field, "it is not valid UTF-8, and the Engine API carries nothing else")
+		}
+	}
+	return nil
+}
+
+// checkImage refuses a missing or malformed image name, in docker's words.
+func (r *runOptions) checkImage() error {
+	const field = "container.docker.image"
+	if r.image == "" {
+		return fault(field, "no image is given")
+	}
+	if _, err := reference.ParseAnyReference(r.image); err != nil {
+		return &Error{Field: field, Text: err.Error() + ": " + quote(r.image), cause: err}
+	}
+	return nil
+}

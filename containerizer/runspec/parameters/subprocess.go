@@ -1,0 +1,131 @@
+package parameters
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"mesos-docker-containerizer/containerizer/runspec"
+)
+
+// Subcommand is the hidden first argument with which the program is started as a parser.
+const Subcommand = "parse-parameters"
+
+const (
+	// parseTimeout is what a child gets, of which it needs some 15 ms on an idle host.
+	parseTimeout = 10 * time.Second
+
+	// exitGrace is how long a killed child's pipes may stay open.
+	exitGrace = time.Second
+
+	// maxDiagnosis bounds what is kept of a child's stderr, in bytes.
+	maxDiagnosis = 4096
+)
+
+// Subprocess is a runspec.ParameterParser. It is safe for concurrent use.
+type Subprocess struct {
+	// slots bounds how many children run at once: each has some 20 MB, and more than there are CPUs would only wait.
+	slots chan struct{}
+}
+
+// NewSubprocess returns a parser that runs as many children at once as there are CPUs to run them.
+func NewSubprocess() *Subprocess {
+	return &Subprocess{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+}
+
+// Parse starts a child and returns its answer. Besides *runspec.OptionError it fails when ctx ends, when the child cannot be
+// started or dies, and when a bound is exceeded; only the last is the task's doing, and then the error is a *runspec.Error.
+func (s *Subprocess) Parse(ctx context.Context, request runspec.ParseRequest) (runspec.ParseResult, error) {
+	input, err := json.Marshal(request)
+	if err != nil {
+		return runspec.ParseResult{}, fmt.Errorf("encode request: %w", err)
+	}
+	if len(input) > maxRequest {
+		return runspec.ParseResult{}, tooLarge(fmt.Sprintf("the task's options have %d bytes, more than the %d that can be read", len(input), maxRequest))
+	}
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return runspec.ParseResult{}, fmt.Errorf("wait for a free parser: %w", context.Cause(ctx))
+	}
+	output, err := run(ctx, input)
+	if err != nil {
+		return runspec.ParseResult{}, err
+	}
+	var answer reply
+	if err := json.Unmarshal(output, &answer); err != nil {
+		return runspec.ParseResult{}, fmt.Errorf("decode answer of the parser process: %w", err)
+	}
+	switch {
+	case answer.Error != nil:
+		return runspec.ParseResult{}, answer.Error
+	case answer.Result == nil || answer.Result.Config == nil || answer.Result.HostConfig == nil:
+		return runspec.ParseResult{}, errors.New("the parser process answered without a result")
+	}
+	return *answer.Result, nil
+}
+
+// run starts the child, hands it its input and returns its output.
+func run(ctx context.Context, input []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, parseTimeout)
+	defer cancel()
+	// /proc/self/exe is this program even when its file has been replaced by an upgrade.
+	command := exec.CommandContext(ctx, "/proc/self/exe", Subcommand)
+	command.Env = []string{}
+	command.Dir = "/"
+	command.WaitDelay = exitGrace
+	command.Stdin = bytes.NewReader(input)
+	output := &boundedBuffer{limit: maxReply, full: cancel}
+	diagnosis := &boundedBuffer{limit: maxDiagnosis}
+	command.Stdout, command.Stderr = output, diagnosis
+
+	err := command.Run()
+	switch {
+	case output.exceeded:
+		return nil, tooLarge(fmt.Sprintf("the options amount to more than the %d bytes that can be handled", maxReply))
+	case err == nil:
+		return output.Bytes(), nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("parser process: %w", context.Cause(ctx))
+	}
+	text := diagnosis.String()
+	if strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") {
+		return nil, tooLarge("the options need more memory than there is for them; ranges of ports are the usual reason")
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	return nil, fmt.Errorf("parser process: %w: %s", err, line)
+}
+
+// tooLarge is the error of a task whose options exceed a bound.
+func tooLarge(text string) *runspec.Error {
+	return &runspec.Error{Field: "container.docker.parameters", Text: text}
+}
+
+// boundedBuffer keeps the first bytes written to it.
+type boundedBuffer struct {
+	bytes.Buffer
+	limit    int
+	exceeded bool
+	full     func() // called when there is more, if not nil
+}
+
+// Write keeps what fits and takes the rest in silence, so that the writer is not stopped by a broken pipe half-way.
+func (b *boundedBuffer) Write(p []byte) (int, error) {
+	room := b.limit - b.Len()
+	if len(p) <= room {
+		return b.Buffer.Write(p)
+	}
+	b.Buffer.Write(p[:room])
+	b.exceeded = true
+	if b.full != nil {
+		b.full()
+	}
+	return len(p), nil
+}
