@@ -1,0 +1,166 @@
+// Package v1 is the executor's connection to the Mesos agent over the executor HTTP API v1 (contract section 5.1).
+//
+// New takes what the agent said in the environment, Run does the rest until its context ends: it subscribes, hands every event
+// to the executor in order, and delivers the updates of the executor's ledger (agent.Outbox). Nothing else is kept here, so
+// nothing is lost with a connection: what the agent has not acknowledged is part of the next SUBSCRIBE.
+//
+// # When the agent is away
+//
+// The first subscription and every later one are tried again, after a random pause of at most MESOS_SUBSCRIPTION_BACKOFF_MAX
+// and never more than 0.5 s, for as long as the agent cannot be reached or says that it is not ready (404, 5xx). Any other
+// refusal ends Run.
+//
+// The executor is told by a SHUTDOWN event of our own, at most one and none after the agent's, when
+//   - it had been subscribed, the framework does not checkpoint, and the connection ended: at once, for the agent keeps no such
+//     executor;
+//   - the framework does checkpoint and the agent has not taken it back within MESOS_RECOVERY_TIMEOUT;
+//   - it could not subscribe for the first time within that time, checkpoint or not.
+//
+// Run goes on to subscribe afterwards until its context ends: an agent that returns in time still gets the terminal updates.
+//
+// # Caveats
+//
+// Events wait for the executor: one that does not receive holds up the stream, and with it the notice of a disconnect. An
+// update that the agent finds invalid (400) is logged and passed over, but stays in the ledger. LIBPROCESS_SSL_SUPPORT_DOWNGRADE
+// is not honoured: with LIBPROCESS_SSL_ENABLED no call is ever sent in the clear.
+package v1
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mesos/mesos-go/api/v1/lib/executor"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/agent"
+)
+
+// Options are what a Connection needs.
+type Options struct {
+	Environment agent.Environment
+	Logger      *zap.Logger // with the fields that name the executor; nil logs nothing
+}
+
+// Connection is an executor's connection to its agent. It keeps no state between calls of Run.
+type Connection struct {
+	client *client
+	logger *zap.Logger
+}
+
+// New reads the files that LIBPROCESS_SSL_* names and connects to nothing yet.
+func New(options Options) (*Connection, error) {
+	c, err := newClient(options.Environment)
+	if err != nil {
+		return nil, err
+	}
+	logger := options.Logger
+	if logger == nil {
+		logger = zap.NewNop()
+	}
+	return &Connection{client: c, logger: logger}, nil
+}
+
+// Run subscribes with the agent and stays subscribed until ctx ends, whose error it then returns, or until the agent refuses for
+// good, with an error for a person to read. It owns neither outbox nor events, closes nothing of theirs, and has no goroutine
+// left when it returns.
+func (c *Connection) Run(ctx context.Context, outbox agent.Outbox, events chan<- *agent.Event) error {
+	defer c.client.http.CloseIdleConnections()
+	r := &run{
+		Connection: c,
+		outbox:     outbox,
+		events:     events,
+		deadline:   time.Now().Add(c.client.env.RecoveryTimeout),
+	}
+	for {
+		subscribed, err := r.subscription(ctx)
+		var fatal *fatalError
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &fatal):
+			return fatal.error
+		case subscribed:
+			r.disconnected(err)
+		default:
+			r.failed(err)
+		}
+		// What is left of old connections says nothing about the agent that will be there next.
+		c.client.http.CloseIdleConnections()
+		if err := r.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// run is one call of Run: a series of subscriptions. One goroutine owns it.
+type run struct {
+	*Connection
+	outbox agent.Outbox
+	events chan<- *agent.Event
+
+	deadline time.Time // while not subscribed: when the executor is told to shut down
+	told     bool      // that it was, by the agent or by us
+	failing  bool      // the last attempt failed, which is logged once
+}
+
+// disconnected notes the end of a subscription. From here on the time runs within which the agent has to take us back.
+func (r *run) disconnected(err error) {
+	r.deadline = time.Now()
+	if r.client.env.Checkpoint {
+		r.deadline = r.deadline.Add(r.client.env.RecoveryTimeout)
+	}
+	r.failing = false
+	r.logger.Warn("disconnected from the agent, subscribing again", zap.Error(err))
+}
+
+// failed notes an attempt without a subscription. Only the first in a row is worth a person's attention: there may be
+// thousands.
+func (r *run) failed(err error) {
+	log := r.logger.Debug
+	if !r.failing {
+		log = r.logger.Warn
+	}
+	r.failing = true
+	log("cannot subscribe with the agent yet, trying again", zap.Error(err))
+}
+
+// pause waits before the next attempt and gives the executor its SHUTDOWN when the time for attempts has run out.
+func (r *run) pause(ctx context.Context) error {
+	wait := backoff(r.client.env.SubscriptionBackoffMax)
+	if !r.told {
+		wait = min(wait, time.Until(r.deadline))
+	}
+	if err := sleep(ctx, wait); err != nil {
+		return err
+	}
+	if r.told || time.Now().Before(r.deadline) {
+		return nil
+	}
+	r.logger.Warn("the agent is gone, shutting down")
+	return r.deliver(ctx, &agent.Event{Type: executor.Event_SHUTDOWN})
+}
+
+// deliver hands an event to the executor. It fails only with ctx's error.
+func (r *run) deliver(ctx context.Context, event *agent.Event) error {
+	select {
+	case r.events <- event:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if event.Type == executor.Event_SHUTDOWN {
+		r.told = true
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,68 @@
+package v1
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// fatalError ends Run: trying again would meet the same.
+type fatalError struct {
+	error
+}
+
+func (e *fatalError) Unwrap() error { return e.error }
+
+// unreachableError says that a call had no answer.
+type unreachableError struct {
+	error
+}
+
+func (e *unreachableError) Unwrap() error { return e.error }
+
+// refusal is an answer of the agent that is no success.
+type refusal struct {
+	call string
+	code int
+	text string // the agent's own words
+}
+
+func (r *refusal) Error() string {
+	message := fmt.Sprintf("the agent refused %s: %d %s", r.call, r.code, http.StatusText(r.code))
+	if r.text != "" {
+		message += ": " + r.text
+	}
+	if advice := r.advice(); advice != "" {
+		message += " (" + advice + ")"
+	}
+	return message
+}
+
+// permanent tells whether the same call would be refused again. 404 is an agent whose routes are not installed yet, 503 one that
+// recovers (contract section 5.1); no other answer below 500 is a matter of time. The API never redirects.
+func (r *refusal) permanent() bool {
+	return r.code < http.StatusInternalServerError && r.code != http.StatusNotFound
+}
+
+// invalid tells whether the agent objects to the content of a call, so that only another content could succeed.
+func (r *refusal) invalid() bool { return r.permanent() && !r.unsubscribed() }
+
+// unsubscribed tells whether the agent objects to who sends a call: it has no subscription of ours, or no longer believes the
+// token. SUBSCRIBE is the call that settles both.
+func (r *refusal) unsubscribed() bool {
+	return r.code == http.StatusForbidden || r.code == http.StatusUnauthorized
+}
+
+// advice says what a person can do about it.
+func (r *refusal) advice() string {
+	switch {
+	case r.code == http.StatusBadRequest:
+		return "the agent does not know this framework or executor, or finds the call malformed: compare MESOS_FRAMEWORK_ID and MESOS_EXECUTOR_ID with the agent's state; after a loss of its work_dir the task has to be launched again"
+	case r.code == http.StatusUnauthorized:
+		return "the agent wants executors to authenticate: MESOS_EXECUTOR_AUTHENTICATION_TOKEN must be the one the agent generated; check that neither the task nor --executor_environment_variables overrides it and that the agent's secret key is the same as at launch"
+	case r.code == http.StatusForbidden:
+		return "the token was issued for another framework, executor or container, or the domain socket does not serve this path: check what overrides MESOS_* in the task's environment"
+	case r.permanent():
+		return "this is not the executor API of a Mesos agent from 0.28: check MESOS_AGENT_ENDPOINT, MESOS_SLAVE_PID and LIBPROCESS_SSL_ENABLED"
+	}
+	return ""
+}

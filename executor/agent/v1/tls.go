@@ -1,0 +1,216 @@
+package v1
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mesos-docker-containerizer/executor/agent"
+)
+
+// maxCredentialFile bounds each file that LIBPROCESS_SSL_* names. A task can make them name anything.
+const maxCredentialFile = 4 << 20
+
+// cipherSuites are Go's own for TLS 1.2 and, behind them, those with RSA key exchange, which Go no longer offers unasked:
+// libprocess accepts nothing else by default (LIBPROCESS_SSL_CIPHERS), since Go has none of its DHE suites.
+var cipherSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+	tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA,
+}
+
+// tlsDialer opens TLS connections that verify the agent as libprocess's client side does: not at all unless told to, and then
+// its certificate's chain and one of its names.
+type tlsDialer struct {
+	config     *tls.Config
+	settings   agent.TLS
+	roots      *x509.CertPool // nil for the system's
+	dial       dialFunc
+	lookupAddr func(ctx context.Context, address string) ([]string, error)
+}
+
+// newTLSDialer reads the files that settings name.
+func newTLSDialer(settings agent.TLS, dial dialFunc) (*tlsDialer, error) {
+	d := &tlsDialer{
+		// The standard verification knows one way to name a server. Ours runs in its place, on every connection.
+		config:     &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites},
+		settings:   settings,
+		dial:       dial,
+		lookupAddr: net.DefaultResolver.LookupAddr,
+	}
+	if settings.CertFile != "" {
+		certificate, err := loadKeyPair(settings.CertFile, settings.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("LIBPROCESS_SSL_CERT_FILE %s with LIBPROCESS_SSL_KEY_FILE %s: %w", settings.CertFile, settings.KeyFile, err)
+		}
+		d.config.Certificates = []tls.Certificate{certificate}
+	}
+	if settings.VerifyServerCert {
+		var err error
+		if d.roots, err = loadRoots(settings.CAFile, settings.CADir); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// dialContext connects and shakes hands. The error of an agent that is not verified says why.
+func (d *tlsDialer) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := d.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	config := d.config.Clone()
+	config.ServerName = host
+	if d.settings.VerifyServerCert {
+		config.VerifyConnection = func(state tls.ConnectionState) error {
+			return d.verify(ctx, state.PeerCertificates, host, conn.RemoteAddr())
+		}
+	}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("TLS with the agent at %s: %w", address, err)
+	}
+	return secured, nil
+}
+
+func (d *tlsDialer) verify(ctx context.Context, certificates []*x509.Certificate, host string, peer net.Addr) error {
+	leaf, intermediates := certificates[0], x509.NewCertPool()
+	for _, c := range certificates[1:] {
+		intermediates.AddCert(c)
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: d.roots, Intermediates: intermediates}); err != nil {
+		return fmt.Errorf("verify the agent's certificate (LIBPROCESS_SSL_CA_FILE, LIBPROCESS_SSL_CA_DIR): %w", err)
+	}
+	if d.settings.HostnameValidation == agent.OpenSSLValidation {
+		return d.verifyHost(leaf, host)
+	}
+	return d.verifyPeer(ctx, leaf, peer)
+}
+
+// verifyHost is the scheme "openssl": the certificate must bear the host of the endpoint.
+func (d *tlsDialer) verifyHost(leaf *x509.Certificate, host string) error {
+	if net.ParseIP(host) == nil {
+		return bears(leaf, host)
+	}
+	if !d.settings.VerifyIPAddress {
+		return fmt.Errorf("the agent's endpoint is the address %s, which no certificate can prove unless LIBPROCESS_SSL_VERIFY_IPADD is true", host)
+	}
+	return leaf.VerifyHostname(host)
+}
+
+// verifyPeer is the scheme "legacy": the certificate must bear the first name that the peer's address resolves to or, if
+// addresses count, the address.
+func (d *tlsDialer) verifyPeer(ctx context.Context, leaf *x509.Certificate, peer net.Addr) error {
+	tcp, ok := peer.(*net.TCPAddr)
+	if !ok {
+		return fmt.Errorf("the agent's address %s is not an IP address", peer)
+	}
+	address := tcp.IP.String()
+	if d.settings.VerifyIPAddress && leaf.VerifyHostname(address) == nil {
+		return nil
+	}
+	names, err := d.lookupAddr(ctx, address)
+	if err == nil && len(names) == 0 {
+		err = errors.New("it has none")
+	}
+	if err != nil {
+		return fmt.Errorf("find the name of the agent's address %s, which its certificate must bear (LIBPROCESS_SSL_HOSTNAME_VALIDATION_SCHEME=legacy): %w", address, err)
+	}
+	return bears(leaf, strings.TrimSuffix(names[0], "."))
+}
+
+// bears accepts name as a subject alternative name or, which Go's own check no longer does, as the common name of a certificate
+// without such names.
+func bears(leaf *x509.Certificate, name string) error {
+	if len(leaf.DNSNames) == 0 && name != "" && strings.EqualFold(leaf.Subject.CommonName, name) {
+		return nil
+	}
+	return leaf.VerifyHostname(name)
+}
+
+func loadKeyPair(certFile, keyFile string) (tls.Certificate, error) {
+	certificate, err := readCredential(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readCredential(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certificate, key)
+}
+
+// loadRoots returns the certificates of a file and of the files in a directory, or nil where neither is named.
+func loadRoots(file, directory string) (*x509.CertPool, error) {
+	if file == "" && directory == "" {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	if file != "" {
+		pem, err := readCredential(file)
+		if err != nil {
+			return nil, fmt.Errorf("LIBPROCESS_SSL_CA_FILE: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("LIBPROCESS_SSL_CA_FILE: %s contains no PEM certificate", file)
+		}
+	}
+	if directory == "" {
+		return pool, nil
+	}
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		return nil, fmt.Errorf("LIBPROCESS_SSL_CA_DIR: %w", err)
+	}
+	for _, entry := range entries {
+		// OpenSSL looks only at the file it needs, so others in the directory may be unreadable or no certificates.
+		if pem, err := readCredential(filepath.Join(directory, entry.Name())); err == nil {
+			pool.AppendCertsFromPEM(pem)
+		}
+	}
+	if pool.Equal(x509.NewCertPool()) {
+		return nil, fmt.Errorf("LIBPROCESS_SSL_CA_DIR: %s contains no file with a PEM certificate", directory)
+	}
+	return pool, nil
+}
+
+// readCredential reads a regular file of limited size. Anything else could block for ever or never end.
+func readCredential(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxCredentialFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxCredentialFile {
+		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxCredentialFile>>20)
+	}
+	return content, nil
+}
