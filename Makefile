@@ -1,0 +1,55 @@
+# Every target does all it needs on a bare Debian machine with Go, as root: it installs missing packages and, where no Docker
+# Engine answers, starts a private one for as long as it runs (test/environment/with-engine).
+
+# What is stamped into the programs as main.version, and printed by their version command.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Where install puts things; DESTDIR goes in front, for packages.
+PREFIX ?= /usr/local
+libexec = $(DESTDIR)$(PREFIX)/libexec/mesos-docker-containerizer
+
+# How long each fuzz target runs.
+FUZZTIME ?= 30s
+
+# The release of honnef.co/go/tools that lint uses, so that a new check does not fail an old commit.
+STATICCHECK = v0.8.2
+staticcheck = build/bin/staticcheck-$(STATICCHECK)
+
+# Go's own archive unpacks to a place that is in nobody's PATH.
+export PATH := $(PATH):/usr/local/go/bin
+
+.DEFAULT_GOAL = help
+.PHONY: help build test lint fuzz install clean go
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: go ## build the three programs into build/, static and stripped
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/...
+
+test: go ## run all tests with the race detector on a real Engine (FLAGS='-run X ./executor/...')
+	test/run $(FLAGS)
+
+lint: go $(staticcheck) ## check formatting, go vet, staticcheck, and the scripts where shellcheck is installed
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	$(staticcheck) ./...
+	@if command -v shellcheck >/dev/null; then test/shellcheck; else echo "shellcheck is not installed: scripts not checked"; fi
+
+fuzz: go ## run every fuzz target for FUZZTIME (30s)
+	test/fuzz $(FUZZTIME)
+
+install: build ## install under PREFIX (/usr/local), with DESTDIR in front
+	install -D build/mesos-docker-containerizer $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
+	install -D build/mesos-docker-executor $(libexec)/mesos-docker-executor
+	install -D build/mesos-docker-cli $(libexec)/docker
+
+clean: ## remove what was built
+	rm -rf build
+
+go:
+	@test/environment/require-go
+
+$(staticcheck): | go
+	GOBIN=$(CURDIR)/build/bin go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
+	mv build/bin/staticcheck $@
