@@ -3,7 +3,6 @@ package marathon
 import (
 	"hash/fnv"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -11,17 +10,28 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// variables is an environment in which a later value of a name wins but keeps the place of the first.
-type variables []pair
+// variables is a list of names with values, in which a later value of a name wins but keeps the place of the first.
+type variables struct {
+	pairs []pair
+	index map[string]int
+}
 
 func (e *variables) set(name, value string) {
-	for i := range *e {
-		if (*e)[i].key == name {
-			(*e)[i].value = value
-			return
-		}
+	if i, ok := e.index[name]; ok {
+		e.pairs[i].value = value
+		return
 	}
-	*e = append(*e, pair{name, value})
+	if e.index == nil {
+		e.index = map[string]int{}
+	}
+	e.index[name] = len(e.pairs)
+	e.pairs = append(e.pairs, pair{name, value})
+}
+
+func (e *variables) setAll(pairs []pair) {
+	for _, p := range pairs {
+		e.set(p.key, p.value)
+	}
 }
 
 // environment is what Marathon sets, overridden by the app's own env.
@@ -30,21 +40,10 @@ func (b *builder) environment() []mesos.Environment_Variable {
 	b.contextEnv(&env)
 	b.portsEnv(&env)
 	env.set("HOST", b.offer.Hostname)
-	// The app's own variables may be many: an index spares a search among them for each.
-	own := map[string]int{}
-	for i, p := range env {
-		own[p.key] = i
-	}
-	for _, p := range b.app.env {
-		if i, ok := own[p.key]; ok {
-			env[i].value = p.value
-			continue
-		}
-		env = append(env, p)
-	}
-	all := make([]mesos.Environment_Variable, len(env))
-	for i := range env {
-		all[i] = mesos.Environment_Variable{Name: env[i].key, Value: &env[i].value}
+	env.setAll(b.app.env)
+	all := make([]mesos.Environment_Variable, len(env.pairs))
+	for i, p := range env.pairs {
+		all[i] = mesos.Environment_Variable{Name: p.key, Value: &p.value}
 	}
 	return all
 }
@@ -77,14 +76,13 @@ func labelsEnv(env *variables, labels []pair) {
 		if javaLength(p.key) >= maxLabelLength-len(labelPrefix) || javaLength(p.value) >= maxLabelLength {
 			continue
 		}
-		name := strings.ToUpper(notInVariableName.ReplaceAllString(p.key, "_"))
-		kept.set(name, p.value)
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
+		kept.set(strings.ToUpper(notInVariableName.ReplaceAllString(p.key, "_")), p.value)
+	}
+	for _, p := range kept.pairs {
+		names = append(names, p.key)
 	}
 	env.set("MARATHON_APP_LABELS", strings.Join(names, " "))
-	for _, p := range kept {
+	for _, p := range kept.pairs {
 		env.set(labelPrefix+p.key, p.value)
 	}
 }
@@ -96,6 +94,7 @@ func (b *builder) portsEnv(env *variables) {
 	if len(declared) == 0 {
 		return
 	}
+	used := b.usedPorts(declared)
 	effective := make([]uint32, len(declared))
 	var assigned, generated []string
 	for i, d := range declared {
@@ -106,7 +105,7 @@ func (b *builder) portsEnv(env *variables) {
 		case d.port != 0:
 			effective[i] = d.port
 		default:
-			effective[i] = b.generatePort(i, declared, effective)
+			effective[i] = b.generatePort(i, used)
 			generated = append(generated, number(effective[i]))
 		}
 		env.set("PORT"+strconv.Itoa(i), number(effective[i]))
@@ -146,16 +145,21 @@ func (b *builder) declaredPorts() []declaredPort {
 	return all
 }
 
-// generatePort picks a port of 1025 to 65535 that the task does not use yet. Where Marathon throws dice, the instance's uuid
-// decides, so that the same instance always gets the same.
-func (b *builder) generatePort(index int, declared []declaredPort, effective []uint32) uint32 {
+// usedPorts are the numbers that already mean something to the task.
+func (b *builder) usedPorts(declared []declaredPort) map[uint32]bool {
 	used := map[uint32]bool{}
-	for i := range declared {
-		used[declared[i].port], used[effective[i]] = true, true
+	for i, d := range declared {
+		used[d.port] = true
 		if b.hostPorts[i] != nil {
 			used[*b.hostPorts[i]] = true
 		}
 	}
+	return used
+}
+
+// generatePort picks a port of 1025 to 65535 that is not used yet, and uses it. Where Marathon throws dice, the instance's uuid
+// decides, so that the same instance always gets the same. There is always one: see maxPorts.
+func (b *builder) generatePort(index int, used map[uint32]bool) uint32 {
 	const first, size = 1025, maxPort - 1024
 	hash := fnv.New32a()
 	hash.Write([]byte(b.taskID + "/" + strconv.Itoa(index)))
@@ -163,6 +167,7 @@ func (b *builder) generatePort(index int, declared []declaredPort, effective []u
 	for used[first+offset] {
 		offset = (offset + 1) % size
 	}
+	used[first+offset] = true
 	return first + offset
 }
 

@@ -1,10 +1,6 @@
 package marathon
 
-import (
-	"slices"
-
-	mesos "github.com/mesos/mesos-go/api/v1/lib"
-)
+import mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 // container is the ContainerInfo of the app.
 func (b *builder) container() *mesos.ContainerInfo {
@@ -129,12 +125,12 @@ func scalar(name string, value float64) mesos.Resource {
 // two mappings, of two protocols, is one resource.
 func (b *builder) portRanges() []mesos.Value_Range {
 	var ranges []mesos.Value_Range
-	var seen []uint32
+	seen := map[uint32]bool{}
 	for _, port := range b.hostPorts {
-		if port == nil || slices.Contains(seen, *port) {
+		if port == nil || seen[*port] {
 			continue
 		}
-		seen = append(seen, *port)
+		seen[*port] = true
 		p := uint64(*port)
 		if n := len(ranges); n > 0 && ranges[n-1].End+1 == p {
 			ranges[n-1].End = p
@@ -178,15 +174,16 @@ func (b *builder) discovery() *mesos.DiscoveryInfo {
 		}
 	}
 	for i, m := range b.app.container.portMappings {
-		scope := variables(slices.Clone(m.labels))
+		var scope variables
+		scope.setAll(m.labels)
 		if host := b.hostPorts[i]; host != nil {
 			scope.set("network-scope", "host")
-			add(*host, m.name, m.protocols, scope)
+			add(*host, m.name, m.protocols, scope.pairs)
 			continue
 		}
 		scope.set("network-scope", "container")
 		scope.set("network-name", b.app.network.name)
-		add(m.containerPort, m.name, m.protocols, scope)
+		add(m.containerPort, m.name, m.protocols, scope.pairs)
 	}
 	for i, d := range b.app.ports {
 		add(*b.hostPorts[i], d.name, d.protocols, d.labels)

@@ -10,7 +10,7 @@
 //	defer ports.Release(marathon.HostPorts(task)...)
 //
 // Parse applies the normalisation and validation of Marathon's API, Build its scheduler's translation. The files follow that split:
-// read*.go and build*.go; document.go holds what is known about JSON and nothing about Marathon.
+// read*.go and build*.go; document.go and value.go know JSON and nothing about Marathon.
 //
 // Caveats. Only container type DOCKER is accepted. Nothing here looks at the clock, at randomness or at the host: the same app and
 // Offer give the same TaskInfo. What Marathon drops without a word (secrets, port mappings on the host network) or does itself

@@ -6,7 +6,12 @@ import (
 	"strings"
 )
 
-const maxPort = 65535
+const (
+	maxPort = 65535
+
+	// maxPorts bounds the ports of one app far above any use, so that free numbers never run out.
+	maxPorts = 10000
+)
 
 // readNetwork reads the network in its new form, networks, and in the two old ones, container.docker.network and ipAddress.
 func readNetwork(o, docker *object) network {
@@ -82,6 +87,10 @@ func (app *App) readPorts(o, c, docker *object) {
 	definitions, given := app.readPortDefinitions(o)
 	mappings, mappingsAt := app.readPortMappings(c, docker)
 	requirePorts := o.field("requirePorts").boolean(false)
+	if len(definitions) > maxPorts || len(mappings) > maxPorts {
+		o.mistake("more than %d ports", maxPorts)
+		return
+	}
 
 	if !app.network.mode.mapped() {
 		if len(mappings) > 0 {

@@ -1,0 +1,258 @@
+package marathon
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// value is one JSON value and its place. Reading it as something it is not records a mistake and yields the default, so that a
+// reader goes on and finds the next mistake. JSON null counts as absent, as in Marathon.
+type value struct {
+	doc    *document
+	path   string
+	raw    []byte // nil if absent
+	broken bool   // what should have held this value was itself a mistake: stay silent
+}
+
+func (v value) present() bool { return v.raw != nil }
+
+func (v value) mistake(format string, args ...any) { v.doc.mistake(v.path, format, args...) }
+
+// required records a mistake if the value is absent, and returns the value.
+func (v value) required(why string) value {
+	if !v.present() && !v.broken {
+		v.mistake("missing: %s", why)
+		v.broken = true
+	}
+	return v
+}
+
+// kind names the value's JSON type without showing its content, which may be a secret.
+func (v value) kind() string {
+	switch v.raw[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "true or false"
+	default:
+		return "a number"
+	}
+}
+
+func (v value) expected(what string) { v.mistake("expected %s, found %s", what, v.kind()) }
+
+func (v value) str(absent string) string {
+	if !v.present() {
+		return absent
+	}
+	var s string
+	if v.raw[0] != '"' || json.Unmarshal(v.raw, &s) != nil {
+		v.expected("a string")
+		return absent
+	}
+	if strings.ContainsRune(s, 0) {
+		v.mistake("contains a NUL character, which no process, path or variable can carry")
+		return absent
+	}
+	return s
+}
+
+func (v value) boolean(absent bool) bool {
+	if !v.present() {
+		return absent
+	}
+	var b bool
+	if json.Unmarshal(v.raw, &b) != nil {
+		v.expected("true or false")
+		return absent
+	}
+	return b
+}
+
+// number reads a finite number that is at least least.
+func (v value) number(absent, least float64) float64 {
+	if !v.present() {
+		return absent
+	}
+	if strings.ContainsRune(`{["tf`, rune(v.raw[0])) {
+		v.expected("a number")
+		return absent
+	}
+	f, err := strconv.ParseFloat(string(v.raw), 64)
+	if err != nil {
+		v.mistake("%s is beyond the range of a number", shorten(string(v.raw)))
+		return absent
+	}
+	if f < least {
+		v.mistake("%s is too small: at least %v", shorten(string(v.raw)), least)
+		return absent
+	}
+	return f
+}
+
+// integer reads a whole number between least and most.
+func (v value) integer(absent, least, most int) int {
+	if !v.present() {
+		return absent
+	}
+	f := v.number(math.Inf(-1), math.Inf(-1))
+	switch {
+	case math.IsInf(f, -1): // number has said what is wrong
+		return absent
+	case f != math.Trunc(f):
+		v.mistake("%s is not a whole number", shorten(string(v.raw)))
+		return absent
+	case f < float64(least) || f > float64(most):
+		v.mistake("%s is out of range: accepted are %d to %d", shorten(string(v.raw)), least, most)
+		return absent
+	}
+	return int(f)
+}
+
+// oneOf reads one of the accepted words, in whatever case it is written, and returns it as listed.
+func (v value) oneOf(absent string, accepted ...string) string {
+	if !v.present() {
+		return absent
+	}
+	if v.raw[0] != '"' {
+		v.expected("a string")
+		return absent
+	}
+	s := v.str("")
+	for _, word := range accepted {
+		if strings.EqualFold(s, word) {
+			return word
+		}
+	}
+	v.mistake("%q is unknown: accepted are %s", shorten(s), strings.Join(accepted, ", "))
+	return absent
+}
+
+// list reads a list; its elements may be anything, but null is no element.
+func (v value) list() []value {
+	if !v.present() {
+		return nil
+	}
+	if v.raw[0] != '[' {
+		v.expected("a list")
+		return nil
+	}
+	var elements []value
+	for raw, rest := next(v.raw[1:]); raw != nil; raw, rest = next(rest) {
+		element := value{doc: v.doc, path: join(v.path, strconv.Itoa(len(elements))), raw: raw}
+		if string(raw) == "null" {
+			element.mistake("null is not accepted here")
+			element.raw, element.broken = nil, true
+		}
+		elements = append(elements, element)
+	}
+	return elements
+}
+
+func (v value) strings() []string {
+	var all []string
+	for _, element := range v.list() {
+		all = append(all, element.str(""))
+	}
+	return all
+}
+
+// object reads an object. The result is never nil, so that the caller can go on after a mistake.
+func (v value) object() *object {
+	o := &object{doc: v.doc, path: v.path, known: map[string]bool{}}
+	if !v.present() {
+		o.broken = true
+		return o
+	}
+	if v.raw[0] != '{' {
+		v.expected("an object")
+		o.broken = true
+		return o
+	}
+	o.members = members(v.raw)
+	return o
+}
+
+// object reads the fields of one JSON object and remembers which keys exist, so that close can name those that do not.
+type object struct {
+	doc     *document
+	path    string
+	members []member
+	known   map[string]bool
+	broken  bool
+}
+
+func (o *object) mistake(format string, args ...any) { o.doc.mistake(o.path, format, args...) }
+
+// field returns the value of a key and makes the key known.
+func (o *object) field(key string) value {
+	o.known[key] = true
+	v := value{doc: o.doc, path: join(o.path, key), broken: o.broken}
+	for _, m := range o.members {
+		if m.key == key {
+			v.raw = m.raw
+		}
+	}
+	return v
+}
+
+// peek returns a field of the object that the value may be, without any judgement on the value.
+func (v value) peek(key string) value {
+	if !v.present() || v.raw[0] != '{' {
+		return value{doc: v.doc, broken: true}
+	}
+	return v.object().field(key)
+}
+
+// ignore makes keys known that have no influence on a TaskInfo.
+func (o *object) ignore(keys ...string) {
+	for _, key := range keys {
+		o.known[key] = true
+	}
+}
+
+// close records every key that nobody asked for.
+func (o *object) close() {
+	for _, m := range o.members {
+		if o.known[m.key] {
+			continue
+		}
+		if len(o.doc.mistakes) >= maxMistakes {
+			o.doc.unshown++ // looking for the nearest key costs more than it is worth now
+			continue
+		}
+		if near := nearest(m.key, o.known); near != "" {
+			o.doc.mistake(join(o.path, m.key), "unknown key; did you mean %q?", near)
+		} else {
+			o.doc.mistake(join(o.path, m.key), "unknown key")
+		}
+	}
+}
+
+// textMap reads an object whose keys are free and whose values are strings, in the document's order.
+func (v value) textMap() []pair {
+	o := v.object()
+	var all []pair
+	for _, m := range o.members {
+		element := value{doc: v.doc, path: join(v.path, m.key), raw: m.raw}
+		if !element.present() {
+			element.mistake("null is not accepted here")
+			continue
+		}
+		if strings.ContainsRune(m.key, 0) {
+			element.mistake("the key contains a NUL character")
+			continue
+		}
+		all = append(all, pair{m.key, element.str("")})
+	}
+	return all
+}
+
+// pair is an entry of a string map whose order is kept.
+type pair struct{ key, value string }
