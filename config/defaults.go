@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,13 +15,14 @@ var agentDefaultFiles = []string{"/etc/default/mesos", "/etc/default/mesos-slave
 
 // agentDefaults reads the variables that the agent's start script sources.
 func (s *scan) agentDefaults() {
-	var all []candidateVariable
+	// In the order of the files, a later one takes over the variable.
+	all := map[string]candidateVariable{}
 	for _, path := range agentDefaultFiles {
 		text, err := s.files.read(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		var found []assignment
+		var found map[string]assignment
 		if err == nil {
 			found, err = parseShell(text)
 		}
@@ -28,29 +30,26 @@ func (s *scan) agentDefaults() {
 			s.mistake(AgentDefaults, s.files.locate(path), fmt.Errorf("the file cannot be used: %w", err))
 			continue
 		}
-		for _, a := range found {
-			all = slices.DeleteFunc(all, func(v candidateVariable) bool { return v.name == a.name })
-			all = append(all, candidateVariable{a, path})
+		for name, a := range found {
+			all[name] = candidateVariable{a, name, path}
 		}
 	}
-	for _, v := range all {
-		if name, ok := strings.CutPrefix(v.name, "MESOS_"); ok {
-			s.variable(byName(strings.ToLower(name)), v)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if short, ok := strings.CutPrefix(name, "MESOS_"); ok {
+			s.variable(byName(strings.ToLower(short)), all[name])
 		}
 	}
 	// The start script makes --ip of a plain IP, and the agent's command line
 	// wins over its environment.
-	for _, v := range all {
-		if v.name == "IP" && (v.value != "" || v.fault != nil) {
-			s.variable(byName("ip"), v)
-		}
+	if v := all["IP"]; v.value != "" || v.fault != nil {
+		s.variable(byName("ip"), v)
 	}
 }
 
-// candidateVariable is an assignment with the file it stands in.
+// candidateVariable is an assignment with the variable and the file it is in.
 type candidateVariable struct {
 	assignment
-	path string
+	name, path string
 }
 
 // variable adds v as a candidate for f, if f is a flag of the agent's.

@@ -174,7 +174,7 @@ func maskLogOpts(opts map[string]string) map[string]string {
 	for key := range masked {
 		for _, word := range []string{"token", "secret", "password", "credential"} {
 			if strings.Contains(strings.ToLower(key), word) {
-				masked[key] = hidden
+				masked[key] = "(not shown)"
 			}
 		}
 	}

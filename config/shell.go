@@ -10,7 +10,6 @@ import (
 
 // assignment is what a shell file makes of one variable.
 type assignment struct {
-	name  string
 	value string
 	line  int
 	// fault says why only a shell could tell the value.
@@ -22,15 +21,15 @@ var errShell = errors.New("only a shell could tell the value")
 
 // parseShell reads the assignments of a file in shell syntax as a shell that
 // sources the file would, without running anything: comments, quotes,
-// backslashes, export, unset, here-documents. The result has one entry per
-// variable, in the order of the last assignments. Its errors name the line.
+// backslashes, export, unset, here-documents. The result is by the variable's
+// name. Its errors name the line.
 //
 // A value that takes a shell to tell (an expansion, a command, an assignment
 // that depends on a condition) carries a fault, since most of a file like
 // /etc/default/mesos is of no interest to us. Files that this one sources are
 // not followed.
-func parseShell(text string) ([]assignment, error) {
-	p := &shellParser{text: text, line: 1}
+func parseShell(text string) (map[string]assignment, error) {
+	p := &shellParser{text: text, line: 1, result: map[string]assignment{}}
 	for !p.end() {
 		if err := p.step(); err != nil {
 			return nil, fmt.Errorf("line %d: %w", p.line, err)
@@ -64,7 +63,7 @@ type shellParser struct {
 	depth, parens int
 	// heredocs are the delimiters of here-documents that begin after this line.
 	heredocs []heredoc
-	result   []assignment
+	result   map[string]assignment
 }
 
 type heredoc struct {
@@ -194,18 +193,12 @@ func (p *shellParser) finish(operator string) {
 	if len(words) > 0 || operator != "\n" {
 		p.joined = operator == "&&" || operator == "||" || operator == "|" || operator == "|&"
 	}
-	for _, a := range assignments(words) {
+	for _, w := range assignments(words) {
 		if conditional {
-			a.fault = fmt.Errorf("it is assigned under a condition or in a subshell: %w", errShell)
+			w.fault = fmt.Errorf("it is assigned under a condition or in a subshell: %w", errShell)
 		}
-		p.keep(a)
+		p.result[w.name] = assignment{w.value, w.line, w.fault}
 	}
-}
-
-// keep stores a in place of an earlier assignment of the variable.
-func (p *shellParser) keep(a assignment) {
-	p.result = slices.DeleteFunc(p.result, func(b assignment) bool { return b.name == a.name })
-	p.result = append(p.result, a)
 }
 
 // reserved takes the reserved words off the front of a command and counts what
@@ -228,31 +221,29 @@ func (p *shellParser) reserved(words []shellWord) []shellWord {
 
 // assignments are those of a simple command. One before a command is only for
 // the command, and so none of them.
-func assignments(words []shellWord) []assignment {
-	var all []assignment
-	for i, w := range words {
-		if w.name != "" {
-			all = append(all, assignment{w.name, w.value, w.line, w.fault})
-			continue
-		}
-		switch w.text {
-		case "export", "readonly", "declare", "typeset":
-			return append(all, assignments(slices.DeleteFunc(slices.Clone(words[i+1:]), func(w shellWord) bool { return w.name == "" }))...)
-		case "unset":
-			return unsets(words[i+1:])
-		}
-		return nil
+func assignments(words []shellWord) []shellWord {
+	n := slices.IndexFunc(words, func(w shellWord) bool { return w.name == "" })
+	if n < 0 {
+		return words
 	}
-	return all
+	arguments := words[n+1:]
+	switch words[n].text {
+	case "export", "readonly", "declare", "typeset":
+		// Its options and bare names change no value.
+		named := slices.DeleteFunc(slices.Clone(arguments), func(w shellWord) bool { return w.name == "" })
+		return append(slices.Clone(words[:n]), named...)
+	case "unset":
+		return unsets(arguments)
+	}
+	return nil
 }
 
-// unsets are assignments of nothing, which is how an unset variable and an
-// empty one look to the agent's flags that may be left out.
-func unsets(words []shellWord) []assignment {
-	var all []assignment
+// unsets are the variables that unset takes away.
+func unsets(words []shellWord) []shellWord {
+	var all []shellWord
 	for _, w := range words {
-		if variableName.FindString(w.text) == w.text {
-			all = append(all, assignment{name: w.text, line: w.line, fault: errUnset})
+		if name := variableName.FindString(w.text); name != "" && name == w.text {
+			all = append(all, shellWord{name: name, line: w.line, fault: errUnset})
 		}
 	}
 	return all

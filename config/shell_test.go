@@ -2,11 +2,13 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -116,33 +118,23 @@ var shellTests = []struct{ file, want string }{
 
 func TestParseShell(t *testing.T) {
 	for _, tt := range shellTests {
-		if got := shellX(t, tt.file); got != tt.want {
-			t.Errorf("%q makes X %q, want %q", tt.file, got, tt.want)
+		all, err := parseShell(tt.file)
+		if got := valueOfX(all); err != nil || got != tt.want {
+			t.Errorf("%q makes X %q, %v, want %q", tt.file, got, err, tt.want)
 		}
 	}
 }
 
-// shellX gives the value of X after a file.
-func shellX(t interface{ Fatalf(string, ...any) }, file string) string {
-	all, err := parseShell(file)
-	if err != nil {
-		t.Fatalf("%q: %v", file, err)
+// valueOfX is what the assignments make of X, in the notation of shellTests.
+func valueOfX(all map[string]assignment) string {
+	a, ok := all["X"]
+	switch {
+	case !ok || errors.Is(a.fault, errUnset):
+		return "-"
+	case errors.Is(a.fault, errShell):
+		return "?"
 	}
-	for _, a := range all {
-		switch {
-		case a.name != "X":
-		case errors.Is(a.fault, errUnset):
-			return "-"
-		case a.fault != nil:
-			if !errors.Is(a.fault, errShell) {
-				t.Fatalf("%q: the fault %q is of no known kind", file, a.fault)
-			}
-			return "?"
-		default:
-			return a.value
-		}
-	}
-	return "-"
+	return a.value
 }
 
 // TestShellAgrees asks a real shell about the same files.
@@ -193,15 +185,11 @@ func TestShellAgreesOnAnything(t *testing.T) {
 		head := rapid.SampledFrom([]string{"X=", "export X=", "Y=1 X=", "Y=", "true X=", "# X=", "  X="}).Draw(t, "head")
 		return head + text
 	})
-	checks := 0
 	rapid.Check(t, func(t *rapid.T) {
-		// A shell per check is slow; the first hundred of a run are enough.
-		if checks++; checks > 100 {
-			return
-		}
 		file := strings.Join(rapid.SliceOfN(line, 1, 4).Draw(t, "lines"), "\n")
-		want := shellX(t, file)
-		if want == "?" {
+		all, err := parseShell(file)
+		want := valueOfX(all)
+		if err != nil || want == "?" {
 			return
 		}
 		// Words after an assignment are commands, which do not exist.
@@ -234,8 +222,8 @@ func TestParseShellLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := map[string]int{}
-	for _, a := range got {
-		lines[a.name] = a.line
+	for name, a := range got {
+		lines[name] = a.line
 	}
 	want := map[string]int{"A": 1, "B": 2, "C": 5, "D": 6, "E": 8, "G": 13, "H": 14}
 	if diff := cmp.Diff(want, lines); diff != "" {
@@ -253,23 +241,45 @@ func FuzzParseShell(f *testing.F) {
 		if err != nil {
 			return
 		}
-		names := map[string]bool{}
-		for _, a := range all {
-			if names[a.name] || a.name == "" || variableName.FindString(a.name) != a.name {
-				t.Fatalf("the variable %q is there twice or has no proper name", a.name)
+		for name, a := range all {
+			if name == "" || variableName.FindString(name) != name {
+				t.Fatalf("%q is the name of no variable", name)
 			}
-			names[a.name] = true
 			if a.line < 1 || a.line > strings.Count(file, "\n")+1 {
-				t.Fatalf("%s is said to be in line %d", a.name, a.line)
+				t.Fatalf("%s is said to be in line %d", name, a.line)
+			}
+			if a.fault != nil && !errors.Is(a.fault, errShell) && !errors.Is(a.fault, errUnset) {
+				t.Fatalf("%s has a fault of no known kind: %v", name, a.fault)
 			}
 		}
-		// A literal assignment added at the end wins, unless it falls into
-		// something that is open.
-		all, err = parseShell(file + "\nX='last'\n")
-		if err == nil && len(all) > 0 {
-			if a := all[len(all)-1]; a.name == "X" && a.fault == nil && a.value != "last" && !strings.Contains(file, "<<") {
-				t.Fatalf("the last assignment gives %q", a.value)
-			}
+		// What follows an empty line stands by itself, unless something is
+		// still open, which is a fault, or a here-document, which hides it.
+		all, err = parseShell(file + "\n\nX='last'\n")
+		if got := valueOfX(all); err == nil && got != "last" && got != "?" && !strings.Contains(file, "<<") {
+			t.Fatalf("the last assignment gives %q", got)
 		}
 	})
+}
+
+// TestParseShellLarge has the largest file there may be.
+func TestParseShellLarge(t *testing.T) {
+	var b strings.Builder
+	for i := 0; b.Len() < maxFile; i++ {
+		fmt.Fprintf(&b, "A%d=1\n", i)
+	}
+	for _, file := range []string{
+		b.String(),
+		strings.Repeat("$(", maxFile/2),
+		strings.Repeat("${", maxFile/2),
+		strings.Repeat("<<A ", maxFile/4),
+		strings.Repeat("if ", maxFile/3),
+		strings.Repeat("\\\n", maxFile/2),
+		"X=" + strings.Repeat(":~", maxFile/2),
+	} {
+		start := time.Now()
+		_, err := parseShell(file)
+		if d := time.Since(start); d > 10*time.Second {
+			t.Errorf("%.10q… takes %v: %v", file, d, err)
+		}
+	}
 }

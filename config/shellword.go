@@ -173,7 +173,7 @@ func (p *shellParser) assigned(expansion string) {
 	name := variableName.FindString(expansion)
 	after := strings.TrimPrefix(expansion[len(name):], ":")
 	if name != "" && strings.HasPrefix(after, "=") {
-		p.keep(assignment{name: name, line: p.line, fault: faultf("${…=…} gives it a default")})
+		p.result[name] = assignment{line: p.line, fault: faultf("${…=…} gives it a default")}
 	}
 }
 

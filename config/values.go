@@ -89,6 +89,8 @@ func durationValue(p *time.Duration, lowest, highest time.Duration) value {
 	}
 	wants := durationExamples
 	switch {
+	case highest > 0 && lowest == 0:
+		wants += ", up to " + FormatDuration(highest)
 	case highest > 0:
 		wants += fmt.Sprintf(", from %s to %s", FormatDuration(lowest), FormatDuration(highest))
 	case lowest > 0:

@@ -1,0 +1,190 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// texts draws a valid value for a flag.
+func texts(f *flag) *rapid.Generator[string] {
+	words := rapid.StringMatching(`[a-z][a-z0-9]{0,8}`)
+	paths := rapid.Map(words, func(s string) string { return "/" + s })
+	durations := rapid.Map(rapid.Int64Range(int64(time.Second), int64(24*time.Hour)), func(n int64) string {
+		return FormatDuration(time.Duration(n))
+	})
+	switch f.name {
+	case "docker_kill_orphans", "cgroups_enable_cfs":
+		return rapid.SampledFrom([]string{"true", "false", "1", "0"})
+	case "containerizers":
+		return rapid.Map(rapid.SliceOfN(rapid.SampledFrom(containerizerNames), 1, 3), func(s []string) string { return strings.Join(s, ",") })
+	case "ip":
+		return rapid.Map(rapid.IntRange(0, 255), func(n int) string { return fmt.Sprintf("192.0.2.%d", n) })
+	case "port":
+		return rapid.Map(rapid.IntRange(0, 65535), strconv.Itoa)
+	case "hostname", "log_driver":
+		return words
+	case "docker_config":
+		return rapid.Map(words, func(s string) string { return `{"auths":{"` + s + `":{"auth":"'"}}}` })
+	case "default_container_dns":
+		return rapid.Map(words, func(s string) string {
+			return `{"docker":[{"network_mode":"USER","network_name":"` + s + `","dns":{}}]}`
+		})
+	case "log_opts":
+		return rapid.Map(rapid.MapOf(words, rapid.String().Filter(func(s string) bool { return !strings.ContainsRune(s, 0) })), func(m map[string]string) string {
+			if len(m) == 0 {
+				return "a=b"
+			}
+			return formatLogOpts(m)
+		})
+	case "log_level":
+		return rapid.SampledFrom([]string{"debug", "info", "warn", "error"})
+	case "docker_socket", "sandbox_directory", "work_dir", "launcher_dir", "socket", "run_dir":
+		return paths
+	default:
+		return durations
+	}
+}
+
+// given is a host's configuration with one flag set in some layers.
+type given struct {
+	files   map[string]string
+	options Options
+}
+
+func (g *given) set(f *flag, layer Layer, text string) {
+	switch layer {
+	case AgentDefaults:
+		name := []string{"/etc/default/mesos", "/etc/default/mesos-slave"}[len(text)%2]
+		g.files[name] = "export MESOS_" + strings.ToUpper(f.name) + "='" + strings.ReplaceAll(text, "'", `'\''`) + "'\n"
+	case AgentFiles:
+		g.files[filepath.Join(agentDirectory, f.name)] = text + "\n"
+	case OwnFiles:
+		g.files[filepath.Join(ownDirectory, f.name)] = text + "\n"
+	case Environment:
+		g.options.Environ = append(g.options.Environ, ownPrefix+strings.ToUpper(f.name)+"="+text)
+	case CommandLine:
+		g.options.Args = append(g.options.Args, "--"+f.name+"="+text)
+	}
+}
+
+func (g *given) load(t *rapid.T) *Config {
+	for path, content := range g.files {
+		path = filepath.Join(g.options.Root, path)
+		defer os.Remove(path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, _, err := Load(g.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestLaterLayersWin sets every flag in any of the layers it may stand in, and
+// wants the highest to be the one that counts.
+func TestLaterLayersWin(t *testing.T) {
+	for _, f := range flags {
+		if f.name == "docker_mesos_image" {
+			continue // It has no valid value.
+		}
+		t.Run(f.name, func(t *testing.T) {
+			layers := []Layer{OwnFiles, Environment, CommandLine}
+			if f.agents {
+				layers = append(layers, AgentDefaults, AgentFiles)
+			}
+			root := t.TempDir()
+			rapid.Check(t, func(t *rapid.T) {
+				chosen := rapid.MapOf(rapid.SampledFrom(layers), texts(f)).Draw(t, "layers")
+				g := given{map[string]string{}, Options{Root: root}}
+				winner, text := BuiltIn, f.standard
+				for _, layer := range slices.Sorted(maps.Keys(chosen)) {
+					g.set(f, layer, chosen[layer])
+					winner, text = layer, chosen[layer]
+				}
+				c := g.load(t)
+				if got := c.Origin(f.name).Layer; got != winner {
+					t.Fatalf("%v wins, want %v", got, winner)
+				}
+				want := new(Config)
+				if text != "" {
+					if err := f.bind(want).parse(text); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if got, want := f.bind(c).text(), f.bind(want).text(); got != want {
+					t.Fatalf("the value is %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestTextRoundTrip wants what is printed to be accepted again.
+func TestTextRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := rapid.SampledFrom(flags).Filter(func(f *flag) bool { return f.name != "docker_mesos_image" }).Draw(t, "flag")
+		first, second := f.bind(new(Config)), f.bind(new(Config))
+		if err := first.parse(texts(f).Draw(t, "text")); err != nil {
+			t.Fatal(err)
+		}
+		if err := second.parse(first.text()); err != nil || second.text() != first.text() {
+			t.Fatalf("%q reads %q, %v", first.text(), second.text(), err)
+		}
+	})
+}
+
+// FuzzLoad feeds every layer. The names may lead anywhere within the root.
+func FuzzLoad(f *testing.F) {
+	f.Add("MESOS_IP=$(x)\nexport MESOS_PORT=1", "containerizers", "mesos", "?no-docker_kill_orphans", "", "SOCKET", "/a", "--port=1")
+	f.Add("X='", "docker_config", `{"auths":{}}`, "log_opts", "splunk-token=a", "LOG_LEVEL", "debug", "--no-cgroups_enable_cfs")
+	f.Add("IP=::1", "default_container_dns", `{"docker":[{"network_mode":"USER"}]}`, "hostname", "file:///etc/default/mesos", "", "", "--")
+	f.Add("", "work_dir", "/a\x00", "orphan_grase", "1secs", "PREPARE_TIMEOUT", "1weeks", "---")
+	f.Fuzz(func(t *testing.T, defaults, agentName, agentText, ownName, ownText, variable, text, arg string) {
+		root := t.TempDir()
+		for dir, file := range map[string][2]string{"/etc/default": {"mesos", defaults}, agentDirectory: {agentName, agentText}, ownDirectory: {ownName, ownText}} {
+			if err := os.MkdirAll(root+dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			// A name that no file can have makes no file.
+			if !strings.Contains(file[0], "/") {
+				_ = os.WriteFile(root+dir+"/"+file[0], []byte(file[1]), 0o600)
+			}
+		}
+		c, rest, err := Load(Options{Root: root, Environ: []string{ownPrefix + variable + "=" + text}, Args: []string{arg}})
+		if err != nil {
+			if c != nil || rest != nil {
+				t.Fatal("there is half a configuration")
+			}
+			if err.Error() == "" || len(err.Error()) > 1<<14 {
+				t.Fatalf("the error has %d bytes", len(err.Error()))
+			}
+			return
+		}
+		var out strings.Builder
+		if err := Print(&out, c); err != nil || strings.Count(out.String(), "\n") != len(flags)+1 {
+			t.Fatalf("the table is broken, %v:\n%s", err, out.String())
+		}
+		for _, f := range flags {
+			again := f.bind(new(Config))
+			if text := f.bind(c).text(); text != "" {
+				if err := again.parse(text); err != nil || again.text() != text {
+					t.Fatalf("%s is %q, which reads %q, %v", f.name, text, again.text(), err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,150 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestValues(t *testing.T) {
+	tests := []struct {
+		flag, in string
+		want     string // how the value is written
+		err      string
+	}{
+		{flag: "containerizers", in: "mesos,docker,mesos", want: "mesos,docker"},
+		{flag: "containerizers", in: "", err: `no containerizer ""`},
+		{flag: "containerizers", in: "docker,", err: `no containerizer ""`},
+		{flag: "containerizers", in: "Docker", err: `no containerizer "Docker"`},
+		{flag: "executor_registration_timeout", in: "10mins", want: "10mins"},
+		{flag: "executor_registration_timeout", in: "0ns", err: "too short"},
+		{flag: "executor_registration_timeout", in: "-1mins", err: "negative"},
+		{flag: "docker_socket", in: "/run/docker.sock", want: "/run/docker.sock"},
+		{flag: "docker_socket", in: "unix:///run//docker.sock", want: "/run/docker.sock"},
+		{flag: "docker_socket", in: "unix://run/docker.sock", err: "absolute path"},
+		{flag: "docker_socket", in: "tcp://127.0.0.1:2375", err: "absolute path"},
+		{flag: "docker_socket", in: "", err: "empty"},
+		{flag: "docker_socket", in: "/", err: "root directory"},
+		{flag: "docker_socket", in: "/a\nb", err: "control character"},
+		{flag: "docker_socket", in: "/" + strings.Repeat("a", 106), want: "/" + strings.Repeat("a", 106)},
+		{flag: "docker_socket", in: "/" + strings.Repeat("a", 107), err: "at most 107 bytes"},
+		{flag: "docker_config", in: `{}`, want: `{}`},
+		{flag: "docker_config", in: `{"auths":{}`, err: "not valid JSON, the first mistake is at byte 11"},
+		{flag: "docker_config", in: `null`, err: "not an object"},
+		{flag: "docker_config", in: `{} {}`, err: "not valid JSON"},
+		{flag: "docker_config", in: strings.Repeat(`{"a":`, 20000), err: "not valid JSON"},
+		{flag: "docker_remove_delay", in: "500weeks", want: "500weeks"},
+		{flag: "docker_remove_delay", in: "0secs", want: "0ns"},
+		{flag: "docker_kill_orphans", in: "", want: "true"},
+		{flag: "docker_kill_orphans", in: "yes", err: "not a boolean"},
+		{flag: "docker_kill_orphans", in: "True", err: "not a boolean"},
+		{flag: "default_container_dns", in: `{}`, want: `{}`},
+		{flag: "default_container_dns", in: `{"docker":[{"network_mode":"USER"},{"network_mode":"USER","network_name":"n"}]}`,
+			want: `{"docker":[{"network_mode":"USER","dns":{}},{"network_mode":"USER","network_name":"n","dns":{}}]}`},
+		{flag: "default_container_dns", in: `{"dokcer":[]}`, err: `unknown field "dokcer"`},
+		{flag: "default_container_dns", in: `{"docker":[{"network_mode":"BRIDGE","dns":{"domain":"d"}}]}`, err: `unknown field "domain"`},
+		{flag: "default_container_dns", in: `{"docker":[{"network_mode":"BRIDGE"},{"network_mode":"BRIDGE"}]}`, err: "docker[1] is a second entry for the network BRIDGE"},
+		{flag: "default_container_dns", in: `{"docker":[{"network_mode":"USER"},{"network_mode":"USER"}]}`, err: "second entry"},
+		{flag: "default_container_dns", in: `{"docker":[{"dns":{}}]}`, err: `network_mode is ""`},
+		{flag: "default_container_dns", in: `{"docker":[{"network_mode":"BRIDGE","dns":{"nameservers":["ns.example"]}}]}`, err: `"ns.example" is not an IP address`},
+		{flag: "default_container_dns", in: `[]`, err: "cannot be read"},
+		{flag: "default_container_dns", in: `null`, err: "not a JSON object"},
+		{flag: "default_container_dns", in: `{}{}`, err: "follows"},
+		{flag: "default_container_dns", in: `x`, err: "cannot be read"},
+		{flag: "sandbox_directory", in: "/mnt/./a/../sandbox/", want: "/mnt/sandbox"},
+		{flag: "sandbox_directory", in: "/..", err: "root directory"},
+		{flag: "ip", in: "2001:db8::1", want: "2001:db8::1"},
+		{flag: "ip", in: "fe80::1%eth0", err: "not an IP address"},
+		{flag: "ip", in: "192.0.2.300", err: "not an IP address"},
+		{flag: "port", in: "0", want: "0"},
+		{flag: "port", in: "65536", err: "not a port"},
+		{flag: "port", in: "-1", err: "not a port"},
+		{flag: "hostname", in: "a-1.example", want: "a-1.example"},
+		{flag: "hostname", in: "a b", err: "not a host name"},
+		{flag: "hostname", in: "http://a", err: "not a host name"},
+		{flag: "prepare_timeout", in: "1secs", want: "1secs"},
+		{flag: "prepare_timeout", in: "999ms", err: "too short"},
+		{flag: "prepare_timeout", in: "8days", err: "too long"},
+		{flag: "orphan_grace", in: "0ns", want: "0ns"},
+		{flag: "orphan_grace", in: "2days", err: "too long"},
+		{flag: "log_driver", in: "example/driver:1.0", want: "example/driver:1.0"},
+		{flag: "log_driver", in: "a b", err: "not the name"},
+		{flag: "log_opts", in: "b=2, a=1=1,c=", want: "a=1=1,b=2,c="},
+		{flag: "log_opts", in: `{"labels":"a,b"}`, want: `{"labels":"a,b"}`},
+		{flag: "log_opts", in: `{"a":"b"}`, want: "a=b"},
+		{flag: "log_opts", in: "max-size", err: "not key=value"},
+		{flag: "log_opts", in: "=5m", err: "not key=value"},
+		{flag: "log_opts", in: "a=1,", err: "not key=value"},
+		{flag: "log_opts", in: "a=1,a=1", err: `"a" is in it twice`},
+		{flag: "log_opts", in: `{"a":1}`, err: "not a JSON object of strings"},
+		{flag: "log_opts", in: `{"":"1"}`, err: "no name"},
+		{flag: "log_level", in: "warn", want: "warn"},
+		{flag: "log_level", in: "INFO", err: "not a level"},
+		{flag: "log_level", in: "fatal", err: "not a level"},
+	}
+	for _, tt := range tests {
+		v := byName(tt.flag).bind(new(Config))
+		err := v.parse(tt.in)
+		checkError(t, tt.flag+"="+shorten(tt.in), err, tt.err)
+		if err == nil && v.text() != tt.want {
+			t.Errorf("%s=%q is written %q, want %q", tt.flag, tt.in, v.text(), tt.want)
+		}
+	}
+}
+
+// TestTable checks what every row must have.
+func TestTable(t *testing.T) {
+	for _, f := range flags {
+		if byName(f.name) != f {
+			t.Errorf("%s is in the table twice", f.name)
+		}
+		if !strings.HasSuffix(f.doc, ".") {
+			t.Errorf("the doc of %s is no sentence: %q", f.name, f.doc)
+		}
+		v := f.bind(new(Config))
+		if v.accepts() == "" {
+			t.Errorf("nothing says what %s accepts", f.name)
+		}
+		if f.standard == "" {
+			if !f.optional || v.text() != "" {
+				t.Errorf("%s has no default", f.name)
+			}
+			continue
+		}
+		if err := v.parse(f.standard); err != nil {
+			t.Errorf("the default of %s: %v", f.name, err)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for name, want := range map[string]string{
+		"sokcet": "socket", "docker-socket": "docker_socket", "DOCKER_SOCKET": "docker_socket", "logdriver": "log_driver",
+		"containerizer": "containerizers", "prt": "port", "xyzzy": "", "": "", strings.Repeat("socket", 1<<16): "",
+	} {
+		got := ""
+		if f := nearest(name); f != nil {
+			got = f.name
+		}
+		if got != want {
+			t.Errorf("%q is taken for %q, want %q", shorten(name), got, want)
+		}
+	}
+}
+
+func TestSecretIsNeverShown(t *testing.T) {
+	c := Config{DockerConfig: Secret("hunter2"), LogOpts: map[string]string{}}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%c", "%o", "%U", "%t", "%z"} {
+		for _, v := range []any{c.DockerConfig, &c.DockerConfig, c, &c, []Secret{c.DockerConfig}} {
+			got := fmt.Sprintf(format, v)
+			for _, leak := range []string{"hunter2", fmt.Sprintf("%x", "hunter2"), fmt.Sprintf("%X", "hunter2"), "104 117 110"} {
+				if strings.Contains(got, leak) {
+					t.Errorf("%s shows %q", format, got)
+				}
+			}
+		}
+	}
+	if got := marshal(c); strings.Contains(got, "hunter2") || !strings.Contains(got, hidden) {
+		t.Errorf("as JSON: %s", got)
+	}
+}
