@@ -2,11 +2,12 @@ package localagent
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/mesos/mesos-go/api/v1/lib/encoding"
-	"github.com/mesos/mesos-go/api/v1/lib/encoding/framing"
+	"github.com/mesos/mesos-go/api/v1/lib/encoding/codecs"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 	"github.com/mesos/mesos-go/api/v1/lib/recordio"
 	"go.uber.org/zap"
@@ -125,10 +126,48 @@ func (a *Agent) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 
 // encode makes one RecordIO record, in one piece so that it travels as one chunk.
 func encode(codec encoding.Codec, event *agent.Event) ([]byte, error) {
-	var record bytes.Buffer
-	encoder := codec.NewEncoder(func() framing.Writer { return recordio.NewWriter(&record) })
-	if err := encoder.Encode(event); err != nil {
+	var message bytes.Buffer
+	if err := codec.NewEncoder(encoding.SinkWriter(&message)).Encode(event); err != nil {
 		return nil, err
 	}
-	return record.Bytes(), nil
+	content := message.Bytes()
+	if codec.Type == codecs.MediaTypeJSON {
+		var err error
+		if content, err = withoutNulls(content); err != nil {
+			return nil, err
+		}
+	}
+	var record bytes.Buffer
+	err := recordio.NewWriter(&record).WriteFrame(content)
+	return record.Bytes(), err
+}
+
+// withoutNulls leaves out fields that are null, as which the generated encoder writes empty lists. An agent omits them, and
+// there are executors that do not expect them.
+func withoutNulls(document []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	dropNulls(value)
+	return json.Marshal(value)
+}
+
+func dropNulls(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			if inner == nil {
+				delete(v, key)
+			} else {
+				dropNulls(inner)
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			dropNulls(inner)
+		}
+	}
 }
