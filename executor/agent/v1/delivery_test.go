@@ -242,6 +242,7 @@ func TestCallsDoNotOutliveRun(t *testing.T) {
 		if took := time.Since(before); took != 0 {
 			t.Errorf("Run needed %s to end", took)
 		}
+		<-time.After(time.Minute) // the handler
 	})
 }
 
@@ -325,7 +326,7 @@ func TestNothingIsLostOrReordered(t *testing.T) {
 				outbox.add(status(i, mesos.TASK_RUNNING))
 				<-time.After(300 * time.Millisecond)
 			}
-			<-time.After(10 * time.Minute)
+			<-time.After(2 * time.Minute)
 			f.stop()
 			cancel()
 			<-done

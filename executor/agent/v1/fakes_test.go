@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -389,3 +390,5 @@ func launchEvent(data []byte) *agent.Event {
 func acknowledgedEvent(s mesos.TaskStatus) *agent.Event {
 	return &agent.Event{Type: executor.Event_ACKNOWLEDGED, Acknowledged: &executor.Event_Acknowledged{TaskID: s.TaskID, UUID: s.UUID}}
 }
+
+func fdName(f *os.File) string { return strconv.FormatUint(uint64(f.Fd()), 10) }
