@@ -18,9 +18,10 @@
 // defaults, checks, the printed configuration and docs/configuration.md all
 // follow from the row.
 //
-// Where to look: layers.go, shell.go and arguments.go find candidates for each
-// flag; load.go picks the winner and judges it; values.go, duration.go,
-// bytes.go and documents.go know the syntax of values; print.go shows the
+// Where to look: layers.go, defaults.go and arguments.go find what each layer
+// says, with shell.go and shellword.go for the agent's defaults; load.go picks
+// the winner and judges it; values.go, documents.go, duration.go and bytes.go
+// know the syntax of values; mistake.go words what is wrong; print.go shows the
 // result.
 //
 // Caveats. A value of the agent that a later layer overrides is not judged, so

@@ -25,7 +25,7 @@ const (
 type fileSystem struct{ root string }
 
 func (f fileSystem) locate(path string) string {
-	return filepath.Join(f.root, path)
+	return filepath.Join(f.root, filepath.Join("/", path))
 }
 
 // read gives the content of a regular file of text, without white space at its

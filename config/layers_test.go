@@ -153,15 +153,17 @@ func FuzzLoad(f *testing.F) {
 	f.Add("X='", "docker_config", `{"auths":{}}`, "log_opts", "splunk-token=a", "LOG_LEVEL", "debug", "--no-cgroups_enable_cfs")
 	f.Add("IP=::1", "default_container_dns", `{"docker":[{"network_mode":"USER"}]}`, "hostname", "file:///etc/default/mesos", "", "", "--")
 	f.Add("", "work_dir", "/a\x00", "orphan_grase", "1secs", "PREPARE_TIMEOUT", "1weeks", "---")
+	root := f.TempDir()
+	for _, dir := range []string{"/etc/default", agentDirectory, ownDirectory} {
+		if err := os.MkdirAll(root+dir, 0o755); err != nil {
+			f.Fatal(err)
+		}
+	}
 	f.Fuzz(func(t *testing.T, defaults, agentName, agentText, ownName, ownText, variable, text, arg string) {
-		root := t.TempDir()
-		for dir, file := range map[string][2]string{"/etc/default": {"mesos", defaults}, agentDirectory: {agentName, agentText}, ownDirectory: {ownName, ownText}} {
-			if err := os.MkdirAll(root+dir, 0o755); err != nil {
-				t.Fatal(err)
-			}
+		for _, file := range [][3]string{{"/etc/default/", "mesos", defaults}, {agentDirectory + "/", agentName, agentText}, {ownDirectory + "/", ownName, ownText}} {
 			// A name that no file can have makes no file.
-			if !strings.Contains(file[0], "/") {
-				_ = os.WriteFile(root+dir+"/"+file[0], []byte(file[1]), 0o600)
+			if path := root + file[0] + file[1]; !strings.Contains(file[1], "/") && os.WriteFile(path, []byte(file[2]), 0o600) == nil {
+				defer os.Remove(path)
 			}
 		}
 		c, rest, err := Load(Options{Root: root, Environ: []string{ownPrefix + variable + "=" + text}, Args: []string{arg}})

@@ -235,28 +235,31 @@ func TestArguments(t *testing.T) {
 	}
 }
 
+// mistakenFiles are a host on which next to everything is wrong.
+var mistakenFiles = map[string]string{
+	"/etc/default/mesos":                                      "MESOS_WORK_DIR=$HOME\nMESOS_DOCKER_STOP_TIMEOUT=5\n",
+	"/etc/default/mesos-slave":                                "A='\n",
+	"/etc/mesos-slave/containerizers":                         "docker,rocket\n",
+	"/etc/mesos-slave/docker_mesos_image":                     "mesos:1.11",
+	"/etc/mesos-slave/docker_config":                          "{hunter2",
+	"/etc/mesos-slave/default_container_dns":                  "/dns.json",
+	"/etc/mesos-slave/?ip":                                    "",
+	"/etc/mesos-slave/sandbox_directory":                      "mnt",
+	"/etc/mesos-docker-containerizer/orphan_grase":            "30secs",
+	"/etc/mesos-docker-containerizer/prepare_timeout":         "-1mins",
+	"/etc/mesos-docker-containerizer/log_driver":              "a\x00b",
+	"/etc/mesos-docker-containerizer/log_opts":                strings.Repeat("x", maxFile+1),
+	"/etc/mesos-docker-containerizer/?no-port":                "",
+	"/etc/mesos-docker-containerizer/run_dir/x":               "",
+	"/etc/mesos-docker-containerizer/?cgroups_enable_cfs":     "x",
+	"/etc/mesos-docker-containerizer/docker_kill_orphans":     "true",
+	"/etc/mesos-docker-containerizer/?no-docker_kill_orphans": "",
+	"/dns.json": `{"docker":[{"network_mode":"HOST"}]}`,
+}
+
 // TestMistakes wants each to be reported, all in one go, and no Config.
 func TestMistakes(t *testing.T) {
-	root := tree(t, map[string]string{
-		"/etc/default/mesos":                                      "MESOS_WORK_DIR=$HOME\nMESOS_DOCKER_STOP_TIMEOUT=5\n",
-		"/etc/default/mesos-slave":                                "A='\n",
-		"/etc/mesos-slave/containerizers":                         "docker,rocket\n",
-		"/etc/mesos-slave/docker_mesos_image":                     "mesos:1.11",
-		"/etc/mesos-slave/docker_config":                          "{hunter2",
-		"/etc/mesos-slave/default_container_dns":                  "/dns.json",
-		"/etc/mesos-slave/?ip":                                    "",
-		"/etc/mesos-slave/sandbox_directory":                      "mnt",
-		"/etc/mesos-docker-containerizer/orphan_grase":            "30secs",
-		"/etc/mesos-docker-containerizer/prepare_timeout":         "-1mins",
-		"/etc/mesos-docker-containerizer/log_driver":              "a\x00b",
-		"/etc/mesos-docker-containerizer/log_opts":                strings.Repeat("x", maxFile+1),
-		"/etc/mesos-docker-containerizer/?no-port":                "",
-		"/etc/mesos-docker-containerizer/run_dir/x":               "",
-		"/etc/mesos-docker-containerizer/?cgroups_enable_cfs":     "x",
-		"/etc/mesos-docker-containerizer/docker_kill_orphans":     "true",
-		"/etc/mesos-docker-containerizer/?no-docker_kill_orphans": "",
-		"/dns.json": `{"docker":[{"network_mode":"HOST"}]}`,
-	})
+	root := tree(t, mistakenFiles)
 	if err := syscall.Mkfifo(root+"/etc/mesos-docker-containerizer/launcher_dir", 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -272,8 +275,29 @@ func TestMistakes(t *testing.T) {
 	if !errors.As(err, &all) {
 		t.Fatalf("the error is %T: %v", err, err)
 	}
+	want := mistakesOf(root)
+	for _, part := range want {
+		if !strings.Contains(err.Error(), "\n  * "+part) {
+			t.Errorf("not reported: %s", part)
+		}
+	}
+	if len(all.Errors) != len(want) {
+		t.Errorf("%d mistakes are reported, want %d:\n%v", len(all.Errors), len(want), err)
+	}
+	for _, e := range all.Errors {
+		if m := (*Mistake)(nil); !errors.As(e, &m) {
+			t.Errorf("%v is no Mistake", e)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a secret is in the message: %v", err)
+	}
+}
+
+// mistakesOf are the beginnings of what TestMistakes wants to be told.
+func mistakesOf(root string) []string {
 	own := root + "/etc/mesos-docker-containerizer/"
-	want := []string{
+	return []string{
 		root + "/etc/default/mesos line 1, MESOS_WORK_DIR: $HOME stands for another variable: only a shell could tell the value; write the value itself here, or into " + own + "work_dir, which wins",
 		root + `/etc/default/mesos line 2, MESOS_DOCKER_STOP_TIMEOUT: "5" is refused: the unit is missing; accepted is a Mesos duration such as`,
 		root + "/etc/default/mesos-slave: the file cannot be used: line 1: the ' has no second one",
@@ -304,22 +328,6 @@ func TestMistakes(t *testing.T) {
 		"command line, --socket: file:// must be followed by an absolute path",
 		`command line, --docker_socket: "\xff/" is refused: it is not UTF-8 text`,
 	}
-	for _, part := range want {
-		if !strings.Contains(err.Error(), "\n  * "+part) {
-			t.Errorf("not reported: %s", part)
-		}
-	}
-	if len(all.Errors) != len(want) {
-		t.Errorf("%d mistakes are reported, want %d:\n%v", len(all.Errors), len(want), err)
-	}
-	for _, e := range all.Errors {
-		if m := (*Mistake)(nil); !errors.As(e, &m) {
-			t.Errorf("%v is no Mistake", e)
-		}
-	}
-	if strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("a secret is in the message: %v", err)
-	}
 }
 
 func TestUnreadable(t *testing.T) {
@@ -334,7 +342,7 @@ func TestUnreadable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, _, err := Load(Options{Root: root, Args: []string{"--docker_config=/nowhere/at/all", "--port=file:///nowhere"}})
+	_, _, err := Load(Options{Root: root, Args: []string{"--docker_config=/../nowhere/at/all", "--port=file:///nowhere"}})
 	for _, want := range []string{
 		root + "/etc/mesos-slave: the directory cannot be read: not a directory",
 		root + "/etc/default/mesos: the file cannot be used: it is a directory",
