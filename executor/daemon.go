@@ -2,7 +2,7 @@ package executor
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"sync"
 	"time"
 
@@ -59,7 +59,7 @@ func (e *executor) attach() {
 	e.tell(wire.Message{Attach: &attach})
 }
 
-func (e *executor) onMessage(m wire.Message, file *os.File, wg *sync.WaitGroup) {
+func (e *executor) onMessage(m wire.Message, file io.ReadCloser, wg *sync.WaitGroup) {
 	if m.Refused != nil {
 		e.onRefused(m.Refused)
 		return
@@ -99,7 +99,7 @@ func (e *executor) onRefused(r *wire.Refused) {
 }
 
 // onOutput copies a stream until it ends. A stream that comes while one is held is of no use: both show the same.
-func (e *executor) onOutput(o *wire.Output, stream *os.File, wg *sync.WaitGroup) {
+func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser, wg *sync.WaitGroup) {
 	if e.task.output != nil || e.task.exit != nil {
 		stream.Close()
 		return
@@ -127,7 +127,7 @@ func (e *executor) onOutputEnd(end outputEnd) {
 }
 
 // closeOutput ends the copying of a stream that is still open when the executor ends.
-func (e *executor) closeOutput(wg *sync.WaitGroup) {
+func (e *executor) closeOutput() {
 	if e.task == nil || e.task.output == nil {
 		return
 	}

@@ -75,7 +75,7 @@ type executor struct {
 	Options
 	ledger *ledger
 	link   *link
-	conn   *wire.Conn // nil while the daemon is away
+	conn   sender // nil while the daemon is away
 
 	canKilling bool // the framework knows TASK_KILLING
 	custom     *mesos.ExecutorInfo
@@ -94,22 +94,29 @@ type executor struct {
 // Run lives one executor's life. It returns nil once the task's terminal update is acknowledged, or the agent shut down an
 // executor that had nothing to run. When ctx ends the task is stopped as by a shutdown, within the shutdown grace period.
 func Run(ctx context.Context, o Options) error {
-	e := &executor{
+	return newExecutor(o).live(ctx)
+}
+
+func newExecutor(o Options) *executor {
+	return &executor{
 		Options: o,
 		ledger:  newLedger(),
 		link:    newLink(o.Dial),
 		refused: map[string]bool{},
 		outputs: make(chan outputEnd, 1),
 	}
+}
+
+func (e *executor) live(ctx context.Context) error {
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	events := make(chan *agent.Event)
 	gone := make(chan error, 1)
 	var wg sync.WaitGroup
-	wg.Go(func() { gone <- o.Agent.Run(inner, e.ledger, events) })
+	wg.Go(func() { gone <- e.Agent.Run(inner, e.ledger, events) })
 	wg.Go(func() { e.link.run(inner) })
 	defer wg.Wait()
 	defer cancel()
-	defer e.closeOutput(&wg)
+	defer e.closeOutput()
 
 	if err := e.loop(ctx, &wg, events, gone); !errors.Is(err, errFinished) {
 		return err

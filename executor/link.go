@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -47,11 +48,17 @@ type link struct {
 	events chan linkEvent
 }
 
+// sender is the loop's side of a connection to the daemon.
+type sender interface {
+	Send(wire.Message, *os.File) error
+	Close() error
+}
+
 // linkEvent is a new connection (conn), a message on it, or its end (err). The receiver owns file.
 type linkEvent struct {
-	conn    *wire.Conn
+	conn    sender
 	message wire.Message
-	file    *os.File
+	file    io.ReadCloser
 	err     error
 }
 
@@ -99,7 +106,11 @@ func (l *link) serve(ctx context.Context, conn *wire.Conn) {
 		if errors.Is(err, wire.ErrFrame) || errors.Is(err, wire.ErrFrameTooLarge) {
 			err = fmt.Errorf("the daemon does not speak our language: %w", err)
 		}
-		if !l.emit(ctx, linkEvent{message: message, file: file, err: err}) {
+		event := linkEvent{message: message, err: err}
+		if file != nil {
+			event.file = file
+		}
+		if !l.emit(ctx, event) {
 			if file != nil {
 				file.Close()
 			}

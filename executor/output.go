@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 )
 
@@ -31,7 +30,7 @@ type outputEnd struct {
 
 // copyOutput writes a container's output stream to the executor's own stdout and stderr until it ends, and closes it. The
 // sinks may fail (their reader is a log helper that may die): the stream is then read on, or the container would block.
-func copyOutput(stream *os.File, tty bool, stdout, stderr io.Writer) outputEnd {
+func copyOutput(stream io.ReadCloser, tty bool, stdout, stderr io.Writer) outputEnd {
 	defer stream.Close()
 	var end outputEnd
 	out, errs := &sink{w: stdout, end: &end}, &sink{w: stderr, end: &end}

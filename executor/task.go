@@ -1,7 +1,7 @@
 package executor
 
 import (
-	"os"
+	"io"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -22,7 +22,7 @@ type task struct {
 	killing   bool // TASK_KILLING was sent
 	container *mesos.ContainerStatus
 
-	output *os.File     // the stream we hold; nil without one
+	output io.Closer    // the stream we hold; nil without one
 	exit   *wire.Exited // set once the container has ended
 
 	concluded bool // the terminal update was recorded

@@ -113,12 +113,14 @@ func (a *Agent) hangUp(forGood bool) error {
 	a.mu.Unlock()
 
 	var failed []error
+	forking.Lock()
 	for _, s := range servers {
 		failed = append(failed, s.Close())
 	}
 	if serving != nil {
 		serving.Wait()
 	}
+	forking.Unlock()
 	if path := a.options.DomainSocket; forGood && path != "" {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			failed = append(failed, err)

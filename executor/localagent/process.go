@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// forking is held for reading while a process is started. Between fork and exec the child holds copies of the agent's sockets,
+// and a listener that is closed meanwhile goes on taking connections.
+var forking sync.RWMutex
+
 // process is a running executor and all that it starts: it leads its own session, which dies with it.
 type process struct {
 	command *exec.Cmd
@@ -43,6 +47,8 @@ func startProcess(path string, args []string, environment map[string]string, san
 	}
 	command.Stdout, command.Stderr = stdout, stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	forking.RLock()
+	defer forking.RUnlock()
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("start executor: %w", err)
 	}

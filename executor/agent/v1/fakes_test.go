@@ -17,13 +17,11 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/executor/agent"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // ledger is an Outbox.
 type ledger struct {

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	mesostime "github.com/mesos/mesos-go/api/v1/lib/time"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// The daemon's socket is found by file or flag, never by environment, which is the task's to set (design section 5).
+const (
+	defaultSocket = "/run/mesos-docker-containerizer/executor.sock"
+	socketFile    = "/etc/mesos-docker-containerizer/socket"
+)
+
+type flags struct {
+	container       string
+	sandbox         string
+	mappedDirectory string
+	stopTimeout     time.Duration
+	level           zapcore.Level
+	socket          string
+	route           wire.Route
+	version         bool
+}
+
+// parseFlags reads --name=value, --name and --no-name. It returns the flags it does not know.
+func parseFlags(args []string) (flags, []string, error) {
+	f := flags{level: zapcore.WarnLevel}
+	var ignored []string
+	for _, arg := range args {
+		name, value, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if !strings.HasPrefix(arg, "--") {
+			ignored = append(ignored, name)
+			continue
+		}
+		known, err := f.set(name, value)
+		if err != nil {
+			return flags{}, nil, fmt.Errorf("flag --%s=%s: %w", name, value, err)
+		}
+		if !known {
+			ignored = append(ignored, name) // not its value, which may be secret
+		}
+	}
+	if f.route == "" {
+		f.route = wire.RouteCustom
+		if f.container != "" {
+			f.route = wire.RouteDropIn
+		}
+	}
+	return f, ignored, nil
+}
+
+func (f *flags) set(name, value string) (known bool, err error) {
+	switch name {
+	case "container":
+		f.container = value
+	case "sandbox_directory":
+		f.sandbox = value
+	case "mapped_directory":
+		f.mappedDirectory = value
+	case "stop_timeout":
+		f.stopTimeout, err = mesostime.ParseDuration(value)
+	case "logging_level":
+		f.level, err = parseLevel(value)
+	case "socket":
+		f.socket = value
+	case "route":
+		if value != string(wire.RouteLocal) {
+			err = errors.New("only local may be asked for")
+		}
+		f.route = wire.RouteLocal
+	case "version":
+		f.version = true
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// parseLevel reads the names of the agent's own flag.
+func parseLevel(value string) (zapcore.Level, error) {
+	switch strings.ToUpper(value) {
+	case "INFO":
+		return zapcore.InfoLevel, nil
+	case "WARNING":
+		return zapcore.WarnLevel, nil
+	case "ERROR":
+		return zapcore.ErrorLevel, nil
+	}
+	return 0, errors.New("want INFO, WARNING or ERROR")
+}
+
+func (f *flags) daemonSocket() (string, error) {
+	if f.socket != "" {
+		return f.socket, nil
+	}
+	content, err := os.ReadFile(socketFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return defaultSocket, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("the daemon's socket: %w", err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}
+
+// newLogger writes one JSON object a line to stderr, which is the task's stderr file, as stock does with its own lines.
+func newLogger(level zapcore.Level) *zap.Logger {
+	encoder := zap.NewProductionEncoderConfig()
+	encoder.EncodeTime = zapcore.ISO8601TimeEncoder
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.Lock(os.Stderr), level))
+}

@@ -1,0 +1,94 @@
+// Command mesos-docker-executor is started by the Mesos agent, once per task. It runs the task in a Docker container by way of
+// mesos-docker-containerizer, which must be running on the host.
+//
+// It takes the command line of the stock executor of the same name (contract section 1.4); flags it does not know are ignored,
+// because agents of other versions pass other flags. What it reads of them:
+//
+//	--container=NAME            the container's exact name; given by agents that run us in place of the stock executor
+//	--sandbox_directory=PATH    the sandbox on the host; default $MESOS_DIRECTORY
+//	--mapped_directory=PATH     the sandbox in the container; default: the daemon's sandbox_directory
+//	--stop_timeout=DURATION     raises the shutdown grace period, as in stock
+//	--logging_level=LEVEL       INFO, WARNING or ERROR; default WARNING
+//	--socket=PATH               the daemon's socket; default: the content of /etc/mesos-docker-containerizer/socket
+//	--route=local               set by `mesos-docker-containerizer run`
+//	--version                   print the version and exit
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor"
+	"mesos-docker-containerizer/executor/agent"
+	v1 "mesos-docker-containerizer/executor/agent/v1"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "mesos-docker-executor:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	flags, ignored, err := parseFlags(os.Args[1:])
+	if err != nil {
+		return err
+	}
+	if flags.version {
+		fmt.Println("mesos-docker-executor", version)
+		return nil
+	}
+	if err := isolate(os.Environ()); err != nil {
+		return err
+	}
+	getenv, err := environment()
+	if err != nil {
+		return err
+	}
+	env, err := agent.FromEnviron(getenv)
+	if err != nil {
+		return err
+	}
+	env.ShutdownGracePeriod = max(env.ShutdownGracePeriod, flags.stopTimeout)
+	logger := newLogger(flags.level).With(zap.String("framework", env.FrameworkID), zap.String("executor", env.ExecutorID))
+	if len(ignored) > 0 {
+		logger.Warn("unknown flags ignored", zap.Strings("flags", ignored))
+	}
+	connection, err := v1.New(v1.Options{Environment: env, Logger: logger})
+	if err != nil {
+		return err
+	}
+	socket, err := flags.daemonSocket()
+	if err != nil {
+		return err
+	}
+	sandbox := flags.sandbox
+	if sandbox == "" {
+		sandbox = env.Directory
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP) // a log helper that died must not take the task with it
+	return executor.Run(ctx, executor.Options{
+		Environment:     env,
+		Route:           flags.route,
+		ContainerName:   flags.container,
+		Sandbox:         sandbox,
+		MappedDirectory: flags.mappedDirectory,
+		Agent:           connection,
+		Dial:            executor.DialDaemon(socket),
+		Daemon:          socket,
+		Stdout:          os.Stdout,
+		Stderr:          os.Stderr,
+		Logger:          logger,
+	})
+}

@@ -1,0 +1,153 @@
+package containerizer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// Times of the wait for an exit.
+const (
+	// lookInterval is the time between two looks at a container about which nothing is heard, should the Engine have dropped
+	// its event.
+	lookInterval = 30 * time.Second
+
+	// lostExitTimeout is how long the Engine may take to report the exit of a container whose process is gone (contract
+	// section 3.3: some Engines never do).
+	lostExitTimeout = 60 * time.Second
+
+	// lostExitInterval is the time between two looks in that case.
+	lostExitInterval = 2 * time.Second
+
+	// outputOverlap is how far a resumed output stream reaches back behind the last byte the executor has: the Engine may have
+	// logged later bytes before it went down and never sent them. It bounds what is seen twice.
+	outputOverlap = 2 * time.Second
+)
+
+// errVanished says that a container that had been created is not there any more.
+var errVanished = errors.New("the container has been removed by somebody else")
+
+// awaitExit waits until the Engine says that the container has ended. Only an answer of the Engine counts, or the absence of
+// the container, or of its process for so long that no answer is to be expected.
+func (s *session) awaitExit(ctx context.Context, c *engine.Container, process *handle) wire.Exited {
+	processGone := make(chan struct{})
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if process != nil {
+		s.server.group.Go(func() {
+			if process.wait(watching) == nil {
+				close(processGone)
+			}
+		})
+	}
+	var lost time.Time // when the Engine's answer is given up
+	interval := lookInterval
+	known := c
+	for {
+		if exit, ended := exitOf(known); ended {
+			*c = *known
+			return exit
+		}
+		s.resumeOutput(ctx, known)
+		select {
+		case <-s.wake:
+		case <-time.After(interval):
+		case <-processGone:
+			processGone = nil
+			lost = time.Now().Add(lostExitTimeout)
+			interval = lostExitInterval
+			continue // the event is on its way; looking now would come too early
+		case <-ctx.Done():
+			return wire.Exited{}
+		}
+		found, err := s.server.engine.Inspect(ctx, c.ID)
+		switch {
+		case err == nil:
+			known = &found
+		case engine.IsNotFound(err):
+			return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: errVanished.Error()}
+		case ctx.Err() == nil:
+			s.logger.Warn("the container's state is unknown; asking again", zap.Error(err))
+			interval = lostExitInterval
+		}
+		if !lost.IsZero() && time.Now().After(lost) {
+			return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: fmt.Sprintf(
+				"the container's process is gone and the Docker Engine has not reported its exit within %v", lostExitTimeout)}
+		}
+	}
+}
+
+// exitOf reads how a container ended, if it has.
+func exitOf(c *engine.Container) (wire.Exited, bool) {
+	if c.State.Running || c.State.Restarting || c.State.Paused || startedAt(c).IsZero() {
+		return wire.Exited{}, false
+	}
+	return wire.Exited{
+		Outcome: wire.OutcomeExited,
+		Code:    c.State.ExitCode,
+		OOM:     c.State.OOMKilled,
+		Message: c.State.Error,
+	}, true
+}
+
+// resumeOutput gives the executor a new output stream if it has lost the one it had while the container runs on, which is so
+// after an Engine restart with live-restore. It may repeat up to outputOverlap of output, and leaves none out.
+func (s *session) resumeOutput(ctx context.Context, c *engine.Container) {
+	s.mu.Lock()
+	wanted := s.resume
+	s.resume = nil
+	s.mu.Unlock()
+	if wanted == nil {
+		return
+	}
+	since := wanted.Since
+	if !since.IsZero() {
+		since = since.Add(-outputOverlap)
+	}
+	stream, err := s.server.engine.LogOutput(ctx, c.ID, since)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.logger.Warn("output cannot be resumed yet", zap.Error(err))
+			s.mu.Lock()
+			if s.resume == nil {
+				s.resume = wanted // at the next look
+			}
+			s.mu.Unlock()
+		}
+		return
+	}
+	s.mention(wire.Message{Output: &wire.Output{TTY: c.Config.Tty, Resumed: true}}, stream)
+	stream.Close()
+}
+
+// failure turns the error of a preparation into the outcome, in words for the framework's user.
+func (s *session) failure(ctx context.Context, err error) wire.Exited {
+	exit := wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost, Message: err.Error()}
+	var spec *runspec.Error
+	var pull *image.Error
+	switch {
+	case errors.Is(err, errVanished):
+		exit.Outcome = wire.OutcomeUnknown
+	case errors.As(err, &spec):
+		exit.Fault = wire.FaultTask
+		exit.Message = "Failed to create docker run options: " + spec.Error()
+	case errors.As(err, &pull):
+		if pull.Fault() == image.User {
+			exit.Fault = wire.FaultTask
+		}
+	case engine.IsInvalid(err):
+		exit.Fault = wire.FaultTask
+		exit.Message = "Failed to run docker container: " + err.Error()
+	case errors.As(err, new(*engine.Error)):
+		exit.Message = "Failed to run docker container: " + err.Error()
+	}
+	return exit
+}

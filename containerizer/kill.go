@@ -1,0 +1,158 @@
+package containerizer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/moby/sys/signal"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+// Times of a kill.
+const (
+	// killPatience is how long the Engine may take over a signal before the process is signalled directly.
+	killPatience = 3 * time.Second
+
+	// killRepeat is the time between two SIGKILLs to a container that does not end.
+	killRepeat = 5 * time.Second
+)
+
+// kills is what was asked about the end of one container. A later order replaces an earlier one.
+type kills struct {
+	mu       sync.Mutex // guards deadline and changed
+	deadline time.Time
+	changed  chan struct{} // closed and replaced with each order
+
+	once  sync.Once
+	asked chan struct{} // closed with the first order
+}
+
+func newKills() *kills {
+	return &kills{changed: make(chan struct{}), asked: make(chan struct{})}
+}
+
+// order asks for the end: the stop signal at once, SIGKILL at the deadline.
+func (k *kills) order(deadline time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.deadline = deadline
+	close(k.changed)
+	k.changed = make(chan struct{})
+	k.once.Do(func() { close(k.asked) })
+}
+
+// atLatest asks for the end without giving more time than was given already.
+func (k *kills) atLatest(deadline time.Time) {
+	k.mu.Lock()
+	ordered := k.deadline
+	k.mu.Unlock()
+	if ordered.IsZero() || deadline.Before(ordered) {
+		k.order(deadline)
+	}
+}
+
+// current returns the deadline and a channel that is closed when it changes.
+func (k *kills) current() (time.Time, <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.deadline, k.changed
+}
+
+// overdue returns once the first order's deadline, as changed since, has passed, or with ctx.
+func (k *kills) overdue(ctx context.Context) error {
+	select {
+	case <-k.asked:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		deadline, changed := k.current()
+		timer := time.NewTimer(time.Until(deadline))
+		select {
+		case <-timer.C:
+			return nil
+		case <-changed:
+			timer.Stop()
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// enforce carries out what is ordered for a running container until ctx ends, which is when it is known to have exited. Each
+// order, repeated ones too, sends the stop signal again, as repeated `docker stop` does.
+func (s *session) enforce(ctx context.Context, c engine.Container, process *handle) {
+	stopSignal := c.Config.StopSignal
+	if stopSignal == "" {
+		stopSignal = "SIGTERM"
+	}
+	select {
+	case <-s.kills.asked:
+	case <-ctx.Done():
+		return
+	}
+	for {
+		deadline, changed := s.kills.current()
+		if time.Until(deadline) > 0 {
+			s.logger.Info("stopping container", zap.String("signal", stopSignal), zap.Time("deadline", deadline))
+			s.sendSignal(ctx, c.ID, stopSignal, process)
+		}
+		timer := time.NewTimer(time.Until(deadline))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-changed:
+			timer.Stop()
+			continue
+		case <-timer.C:
+		}
+		s.logger.Info("killing container")
+		s.destroy(ctx, c.ID, process)
+		return
+	}
+}
+
+// destroy sends SIGKILL until the container has ended.
+func (s *session) destroy(ctx context.Context, id string, process *handle) {
+	for {
+		s.sendSignal(ctx, id, "SIGKILL", process)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(killRepeat):
+			s.logger.Warn("container has not ended after SIGKILL; sending it again")
+		}
+	}
+}
+
+// sendSignal goes through the Engine and, if that does not answer, to the process itself, so that a kill works while the Engine
+// hangs.
+func (s *session) sendSignal(ctx context.Context, id, name string, process *handle) {
+	limited, cancel := context.WithTimeout(ctx, killPatience)
+	defer cancel()
+	err := s.server.engine.Kill(limited, id, name)
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return
+	case engine.IsNotFound(err), engine.IsConflict(err):
+		s.wakeUp() // it does not run: look why
+		return
+	}
+	s.logger.Warn("the Engine does not deliver a signal", zap.String("signal", name), zap.Error(err))
+	if process == nil {
+		return
+	}
+	number, err := signal.ParseSignal(name)
+	if err == nil {
+		err = process.signal(unix.Signal(number))
+	}
+	if err != nil {
+		s.logger.Warn("the container's process cannot be signalled", zap.String("signal", name), zap.Error(err))
+	}
+}

@@ -1,0 +1,254 @@
+package containerizer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// settleWait is the time between two questions to an Engine that owes an answer.
+const settleWait = time.Second
+
+// phase says how far a preparation got, for the message of one that did not get further.
+type phase struct {
+	mu   sync.Mutex // guards text
+	text string
+}
+
+func (p *phase) set(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = text
+}
+
+func (p *phase) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text
+}
+
+// prepareTimeoutError says that the time for a preparation was over.
+type prepareTimeoutError struct {
+	limit  time.Duration
+	source string
+	phase  string
+}
+
+func (e *prepareTimeoutError) Error() string {
+	return fmt.Sprintf("Container was not started within %v (%s); it got as far as: %s", e.limit, e.source, e.phase)
+}
+
+// prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an
+// error it returns the container that is left, if any. What an earlier daemon had begun is found again and carried on.
+func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Container, error) {
+	deadline := time.Now().Add(s.server.PrepareTimeout)
+	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
+		deadline = state.PrepareDeadline
+	}
+	s.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: deadline}})
+	if err := s.server.enlist(containerName(&s.attach, launch.Task, s.executor), s); err != nil {
+		return nil, err
+	}
+	s.unwatch = s.server.watch.subscribe(s.name, s.wakeUp)
+
+	at := &phase{text: "waiting for the Docker Engine"}
+	bounded, cancel := s.bound(ctx, deadline, at)
+	defer cancel()
+
+	if err := s.awaitEngine(bounded); err != nil {
+		return nil, err
+	}
+	container, err := s.find(ctx, bounded)
+	if err == nil && container == nil {
+		container, err = s.create(bounded, launch, at)
+	}
+	if err != nil {
+		return container, err
+	}
+	s.say(wire.Message{Created: &wire.Created{ContainerID: container.ID}})
+	if container.State.StartedAt != "" && !startedAt(container).IsZero() {
+		return container, nil
+	}
+	at.set("starting the container")
+	return s.start(bounded, container)
+}
+
+// bound limits a preparation to its deadline, to the executor's life, and once a kill was asked for to the kill's deadline.
+// The reason it ended for is its cause.
+func (s *session) bound(ctx context.Context, deadline time.Time, at *phase) (context.Context, func()) {
+	bounded, cancel := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel(&prepareTimeoutError{limit: s.server.PrepareTimeout, source: s.server.PrepareSource, phase: at.String()})
+		case <-s.gone:
+			cancel(errExecutorGone)
+		case <-bounded.Done():
+		}
+	})
+	group.Go(func() {
+		if s.kills.overdue(bounded) == nil {
+			cancel(errKilled)
+		}
+	})
+	return bounded, func() {
+		cancel(nil)
+		group.Wait()
+	}
+}
+
+// unlessKilled derives a context for steps that a kill ends at once because nothing is lost with them.
+func (s *session) unlessKilled(ctx context.Context) (context.Context, func()) {
+	killable, cancel := context.WithCancelCause(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		select {
+		case <-s.kills.asked:
+			cancel(errKilled)
+		case <-killable.Done():
+		}
+	})
+	return killable, func() {
+		cancel(nil)
+		group.Wait()
+	}
+}
+
+// killed returns errKilled once a kill was asked for.
+func (s *session) killed() error {
+	select {
+	case <-s.kills.asked:
+		return errKilled
+	default:
+		return nil
+	}
+}
+
+// awaitEngine waits until the containers of an earlier daemon are known, and says what it waits for.
+func (s *session) awaitEngine(ctx context.Context) error {
+	ctx, cancel := s.unlessKilled(ctx)
+	defer cancel()
+	select {
+	case <-s.server.recovered:
+		return nil
+	default:
+	}
+	ticker := time.NewTicker(settleWait)
+	defer ticker.Stop()
+	for {
+		if err := s.server.watch.away(); err != nil {
+			s.mention(wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine: " + err.Error()}}, nil)
+		}
+		select {
+		case <-s.server.recovered:
+			return nil
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// find returns the container that an earlier daemon created for this task, nil if there was none. Where the executor knows of
+// one that is not there any more, nobody can say what became of it.
+func (s *session) find(ctx, bounded context.Context) (*engine.Container, error) {
+	state := s.attach.State
+	if state == nil {
+		return nil, nil
+	}
+	if state.Running || state.Exited {
+		bounded = ctx // it was started in time: only the Engine's silence is waited for
+	}
+	object := s.name
+	if state.ContainerID != "" {
+		object = state.ContainerID
+	}
+	container, err := s.settle(bounded, object)
+	if engine.IsNotFound(err) {
+		if state.ContainerID == "" {
+			return nil, nil
+		}
+		return nil, errVanished
+	}
+	if err == nil && state.ContainerID == "" && !s.owns(container) {
+		return nil, fmt.Errorf("container name %s is in use by a container that is not this task's", s.name)
+	}
+	return container, err
+}
+
+// settle inspects until the Engine answers.
+func (s *session) settle(ctx context.Context, object string) (*engine.Container, error) {
+	var container engine.Container
+	err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
+		container, err = s.server.engine.Inspect(ctx, object)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &container, nil
+}
+
+// untilAnswered repeats a call, which must be safe to repeat, while its error is one for which unanswered holds. When ctx ends
+// it returns the cause.
+func untilAnswered(ctx context.Context, unanswered func(error) bool, call func() error) error {
+	for {
+		err := call()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !unanswered(err) {
+			return err
+		}
+		select {
+		case <-time.After(settleWait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// owns tells whether a container was created for this very executor and task.
+func (s *session) owns(c *engine.Container) bool {
+	labels, _ := engine.ParseLabels(c.Config.Labels)
+	return labels.Ours(s.server.instance.id, c.Name) && labels.Task == s.task &&
+		labels.ExecutorPID == s.executor.PID && labels.ExecutorStartTime == s.executor.StartTime && labels.BootID == s.executor.BootID
+}
+
+// create translates the task and creates its container, pulling the image first if it has to be.
+func (s *session) create(ctx context.Context, launch wire.Launch, at *phase) (*engine.Container, error) {
+	at.set("translating the task")
+	spec, err := s.translate(ctx, launch)
+	if err != nil {
+		return nil, err
+	}
+	if spec.ForcePull {
+		if err := s.pull(ctx, spec, at); err != nil {
+			return nil, err
+		}
+	}
+	if err := spec.PrepareHost(); err != nil {
+		return nil, err
+	}
+	// Asking whether the image is there would cost every launch a call: create says so itself.
+	at.set("creating the container")
+	container, err := s.createOnce(ctx, spec)
+	if engine.IsImageNotFound(err) && !spec.ForcePull {
+		if err := s.pull(ctx, spec, at); err != nil {
+			return nil, err
+		}
+		at.set("creating the container")
+		container, err = s.createOnce(ctx, spec)
+	}
+	return container, err
+}

@@ -1,0 +1,45 @@
+package containerizer
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// pull gets the image. A kill ends it at once.
+func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error {
+	ctx, cancel := s.unlessKilled(ctx)
+	defer cancel()
+	at.set("pulling " + spec.Image)
+	s.logger.Info("pulling image", zap.String("image", spec.Image))
+	engineAway := func(err error) bool {
+		pull, ok := errors.AsType[*image.Error](err)
+		return ok && pull.Kind == image.NoEngine
+	}
+	return untilAnswered(ctx, engineAway, func() error {
+		return s.server.Images.Pull(ctx, image.Request{
+			Reference:        spec.Image,
+			Force:            spec.ForcePull,
+			SandboxDirectory: s.attach.Sandbox,
+			Progress: func(p image.Progress) {
+				at.set("pulling " + spec.Image + ": " + p.String())
+				s.mention(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
+			},
+		})
+	})
+}
+
+// progressOf is what the executor reports of a pull.
+func progressOf(reference string, p image.Progress) *wire.Progress {
+	return &wire.Progress{
+		Message: "Pulling " + reference + ": " + p.String(),
+		Pull: &wire.Pull{
+			Reference: reference, Bytes: p.BytesDone, Total: p.BytesTotal, Layers: p.Layers, Done: p.LayersDone,
+		},
+	}
+}

@@ -1,0 +1,265 @@
+package containerizer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// attachTimeout bounds how long a new connection may take to say who it is.
+const attachTimeout = 30 * time.Second
+
+// Options of a Server. Durations of zero mean zero, not a default.
+type Options struct {
+	Engine     *engine.Client
+	Images     *image.Puller
+	Parameters runspec.ParameterParser
+
+	// RunDirectory gives the server its identity; only one server may use it at a time.
+	RunDirectory string
+
+	// Refusal, if not empty, is why no DOCKER task is accepted on this host.
+	Refusal string
+
+	// PrepareTimeout bounds pull, create and start of one task together. PrepareSource says where it was set, for people.
+	PrepareTimeout time.Duration
+	PrepareSource  string
+
+	// OrphanGrace is how long a container may be without its executor where it cannot be seen whether that lives.
+	OrphanGrace time.Duration
+
+	// KillOrphans has containers stopped whose executor has died while the server was away.
+	KillOrphans bool
+
+	// StopTimeout is the least time an orphan is given to stop.
+	StopTimeout time.Duration
+
+	// RemoveDelay is how long after its end a container is kept on the drop-in route.
+	RemoveDelay time.Duration
+
+	// MappedDirectory is where containers see their sandbox, unless their executor says otherwise.
+	MappedDirectory string
+
+	CgroupsEnableCFS    bool
+	DefaultContainerDNS *runspec.DNS
+	LogDriver           string
+	LogOpts             map[string]string
+
+	Logger *zap.Logger
+}
+
+// Server accepts executors and runs their tasks.
+type Server struct {
+	Options
+	engine   *engine.Client
+	instance *instance
+	watch    *watch
+	graves   *graves
+
+	recovered chan struct{} // closed when the containers of an earlier server are known
+
+	group sync.WaitGroup // every goroutine of the server
+
+	mu       sync.Mutex          // guards what follows
+	sessions map[string]*session // by executor process and ids, see sessionKey
+	named    map[string]*session // by container name, once it is known
+
+	infoMu sync.Mutex   // guards info
+	info   *engine.Info // nil until the Engine has said it
+}
+
+// New claims the run directory. The error wraps ErrRunDirectoryInUse when another server has it. The Engine need not be there.
+func New(o Options) (*Server, error) {
+	i, err := claim(o.RunDirectory)
+	if err != nil {
+		return nil, err
+	}
+	g := newGraves(o.Engine, o.Logger)
+	return &Server{
+		Options: o, engine: o.Engine, instance: i, graves: g,
+		watch:     newWatch(o.Engine, i.id, g, o.Logger),
+		recovered: make(chan struct{}),
+		sessions:  map[string]*session{},
+		named:     map[string]*session{},
+	}, nil
+}
+
+// Serve accepts executors on the listener until ctx ends, and then closes it and lets go of every container without touching
+// it. It returns when nothing of the server is left running. A Server serves once.
+func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
+	defer s.instance.release()
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.group.Wait()
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	defer stop()
+
+	s.group.Go(func() { s.watch.run(ctx) })
+	s.group.Go(func() { s.graves.run(ctx) })
+	s.group.Go(func() { s.recover(ctx) })
+	for {
+		conn, err := listener.AcceptUnix()
+		if ctx.Err() != nil {
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("accept executors: %w", err)
+		}
+		if err != nil { // out of descriptors, for instance: it may pass
+			s.Logger.Error("cannot accept an executor", zap.Error(err))
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		s.group.Go(func() { s.greet(ctx, conn) })
+	}
+}
+
+// Recovered is closed when the containers of an earlier server on the same run directory are known.
+func (s *Server) Recovered() <-chan struct{} { return s.recovered }
+
+// greet reads who attaches, finds or opens the session, and serves the connection until it ends.
+func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
+	conn := wire.NewConn(unix)
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+
+	peer, err := s.identify(unix)
+	if err != nil {
+		s.Logger.Warn("refused a connection", zap.Error(err))
+		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error(), Permanent: true}}, nil)
+		return
+	}
+	conn.SetReadDeadline(time.Now().Add(attachTimeout))
+	first, _, err := conn.Receive()
+	if err == nil {
+		err = acceptable(first.Attach)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			s.Logger.Warn("refused an executor", zap.Int("pid", peer.PID), zap.Error(err))
+		}
+		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error(), Permanent: true}}, nil)
+		return
+	}
+	conn.SetReadDeadline(time.Time{})
+	session, err := s.session(ctx, first.Attach, peer)
+	if err != nil {
+		s.Logger.Warn("refused an executor", zap.Int("pid", peer.PID), zap.Error(err))
+		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error()}}, nil)
+		return
+	}
+	session.serve(conn, first.Attach)
+}
+
+// identify returns the process at the other end. Only root's executors, and those of the server's own user where a person runs
+// everything themselves, may attach: a task decides what the Engine does, and the Engine is root.
+func (s *Server) identify(unix *net.UnixConn) (wire.Process, error) {
+	credentials, err := wire.Peer(unix)
+	if err != nil {
+		return wire.Process{}, err
+	}
+	if credentials.Uid != 0 && int(credentials.Uid) != os.Geteuid() {
+		return wire.Process{}, fmt.Errorf("executors of user %d may not attach, only root's", credentials.Uid)
+	}
+	return wire.FindProcess(int(credentials.Pid))
+}
+
+// acceptable checks what an attach must say.
+func acceptable(a *wire.Attach) error {
+	switch {
+	case a == nil:
+		return errors.New("the first message must be attach")
+	case a.Version < 1 || a.Version > wire.Version:
+		return fmt.Errorf("this daemon speaks wire versions 1 to %d, the executor %d: upgrade the daemon first", wire.Version, a.Version)
+	case a.Route != wire.RouteDropIn && a.Route != wire.RouteCustom && a.Route != wire.RouteLocal:
+		return fmt.Errorf("unknown route %q", a.Route)
+	case a.Framework == "" || a.Executor == "" || a.Sandbox == "":
+		return errors.New("attach must name framework, executor and sandbox")
+	case a.Route == wire.RouteDropIn && a.ContainerName == "":
+		return errors.New("the drop-in route needs the container's name")
+	}
+	return nil
+}
+
+// sessionKey names the session of one executor process.
+func sessionKey(a *wire.Attach, p wire.Process) string {
+	return fmt.Sprintf("%q %q %d %d", a.Framework, a.Executor, p.PID, p.StartTime)
+}
+
+// session finds the executor's session or opens one.
+func (s *Server) session(ctx context.Context, a *wire.Attach, p wire.Process) (*session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := sessionKey(a, p)
+	if found := s.sessions[key]; found != nil {
+		return found, nil
+	}
+	handle, err := openProcess(p)
+	if err != nil {
+		return nil, err
+	}
+	opened := newSession(s, a, p)
+	s.sessions[key] = opened
+	s.group.Go(func() {
+		defer handle.close()
+		opened.run(ctx, handle)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.sessions, key)
+		if s.named[opened.name] == opened {
+			delete(s.named, opened.name)
+		}
+	})
+	return opened, nil
+}
+
+// enlist makes a session known by its container's name. It fails when another live session has the name.
+func (s *Server) enlist(name string, by *session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.named[name]; other != nil && other != by {
+		return fmt.Errorf("container name %s is in use by task %s", name, other.task)
+	}
+	by.name = name
+	s.named[name] = by
+	return nil
+}
+
+// claimed tells whether a live session has the container's name.
+func (s *Server) claimed(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.named[name] != nil
+}
+
+// hostMemory is the Engine's host's memory in bytes. It is asked once.
+func (s *Server) hostMemory(ctx context.Context) (uint64, error) {
+	s.infoMu.Lock()
+	defer s.infoMu.Unlock()
+	if s.info == nil {
+		info, err := s.engine.Info(ctx)
+		if err != nil {
+			return 0, err
+		}
+		s.info = &info
+	}
+	return uint64(max(0, s.info.MemoryBytes)), nil
+}

@@ -1,0 +1,293 @@
+package containerizer
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// Why the preparation of a task was given up.
+var (
+	errKilled       = errors.New("Container was killed before it was started")
+	errExecutorGone = errors.New("the executor has died")
+)
+
+// session is one executor and its task. run is the task from top to bottom; serve feeds it what the executor says.
+type session struct {
+	server   *Server
+	attach   wire.Attach // as first received
+	executor wire.Process
+	logger   *zap.Logger
+
+	launch chan wire.Launch // buffered: there is one
+	kills  *kills
+	wake   chan struct{} // buffered: look at the container
+	done   chan struct{} // closed when the executor needs nothing any more
+	gone   chan struct{} // closed when the executor's process has died
+
+	// Set before the container is created, by run alone.
+	task    string
+	name    string
+	unwatch func()
+
+	mu     sync.Mutex // guards what follows
+	conn   *wire.Conn // nil while the executor is away
+	said   []wire.Message
+	resume *wire.Resume // an output stream is wanted
+	isDone bool
+}
+
+func newSession(s *Server, a *wire.Attach, p wire.Process) *session {
+	return &session{
+		server: s, attach: *a, executor: p,
+		logger:  s.Logger.With(zap.String("framework", a.Framework), zap.String("executor", a.Executor)),
+		launch:  make(chan wire.Launch, 1),
+		kills:   newKills(),
+		wake:    make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		gone:    make(chan struct{}),
+		unwatch: func() {},
+	}
+}
+
+// run takes the task from its launch to the removal of its container, or ends with ctx, or with an executor that dies without
+// having launched anything.
+func (s *session) run(ctx context.Context, executor *handle) {
+	watching, cancel := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		if executor.wait(watching) == nil {
+			close(s.gone)
+		}
+	})
+	defer watcher.Wait()
+	defer cancel()
+	defer s.hangUp()
+	defer func() { s.unwatch() }()
+
+	launch, ok := s.awaitLaunch(ctx)
+	if !ok {
+		return
+	}
+	s.task = launch.Task
+	s.logger = s.logger.With(zap.String("task", s.task))
+	s.logger.Info("task launched")
+
+	container, exit := s.runTask(ctx, launch)
+	if ctx.Err() != nil {
+		return // the next daemon goes on from here
+	}
+	s.conclude(ctx, container, exit)
+}
+
+// awaitLaunch waits for the task. An executor that attaches again brings it along.
+func (s *session) awaitLaunch(ctx context.Context) (wire.Launch, bool) {
+	if s.attach.State != nil {
+		return s.attach.State.Launch, true
+	}
+	select {
+	case launch := <-s.launch:
+		return launch, true
+	case <-s.gone:
+	case <-ctx.Done():
+	}
+	return wire.Launch{}, false
+}
+
+// runTask returns how the task ended, and its container if there is one left.
+func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Container, wire.Exited) {
+	if state := s.attach.State; state != nil {
+		if state.Kill != nil {
+			s.kills.order(state.Kill.Deadline)
+		}
+		if state.ContainerID != "" && !state.HasOutput {
+			s.wantOutput(&wire.Resume{Since: state.OutputSince})
+		}
+	}
+	prepared, err := s.prepare(ctx, launch)
+	if err != nil {
+		return prepared, s.failure(ctx, err)
+	}
+	running := s.reportRunning(prepared)
+	s.logger.Info("container runs", zap.String("container", prepared.ID))
+
+	exited, cancel := context.WithCancel(ctx)
+	var enforcer sync.WaitGroup
+	process, err := openContainerProcess(prepared.State.Pid, prepared.ID)
+	if running && err != nil {
+		s.logger.Debug("the container's process cannot be watched", zap.Error(err))
+	}
+	enforcer.Go(func() { s.enforce(exited, *prepared, process) })
+	enforcer.Go(func() { s.stopWithExecutor(exited) })
+	exit := s.awaitExit(ctx, prepared, process)
+	cancel()
+	enforcer.Wait()
+	if process != nil {
+		process.close()
+	}
+	return prepared, exit
+}
+
+// stopWithExecutor takes the executor's death for the order to stop the container.
+func (s *session) stopWithExecutor(ctx context.Context) {
+	select {
+	case <-s.gone:
+		s.logger.Warn("the executor has died; stopping its container")
+		s.kills.atLatest(time.Now().Add(s.attach.StopGrace))
+	case <-ctx.Done():
+	}
+}
+
+// conclude reports the outcome and removes the container once nobody needs it any more.
+func (s *session) conclude(ctx context.Context, container *engine.Container, exit wire.Exited) {
+	s.logger.Info("task ended", zap.String("outcome", string(exit.Outcome)), zap.Int("status", exit.Code),
+		zap.Bool("oom", exit.OOM), zap.String("message", exit.Message))
+	s.say(wire.Message{Exited: &exit})
+	select {
+	case <-s.done:
+	case <-s.gone:
+	case <-ctx.Done():
+		return
+	}
+	if container == nil {
+		return
+	}
+	if s.attach.Route == wire.RouteDropIn { // agents inspect the container as long as its executor lives
+		select {
+		case <-s.gone:
+		case <-ctx.Done():
+			return
+		}
+	}
+	s.server.remove(ctx, container.ID, s.removalTime(container), s.logger)
+}
+
+func (s *session) removalTime(c *engine.Container) time.Time {
+	if s.attach.Route != wire.RouteDropIn {
+		return time.Time{}
+	}
+	return finishedAt(c).Add(s.server.RemoveDelay)
+}
+
+// serve takes over a connection of the session's executor until it ends. The executor is told again all that holds.
+func (s *session) serve(conn *wire.Conn, attach *wire.Attach) {
+	s.mu.Lock()
+	if s.conn != nil {
+		s.conn.Close() // the executor has a new one
+	}
+	s.conn = conn
+	for _, m := range s.said {
+		if err := conn.Send(m, nil); err != nil {
+			break
+		}
+	}
+	s.mu.Unlock()
+	if attach.State != nil {
+		s.catchUp(attach.State)
+	}
+	for {
+		m, file, err := conn.Receive()
+		if file != nil {
+			file.Close()
+		}
+		if err != nil {
+			s.mu.Lock()
+			if s.conn == conn {
+				s.conn = nil
+			}
+			s.mu.Unlock()
+			return
+		}
+		s.take(m)
+	}
+}
+
+// catchUp takes what the executor said while it was not connected.
+func (s *session) catchUp(state *wire.State) {
+	s.take(wire.Message{Launch: &state.Launch})
+	if state.Kill != nil {
+		s.take(wire.Message{Kill: state.Kill})
+	}
+	if state.ContainerID != "" && !state.HasOutput && !state.Exited {
+		s.take(wire.Message{Resume: &wire.Resume{Since: state.OutputSince}})
+	}
+}
+
+func (s *session) take(m wire.Message) {
+	switch {
+	case m.Launch != nil:
+		select {
+		case s.launch <- *m.Launch:
+		default: // it is known already
+		}
+	case m.Kill != nil:
+		if deadline, _ := s.kills.current(); !deadline.Equal(m.Kill.Deadline) {
+			s.kills.order(m.Kill.Deadline)
+		}
+	case m.Resume != nil:
+		s.wantOutput(m.Resume)
+	case m.Done != nil:
+		s.mu.Lock()
+		if !s.isDone {
+			s.isDone = true
+			close(s.done)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (s *session) wantOutput(r *wire.Resume) {
+	s.mu.Lock()
+	s.resume = r
+	s.mu.Unlock()
+	s.wakeUp()
+}
+
+func (s *session) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// say tells the executor something that holds from now on; one that attaches again is told again.
+func (s *session) say(m wire.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, m)
+	s.send(m, nil)
+}
+
+// mention tells the executor something that may be dropped, or comes with a file that cannot be sent twice.
+func (s *session) mention(m wire.Message, file *os.File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.send(m, file)
+}
+
+// send needs s.mu.
+func (s *session) send(m wire.Message, file *os.File) {
+	if s.conn == nil {
+		return
+	}
+	if err := s.conn.Send(m, file); err != nil {
+		s.conn.Close() // serve notices
+		s.conn = nil
+	}
+}
+
+func (s *session) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		s.conn.Close()
+		s.conn = nil
+	}
+}

@@ -1,0 +1,158 @@
+package containerizer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// createOnce creates the container, and only one, whatever becomes of the answers: what was lost is settled by inspecting the
+// name. If that cannot be settled in time the name gets a tombstone.
+func (s *session) createOnce(ctx context.Context, spec *runspec.Spec) (*engine.Container, error) {
+	for {
+		if err := s.killed(); err != nil {
+			return nil, err
+		}
+		id, warnings, err := s.server.engine.Create(ctx, s.name, spec.Config, spec.HostConfig, spec.Networking, spec.Platform)
+		for _, w := range warnings {
+			s.logger.Warn("the Engine warns", zap.String("warning", w))
+		}
+		if err == nil {
+			return created(id, spec), nil
+		}
+		if !engine.IsConflict(err) && !engine.IsUnavailable(err) && ctx.Err() == nil {
+			return nil, err
+		}
+		found, err := s.settle(ctx, s.name)
+		switch {
+		case engine.IsNotFound(err):
+			continue // it was not created, or it was and is gone again: either way not started
+		case err != nil:
+			s.server.graves.bury(s.name)
+			return nil, err
+		case s.owns(found):
+			return found, nil
+		}
+		if err := s.makeRoom(ctx, found); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// makeRoom removes a container that has the name and is a dead executor's of ours. Any other is left alone.
+func (s *session) makeRoom(ctx context.Context, found *engine.Container) error {
+	inUse := fmt.Errorf("container name %s is in use by container %s, which is not this task's", s.name, found.ID)
+	labels, _ := engine.ParseLabels(found.Config.Labels)
+	if !labels.Ours(s.server.instance.id, found.Name) {
+		return inUse
+	}
+	if alive, err := processOf(labels).Alive(); alive || err != nil {
+		return inUse
+	}
+	s.logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
+	return s.server.engine.Remove(ctx, found.ID)
+}
+
+// created is what is known of a container right after its create.
+func created(id string, spec *runspec.Spec) *engine.Container {
+	return &engine.Container{InspectResponse: container.InspectResponse{
+		ContainerJSONBase: &container.ContainerJSONBase{ID: id, State: &container.State{}},
+		Config:            spec.Config,
+	}}
+}
+
+// start hands the output to the executor and starts the container. The order is what makes every byte of output arrive and no
+// task start twice: the executor knows the container and holds its output before anything can run.
+func (s *session) start(ctx context.Context, c *engine.Container) (*engine.Container, error) {
+	tty := c.Config.Tty
+	var output *os.File
+	if err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
+		output, err = s.server.engine.AttachOutput(ctx, c.ID)
+		return err
+	}); err != nil {
+		return c, err
+	}
+	s.mu.Lock()
+	s.resume = nil // this stream is complete
+	s.mu.Unlock()
+	s.mention(wire.Message{Output: &wire.Output{TTY: tty}}, output)
+	output.Close()
+
+	for {
+		if err := s.killed(); err != nil {
+			return c, err
+		}
+		err := s.server.engine.Start(ctx, c.ID)
+		if err == nil {
+			break
+		}
+		if !engine.IsUnavailable(err) && ctx.Err() == nil {
+			return c, err
+		}
+		found, settleErr := s.settle(ctx, c.ID)
+		if settleErr != nil {
+			s.server.graves.bury(s.name)
+			return nil, settleErr
+		}
+		if !startedAt(found).IsZero() {
+			return found, nil
+		}
+	}
+	started, err := s.settle(ctx, c.ID)
+	if err != nil {
+		s.server.graves.bury(s.name)
+		return nil, err
+	}
+	return started, nil
+}
+
+// reportRunning tells the executor that the container was started and whether it still runs.
+func (s *session) reportRunning(c *engine.Container) bool {
+	ipv4, ipv6 := addresses(c)
+	s.say(wire.Message{Running: &wire.Running{IPv4: ipv4, IPv6: ipv6, Inspect: c.Raw}})
+	return c.State.Running
+}
+
+// addresses are the container's in the network it was created with (contract section 3.2).
+func addresses(c *engine.Container) (ipv4, ipv6 string) {
+	if c.NetworkSettings == nil || c.HostConfig == nil {
+		return "", ""
+	}
+	mode := c.HostConfig.NetworkMode
+	endpoint := c.NetworkSettings.Networks[string(mode)]
+	if mode.IsDefault() {
+		endpoint = c.NetworkSettings.Networks["bridge"]
+	}
+	if endpoint == nil {
+		for _, any := range c.NetworkSettings.Networks { // named by id: there is one then
+			endpoint = any
+		}
+	}
+	if endpoint == nil {
+		return "", ""
+	}
+	return endpoint.IPAddress, endpoint.GlobalIPv6Address
+}
+
+// startedAt is zero for a container that was never started.
+func startedAt(c *engine.Container) time.Time { return engineTime(c.State.StartedAt) }
+
+// finishedAt is zero for a container that has not ended.
+func finishedAt(c *engine.Container) time.Time { return engineTime(c.State.FinishedAt) }
+
+// engineTime reads a time of the Engine's. What cannot be read is zero, and so is the Engine's "0001-01-01T00:00:00Z".
+func engineTime(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t
+}

@@ -1,0 +1,68 @@
+package containerizer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// translate turns the launch into a run spec with our labels on it.
+func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.Spec, error) {
+	if s.server.Refusal != "" {
+		return nil, errors.New(s.server.Refusal)
+	}
+	if info, err := os.Stat(s.attach.Sandbox); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("the task's sandbox %s is not there", s.attach.Sandbox)
+	}
+	task := runspec.Task{Name: s.name, SandboxDirectory: s.attach.Sandbox, MappedDirectory: s.attach.MappedDirectory}
+	if task.MappedDirectory == "" {
+		task.MappedDirectory = s.server.MappedDirectory
+	}
+	if err := task.Info.Unmarshal(launch.TaskInfo); err != nil {
+		return nil, fmt.Errorf("TaskInfo cannot be decoded: %w", err)
+	}
+	if len(launch.ExecutorInfo) > 0 {
+		task.Executor = &mesos.ExecutorInfo{}
+		if err := task.Executor.Unmarshal(launch.ExecutorInfo); err != nil {
+			return nil, fmt.Errorf("ExecutorInfo cannot be decoded: %w", err)
+		}
+	}
+	var memory uint64
+	if err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
+		memory, err = s.server.hostMemory(ctx)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	spec, err := runspec.Translate(ctx, task, runspec.Options{
+		CgroupsEnableCFS:    s.server.CgroupsEnableCFS,
+		DefaultContainerDNS: s.server.DefaultContainerDNS,
+		HostMemory:          memory,
+		LogDriver:           s.server.LogDriver,
+		LogOpts:             s.server.LogOpts,
+		Parameters:          s.server.Parameters,
+	})
+	if err != nil {
+		return nil, err
+	}
+	labels := engine.Labels{
+		Instance: s.server.instance.id, Name: s.name,
+		Framework: s.attach.Framework, Executor: s.attach.Executor, Task: s.task,
+		Route: string(s.attach.Route), Sandbox: s.attach.Sandbox, StopGrace: s.attach.StopGrace,
+		ExecutorPID: s.executor.PID, ExecutorStartTime: s.executor.StartTime, BootID: s.executor.BootID,
+	}
+	if spec.Config.Labels == nil {
+		spec.Config.Labels = map[string]string{}
+	}
+	for key, value := range labels.Map() {
+		spec.Config.Labels[key] = value
+	}
+	return spec, nil
+}

@@ -1,0 +1,123 @@
+package containerizer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+// Waits between two attempts to open the event stream.
+const (
+	reopenMin = 100 * time.Millisecond
+	reopenMax = 3 * time.Second
+)
+
+// watch is the one stream of Engine events. An event wakes the session of its container, which then inspects; it carries no
+// meaning itself, because the Engine drops events under load. After every gap in the stream all sessions are woken.
+type watch struct {
+	engine *engine.Client
+	label  string
+	logger *zap.Logger
+	graves *graves
+
+	opened chan struct{} // closed when the stream is open for the first time
+	once   sync.Once
+
+	mu      sync.Mutex
+	wakes   map[string]func() // by container name; guarded by mu
+	trouble error             // why the Engine is away, nil while the stream is open; guarded by mu
+}
+
+func newWatch(e *engine.Client, instance string, g *graves, logger *zap.Logger) *watch {
+	return &watch{
+		engine: e, label: engine.InstanceLabel(instance), logger: logger, graves: g,
+		opened: make(chan struct{}), wakes: map[string]func(){},
+	}
+}
+
+// subscribe has wake called for each event of the named container, until the returned function is called. wake must not block.
+func (w *watch) subscribe(name string, wake func()) (cancel func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wakes[name] = wake
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.wakes, name)
+	}
+}
+
+// away says why the Engine cannot be reached, nil if it can.
+func (w *watch) away() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.trouble
+}
+
+// run keeps the stream open until ctx ends.
+func (w *watch) run(ctx context.Context) {
+	wait := reopenMin
+	for ctx.Err() == nil {
+		stream, err := w.engine.Events(ctx, time.Time{}, w.label)
+		if err == nil {
+			wait = reopenMin
+			w.setTrouble(nil)
+			w.once.Do(func() { close(w.opened) })
+			w.wakeAll()
+			err = w.follow(stream)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		w.setTrouble(err)
+		w.wakeAll()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, reopenMax)
+	}
+}
+
+func (w *watch) follow(stream *engine.EventStream) error {
+	defer stream.Close()
+	for event := range stream.Events() {
+		w.mu.Lock()
+		wake := w.wakes[event.Name]
+		w.mu.Unlock()
+		if wake != nil {
+			wake()
+		}
+		if w.graves.holds(event.Name) {
+			w.graves.look()
+		}
+	}
+	return stream.Err()
+}
+
+func (w *watch) wakeAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, wake := range w.wakes {
+		wake()
+	}
+	w.graves.look()
+}
+
+// setTrouble logs each change once.
+func (w *watch) setTrouble(err error) {
+	w.mu.Lock()
+	was := w.trouble
+	w.trouble = err
+	w.mu.Unlock()
+	switch {
+	case was == nil && err != nil:
+		w.logger.Warn("the Docker Engine does not answer; waiting for it", zap.Error(err))
+	case was != nil && err == nil:
+		w.logger.Info("the Docker Engine answers")
+	}
+}

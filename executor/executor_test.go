@@ -1,0 +1,472 @@
+package executor
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	mesosexec "github.com/mesos/mesos-go/api/v1/lib/executor"
+
+	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+func sleeper() mesos.TaskInfo {
+	return mesos.TaskInfo{Name: "sleeper", TaskID: mesos.TaskID{Value: "t"}, AgentID: mesos.AgentID{Value: "a"}}
+}
+
+func policy(d time.Duration) *mesos.KillPolicy {
+	return &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: int64(d)}}
+}
+
+// run brings the executor to TASK_RUNNING, everything acknowledged.
+func (h *harness) run(task mesos.TaskInfo) {
+	h.t.Helper()
+	h.launch(task)
+	h.acknowledge(h.update(mesos.TASK_STARTING))
+	h.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: time.Now().Add(time.Minute)}})
+	h.say(wire.Message{Created: &wire.Created{ContainerID: "c"}})
+	h.say(wire.Message{Running: &wire.Running{IPv4: "172.17.0.2", Inspect: []byte(`{"Id":"c"}`)}})
+	h.acknowledge(h.update(mesos.TASK_RUNNING))
+	h.daemon.take()
+}
+
+func exited(code int) wire.Message {
+	return wire.Message{Exited: &wire.Exited{Outcome: wire.OutcomeExited, Code: code}}
+}
+
+// killDeadline returns the deadline of the one kill among the messages.
+func killDeadline(t *testing.T, sent []wire.Message) time.Duration {
+	t.Helper()
+	for _, m := range sent {
+		if m.Kill != nil {
+			return time.Until(m.Kill.Deadline)
+		}
+	}
+	t.Fatalf("no kill among %+v", sent)
+	return 0
+}
+
+func TestTaskRunsToItsEnd(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		task := sleeper()
+		task.Container = &mesos.ContainerInfo{Type: mesos.ContainerInfo_DOCKER.Enum(), NetworkInfos: []mesos.NetworkInfo{{Name: new("net")}}}
+		h.launch(task)
+		starting := h.update(mesos.TASK_STARTING)
+		if len(starting.UUID) != 16 || starting.GetSource() != mesos.SOURCE_EXECUTOR || starting.GetExecutorID().GetValue() != "executor" {
+			t.Errorf("an agent would refuse %+v", starting)
+		}
+		sent := h.daemon.take()
+		if len(sent) != 2 || sent[0].Attach == nil || sent[1].Launch == nil || sent[1].Launch.Task != "t" {
+			t.Fatalf("to the daemon: %+v", sent)
+		}
+		h.say(wire.Message{Created: &wire.Created{ContainerID: "c"}})
+		out := newStream()
+		h.sayWith(wire.Message{Output: &wire.Output{}}, out)
+		h.say(wire.Message{Running: &wire.Running{IPv4: "10.0.0.2", IPv6: "fd00::2", Inspect: []byte(`{"Id":"c"}`)}})
+		running := h.update(mesos.TASK_RUNNING)
+		if string(running.Data) != `[{"Id":"c"}]` {
+			t.Errorf("data %s", running.Data)
+		}
+		info := running.ContainerStatus.NetworkInfos[0]
+		if info.GetName() != "net" || len(info.IPAddresses) != 2 || info.IPAddresses[1].GetProtocol() != mesos.IPv6 {
+			t.Errorf("network info %+v", info)
+		}
+
+		out.w.Write(frame(1, "first\n"))
+		h.say(exited(0))
+		h.noUpdate() // the output is not at its end
+		out.w.Write(frame(2, "last\n"))
+		out.w.Close()
+		h.settle()
+		finished := h.update(mesos.TASK_FINISHED)
+		if h.stdout.String() != "first\n" || h.stderr.String() != "last\n" {
+			t.Errorf("stdout %q, stderr %q", h.stdout.String(), h.stderr.String())
+		}
+		if diff := cmp.Diff("Container exited with status 0", finished.GetMessage()); diff != "" {
+			t.Error(diff)
+		}
+		h.acknowledge(starting)
+		h.acknowledge(running)
+		h.lives()
+		h.daemon.take()
+		h.acknowledge(finished)
+		if sent := h.daemon.take(); len(sent) != 1 || sent[0].Done == nil {
+			t.Errorf("at the end the daemon is told %+v", sent)
+		}
+		h.ends(nil)
+	})
+}
+
+func TestLateAndForeignAcknowledgements(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.say(exited(1))
+		failed := h.update(mesos.TASK_FAILED)
+		foreign := failed
+		foreign.UUID = make([]byte, 16)
+		h.acknowledge(foreign)
+		foreign.TaskID.Value, foreign.UUID = "other", failed.UUID
+		h.acknowledge(foreign)
+		h.lives()
+		h.acknowledge(failed)
+		h.ends(nil)
+	})
+}
+
+func TestSecondLaunchFailsOnlyThatTask(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		second := sleeper()
+		second.TaskID.Value = "second"
+		h.launch(second)
+		refused := h.update(mesos.TASK_FAILED)
+		if refused.TaskID.Value != "second" || refused.GetMessage() != `Attempted to run multiple tasks using a "docker" executor` {
+			t.Errorf("refusal: %+v", refused)
+		}
+		h.launch(sleeper()) // the first again
+		h.noUpdate()
+		h.say(exited(0))
+		finished := h.update(mesos.TASK_FINISHED)
+		h.acknowledge(finished)
+		h.lives() // the refusal is not acknowledged
+		h.acknowledge(refused)
+		h.ends(nil)
+	})
+}
+
+func TestLaunchGroupIsRefused(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.event(&agent.Event{Type: mesosexec.Event_LAUNCH_GROUP, LaunchGroup: &mesosexec.Event_LaunchGroup{
+			TaskGroup: mesos.TaskGroupInfo{Tasks: []mesos.TaskInfo{sleeper()}}}})
+		refused := h.update(mesos.TASK_FAILED)
+		h.acknowledge(refused)
+		h.ends(nil)
+	})
+}
+
+func TestKillBeforeLaunch(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.kill("t", nil)
+		killed := h.update(mesos.TASK_KILLED)
+		h.kill("t", nil)
+		h.launch(sleeper())
+		h.noUpdate()
+		for _, m := range h.daemon.take() {
+			if m.Launch != nil {
+				t.Error("the task was launched all the same")
+			}
+		}
+		h.acknowledge(killed)
+		h.ends(nil)
+	})
+}
+
+func TestKillWhilePreparing(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.launch(sleeper())
+		h.update(mesos.TASK_STARTING)
+		h.daemon.take()
+		h.kill("t", nil)
+		killDeadline(t, h.daemon.take())
+		h.say(wire.Message{Running: &wire.Running{Inspect: []byte(`{}`)}}) // it was too late
+		h.noUpdate()
+		h.say(wire.Message{Exited: &wire.Exited{Outcome: wire.OutcomeFailed, Message: "killed before it was started"}})
+		if s := h.update(mesos.TASK_KILLED); s.Reason != nil {
+			t.Errorf("reason %v", s.GetReason())
+		}
+	})
+}
+
+// Contract section 3.4: the kill's policy, then the task's, then the shutdown grace period; repeated kills count anew, but are
+// announced once.
+func TestKillPolicies(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		task := sleeper()
+		task.KillPolicy = policy(30 * time.Second)
+		h.run(task)
+		h.kill("other", nil)
+		if sent := h.daemon.take(); len(sent) != 0 {
+			t.Errorf("a kill of another task reached the daemon: %+v", sent)
+		}
+		h.kill("t", nil)
+		if d := killDeadline(t, h.daemon.take()); d != 30*time.Second {
+			t.Errorf("the task's policy gives %v", d)
+		}
+		h.update(mesos.TASK_KILLING)
+		h.kill("t", policy(time.Second))
+		if d := killDeadline(t, h.daemon.take()); d != time.Second {
+			t.Errorf("the kill's policy gives %v", d)
+		}
+		h.kill("t", policy(-time.Second))
+		if d := killDeadline(t, h.daemon.take()); d != 0 {
+			t.Errorf("a negative grace period gives %v", d)
+		}
+		h.noUpdate()
+		h.say(exited(0))
+		h.update(mesos.TASK_KILLED) // never FINISHED
+		h.kill("t", nil)
+		if sent := h.daemon.take(); len(sent) != 0 {
+			t.Errorf("a kill after the end reached the daemon: %+v", sent)
+		}
+	}, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE)
+}
+
+func TestKillingIsNotSentToFrameworksThatDoNotKnowIt(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.kill("t", nil)
+		if d := killDeadline(t, h.daemon.take()); d != grace {
+			t.Errorf("without a policy: %v", d)
+		}
+		h.noUpdate()
+	})
+}
+
+func TestMaxCompletionTime(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		task := sleeper()
+		task.KillPolicy = policy(time.Hour)
+		task.MaxCompletionTime = &mesos.DurationInfo{Nanoseconds: int64(time.Minute)}
+		h.run(task)
+		time.Sleep(time.Minute - time.Millisecond)
+		h.settle()
+		if sent := h.daemon.take(); len(sent) != 0 {
+			t.Errorf("too early: %+v", sent)
+		}
+		time.Sleep(time.Millisecond)
+		h.settle()
+		if d := killDeadline(t, h.daemon.take()); d != 0 {
+			t.Errorf("the container gets %v", d)
+		}
+		h.noUpdate()
+		h.say(exited(137))
+		if s := h.update(mesos.TASK_FAILED); s.GetReason() != mesos.REASON_MAX_COMPLETION_TIME_REACHED {
+			t.Errorf("reason %v", s.GetReason())
+		}
+	}, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE)
+}
+
+func TestShutdown(t *testing.T) {
+	shutdown := &agent.Event{Type: mesosexec.Event_SHUTDOWN}
+	t.Run("nothing to run", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.event(shutdown)
+			h.ends(nil)
+		})
+	})
+	t.Run("margin for the update", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.event(shutdown)
+			if d := killDeadline(t, h.daemon.take()); d != grace-shutdownMargin {
+				t.Errorf("the container gets %v of %v", d, grace)
+			}
+			h.event(shutdown)
+			h.say(exited(143))
+			killed := h.update(mesos.TASK_KILLED)
+			h.acknowledge(killed)
+			h.ends(nil)
+		})
+	})
+	t.Run("never later than a kill", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.kill("t", policy(time.Second))
+			h.daemon.take()
+			h.event(shutdown)
+			if d := killDeadline(t, h.daemon.take()); d != time.Second {
+				t.Errorf("the container gets %v", d)
+			}
+		})
+	})
+	t.Run("bounded", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.event(shutdown)
+			time.Sleep(grace - time.Millisecond)
+			h.settle()
+			h.lives()
+			time.Sleep(time.Millisecond)
+			h.ends(ErrShutdownTimeout)
+		})
+	})
+	t.Run("by SIGTERM", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.stop()
+			h.settle()
+			killDeadline(t, h.daemon.take())
+			h.say(exited(0))
+			h.acknowledge(h.update(mesos.TASK_KILLED))
+			h.ends(nil)
+		})
+	})
+}
+
+func TestUnacknowledgedEnd(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.say(exited(0))
+		h.update(mesos.TASK_FINISHED)
+		time.Sleep(acknowledgementTimeout - time.Millisecond)
+		h.settle()
+		h.lives()
+		time.Sleep(time.Millisecond)
+		h.ends(nil)
+	})
+}
+
+func TestOutputThatDoesNotEnd(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.sayWith(wire.Message{Output: &wire.Output{}}, newStream())
+		h.say(exited(0))
+		time.Sleep(drainTimeout - time.Millisecond)
+		h.settle()
+		h.noUpdate()
+		time.Sleep(time.Millisecond)
+		h.settle()
+		h.acknowledge(h.update(mesos.TASK_FINISHED))
+		h.ends(nil)
+	})
+}
+
+func TestLostOutputIsAskedFor(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		out := newStream()
+		h.sayWith(wire.Message{Output: &wire.Output{}}, out)
+		out.w.Write(frame(1, "before\n"))
+		lastByte := time.Now()
+		time.Sleep(time.Minute)
+		out.w.Close()
+		h.settle()
+		sent := h.daemon.take()
+		if len(sent) != 1 || sent[0].Resume == nil || !sent[0].Resume.Since.Equal(lastByte) {
+			t.Fatalf("to the daemon: %+v, want resume since %v", sent, lastByte)
+		}
+		again := newStream()
+		h.sayWith(wire.Message{Output: &wire.Output{Resumed: true}}, again)
+		again.w.Write(frame(1, "after\n"))
+		again.w.Close()
+		h.say(exited(0))
+		h.update(mesos.TASK_FINISHED)
+		if h.stdout.String() != "before\nafter\n" {
+			t.Errorf("stdout %q", h.stdout.String())
+		}
+	})
+}
+
+func TestNewDaemonIsToldEverything(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.launch(sleeper())
+		deadline := time.Now().Add(time.Minute)
+		h.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: deadline}})
+		h.say(wire.Message{Created: &wire.Created{ContainerID: "c"}})
+		h.sayWith(wire.Message{Output: &wire.Output{}}, newStream())
+		h.say(wire.Message{Running: &wire.Running{Inspect: []byte(`{}`)}})
+		h.link <- linkEvent{err: errors.New("connection reset")}
+		h.settle()
+		h.daemon.take()
+		h.kill("t", policy(time.Minute))
+		if sent := h.daemon.take(); len(sent) != 0 {
+			t.Errorf("sent to nobody: %+v", sent)
+		}
+		h.connect()
+		sent := h.daemon.take()
+		if len(sent) != 1 || sent[0].Attach == nil || sent[0].Attach.State == nil {
+			t.Fatalf("to the new daemon: %+v", sent)
+		}
+		state := sent[0].Attach.State
+		if state.Launch.Task != "t" || !state.PrepareDeadline.Equal(deadline) || state.ContainerID != "c" || !state.Running ||
+			!state.HasOutput || state.Exited || state.Kill == nil || time.Until(state.Kill.Deadline) != time.Minute {
+			t.Errorf("state: %+v", state)
+		}
+		h.say(wire.Message{Running: &wire.Running{Inspect: []byte(`{}`)}}) // told again
+		h.update(mesos.TASK_STARTING)
+		h.update(mesos.TASK_RUNNING)
+		h.noUpdate()
+	})
+}
+
+func TestDaemonThatNeverAnswers(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.link <- linkEvent{err: errors.New("no such file")}
+		h.launch(sleeper())
+		h.update(mesos.TASK_STARTING)
+		time.Sleep(daemonTimeout)
+		h.settle()
+		failed := h.update(mesos.TASK_FAILED)
+		if !strings.Contains(failed.GetMessage(), "/daemon.sock") || failed.GetReason() != mesos.REASON_CONTAINER_LAUNCH_FAILED {
+			t.Errorf("%v %q", failed.GetReason(), failed.GetMessage())
+		}
+	})
+}
+
+func TestRefusedByTheDaemon(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.launch(sleeper())
+		h.update(mesos.TASK_STARTING)
+		h.say(wire.Message{Refused: &wire.Refused{Reason: "not now"}})
+		h.noUpdate()
+		h.say(wire.Message{Refused: &wire.Refused{Reason: "too old", Permanent: true}})
+		if failed := h.update(mesos.TASK_FAILED); !strings.Contains(failed.GetMessage(), "too old") {
+			t.Errorf("message %q", failed.GetMessage())
+		}
+	})
+}
+
+func TestAgentThatRefusesForGood(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		refusal := errors.New("401")
+		h.agent.refuse <- refusal
+		h.ends(refusal)
+	})
+}
+
+func TestProgressIsLimited(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.launch(sleeper())
+		starting := h.update(mesos.TASK_STARTING)
+		h.say(wire.Message{Accepted: &wire.Accepted{}})
+		step := wire.Message{Progress: &wire.Progress{Message: "pulling", Pull: &wire.Pull{Bytes: 5}}}
+		h.say(step)
+		h.noUpdate() // one is unacknowledged
+		h.acknowledge(starting)
+		h.say(step)
+		first := h.update(mesos.TASK_STARTING)
+		if first.GetMessage() != "pulling" || !strings.Contains(string(first.Data), `"bytes":5`) {
+			t.Errorf("%q %s", first.GetMessage(), first.Data)
+		}
+		h.acknowledge(first)
+		h.say(step)
+		h.noUpdate() // too early
+		for range progressUpdates - 1 {
+			time.Sleep(10 * time.Second)
+			h.say(step)
+			h.acknowledge(h.update(mesos.TASK_STARTING))
+		}
+		time.Sleep(time.Hour)
+		h.say(step)
+		h.noUpdate() // enough
+	})
+}
+
+// Messages that make no sense at their time change nothing.
+func TestMessagesOutOfPlace(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		for _, m := range []wire.Message{{}, exited(0), {Running: &wire.Running{}}, {Created: &wire.Created{}}, {Output: &wire.Output{}}} {
+			h.say(m)
+		}
+		h.noUpdate()
+		h.event(&agent.Event{Type: mesosexec.Event_UNKNOWN})
+		h.event(&agent.Event{Type: mesosexec.Event_HEARTBEAT})
+		h.event(&agent.Event{Type: mesosexec.Event_KILL})
+		h.event(&agent.Event{Type: mesosexec.Event_ERROR})
+		h.lives()
+	})
+}
