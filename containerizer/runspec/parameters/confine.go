@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -37,9 +36,6 @@ func confine() error {
 			return fmt.Errorf("set resource limit %d: %w", resource, err)
 		}
 	}
-	// The process ends before collecting garbage pays, unless the options are enormous.
-	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(memoryAllowance / 2)
 	return dropRoot()
 }
 

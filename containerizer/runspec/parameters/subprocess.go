@@ -32,11 +32,13 @@ const (
 type Subprocess struct {
 	// slots bounds how many children run at once: each has some 20 MB, and more than there are CPUs would only wait.
 	slots chan struct{}
+
+	maxReply int // bytes
 }
 
 // NewSubprocess returns a parser that runs as many children at once as there are CPUs to run them.
 func NewSubprocess() *Subprocess {
-	return &Subprocess{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	return &Subprocess{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), maxReply: maxReply}
 }
 
 // Parse starts a child and returns its answer. Besides *runspec.OptionError it fails when ctx ends, when the child cannot be
@@ -55,7 +57,7 @@ func (s *Subprocess) Parse(ctx context.Context, request runspec.ParseRequest) (r
 	case <-ctx.Done():
 		return runspec.ParseResult{}, fmt.Errorf("wait for a free parser: %w", context.Cause(ctx))
 	}
-	output, err := run(ctx, input)
+	output, err := s.run(ctx, input)
 	if err != nil {
 		return runspec.ParseResult{}, err
 	}
@@ -73,7 +75,7 @@ func (s *Subprocess) Parse(ctx context.Context, request runspec.ParseRequest) (r
 }
 
 // run starts the child, hands it its input and returns its output.
-func run(ctx context.Context, input []byte) ([]byte, error) {
+func (s *Subprocess) run(ctx context.Context, input []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, parseTimeout)
 	defer cancel()
 	// /proc/self/exe is this program even when its file has been replaced by an upgrade.
@@ -82,20 +84,20 @@ func run(ctx context.Context, input []byte) ([]byte, error) {
 	command.Dir = "/"
 	command.WaitDelay = exitGrace
 	command.Stdin = bytes.NewReader(input)
-	output := &boundedBuffer{limit: maxReply, full: cancel}
+	output := &boundedBuffer{limit: s.maxReply, full: cancel}
 	diagnosis := &boundedBuffer{limit: maxDiagnosis}
 	command.Stdout, command.Stderr = output, diagnosis
 
 	err := command.Run()
 	switch {
 	case output.exceeded:
-		return nil, tooLarge(fmt.Sprintf("the options amount to more than the %d bytes that can be handled", maxReply))
+		return nil, tooLarge(fmt.Sprintf("the options amount to more than the %d bytes that can be handled", s.maxReply))
 	case err == nil:
-		return output.Bytes(), nil
+		return output.kept.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("parser process: %w", context.Cause(ctx))
 	}
-	text := diagnosis.String()
+	text := diagnosis.kept.String()
 	if strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") {
 		return nil, tooLarge("the options need more memory than there is for them; ranges of ports are the usual reason")
 	}
@@ -108,9 +110,9 @@ func tooLarge(text string) *runspec.Error {
 	return &runspec.Error{Field: "container.docker.parameters", Text: text}
 }
 
-// boundedBuffer keeps the first bytes written to it.
+// boundedBuffer keeps the first bytes written to it. The buffer is not embedded: its ReadFrom would go round the bound.
 type boundedBuffer struct {
-	bytes.Buffer
+	kept     bytes.Buffer
 	limit    int
 	exceeded bool
 	full     func() // called when there is more, if not nil
@@ -118,11 +120,11 @@ type boundedBuffer struct {
 
 // Write keeps what fits and takes the rest in silence, so that the writer is not stopped by a broken pipe half-way.
 func (b *boundedBuffer) Write(p []byte) (int, error) {
-	room := b.limit - b.Len()
+	room := b.limit - b.kept.Len()
 	if len(p) <= room {
-		return b.Buffer.Write(p)
+		return b.kept.Write(p)
 	}
-	b.Buffer.Write(p[:room])
+	b.kept.Write(p[:room])
 	b.exceeded = true
 	if b.full != nil {
 		b.full()
