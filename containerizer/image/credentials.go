@@ -1,0 +1,181 @@
+package image
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/credentials"
+	"github.com/docker/docker/api/types/registry"
+)
+
+// Credentials are looked for in this order, and the first entry for the registry wins (contract section 1.2.4):
+//
+//  1. .docker/config.json in the sandbox, where the fetcher puts what the task's uris deliver,
+//  2. .dockercfg in the sandbox,
+//  3. the agent's docker_config.
+//
+// A file without an entry for the registry leaves the question to the next; a file that cannot be read is a failure, since a
+// pull without the credentials it should have would fail for a reason that nobody understands. From the sandbox only plain
+// entries are taken: a credential helper named there would run as root. The login of the daemon's own user is never used.
+//
+// No error here repeats anything of a file but names of registries.
+const (
+	sandboxConfig = ".docker/config.json"
+	sandboxLegacy = ".dockercfg"
+	adminConfig   = "docker_config"
+)
+
+// logins are the entries of one file by the address of the registry, each still encoded, so that one that is broken spoils no
+// other.
+type logins map[string]json.RawMessage
+
+// parseConfig reads the entries of a config.json.
+func parseConfig(content []byte) (logins, error) {
+	var file struct {
+		Auths logins `json:"auths"`
+	}
+	if err := json.Unmarshal(content, &file); err != nil {
+		return nil, malformed(err)
+	}
+	return file.Auths, nil
+}
+
+// parseLegacy reads the entries of a .dockercfg, which is nothing else.
+func parseLegacy(content []byte) (logins, error) {
+	var file logins
+	if err := json.Unmarshal(content, &file); err != nil {
+		return nil, malformed(err)
+	}
+	return file, nil
+}
+
+// parseAdmin reads docker_config, which has either form: with the key "auths" that of a config.json (contract section 1.2.4).
+func parseAdmin(content []byte) (logins, error) {
+	file, err := parseLegacy(content)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := file["auths"]; ok {
+		return parseConfig(content)
+	}
+	return file, nil
+}
+
+// malformed says what is wrong with JSON without repeating any of it.
+func malformed(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not valid JSON at byte %d", syntax.Offset)
+	}
+	return errors.New(`not an object, or its "auths" is none`)
+}
+
+// hub is the address under which docker login keeps the login of Docker Hub, and hubNames are others that mean it.
+const hub = "https://index.docker.io/v1/"
+
+var hubNames = []string{"docker.io", "index.docker.io", "registry-1.docker.io"}
+
+// find returns the login for a registry, given as the domain of a reference. An entry that holds nothing is as good as none:
+// docker writes it where a helper has the secret.
+func (l logins) find(domain string) (login registry.AuthConfig, found bool, err error) {
+	for _, address := range l.addresses(domain) {
+		login, err := decodeLogin(address, l[address])
+		if err != nil {
+			return registry.AuthConfig{}, false, err
+		}
+		if login.Username != "" || login.Password != "" || login.IdentityToken != "" || login.RegistryToken != "" {
+			return login, true, nil
+		}
+	}
+	return registry.AuthConfig{}, false, nil
+}
+
+// addresses are the keys of the entries for a registry, the most exact first.
+func (l logins) addresses(domain string) []string {
+	exact := []string{domain}
+	names := exact
+	if slices.Contains(hubNames, domain) {
+		exact, names = []string{hub}, hubNames
+	}
+	var found []string
+	for _, address := range exact {
+		if _, ok := l[address]; ok {
+			found = append(found, address)
+		}
+	}
+	for _, address := range slices.Sorted(maps.Keys(l)) {
+		host := credentials.ConvertToHostname(address)
+		if !slices.Contains(exact, address) && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, host) }) {
+			found = append(found, address)
+		}
+	}
+	return found
+}
+
+// decodeLogin decodes one entry, as docker does.
+func decodeLogin(address string, entry json.RawMessage) (registry.AuthConfig, error) {
+	wrong := fmt.Errorf("entry of registry %q is not a login: want username and password, auth (base64 of user:password) or a token", address)
+	content, err := json.Marshal(map[string]logins{"auths": {address: entry}})
+	if err != nil {
+		return registry.AuthConfig{}, wrong
+	}
+	file := configfile.New("")
+	if err := file.LoadFromReader(bytes.NewReader(content)); err != nil {
+		return registry.AuthConfig{}, wrong // not the error itself, which may repeat what it could not decode
+	}
+	login := file.AuthConfigs[address]
+	return registry.AuthConfig{
+		Username:      login.Username,
+		Password:      login.Password,
+		ServerAddress: address,
+		IdentityToken: login.IdentityToken,
+		RegistryToken: login.RegistryToken,
+	}, nil
+}
+
+// credentialsFor returns the encoded credentials for a registry and where they are from, both empty if there are none.
+func (p *Puller) credentialsFor(domain, sandbox string) (auth, source string, err error) {
+	candidates := []struct {
+		path  string
+		parse func([]byte) (logins, error)
+	}{
+		{sandboxConfig, parseConfig},
+		{sandboxLegacy, parseLegacy},
+	}
+	if sandbox == "" {
+		candidates = nil
+	}
+	for _, c := range candidates {
+		content, err := readBeneath(sandbox, c.path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("credentials in the sandbox: %w", err)
+		}
+		file, err := c.parse(content)
+		if err != nil {
+			return "", "", fmt.Errorf("credentials in the sandbox: %s is %w", c.path, err)
+		}
+		login, found, err := file.find(domain)
+		if err != nil {
+			return "", "", fmt.Errorf("credentials in the sandbox: %s: %w", c.path, err)
+		}
+		if found {
+			auth, err := registry.EncodeAuthConfig(login)
+			return auth, c.path + " of the sandbox", err
+		}
+	}
+	login, found, err := p.admin.find(domain)
+	if err != nil || !found {
+		return "", "", err
+	}
+	auth, err = registry.EncodeAuthConfig(login)
+	return auth, adminConfig, err
+}
