@@ -112,6 +112,9 @@ func (b *builder) drawPorts() error {
 		return fmt.Errorf("%w: %d wanted and the offer has none", ErrPortsExhausted, len(wishes))
 	}
 	drawn, err := b.offer.Ports.Draw(wishes)
+	if err != nil && b.app.required {
+		return fmt.Errorf("requirePorts makes the service ports %v host ports: %w", wishes, err)
+	}
 	if err != nil {
 		return err
 	}

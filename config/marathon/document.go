@@ -47,26 +47,40 @@ func (e *SyntaxError) Unwrap() error { return e.Err }
 // document collects the mistakes of one parse.
 type document struct {
 	mistakes []error
-	unshown  int
 }
 
 func (d *document) mistake(path, format string, args ...any) {
-	if len(d.mistakes) >= maxMistakes {
-		d.unshown++
+	if d.full() {
 		return
 	}
 	d.mistakes = append(d.mistakes, &Mistake{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
+// full says that enough mistakes are known. Readers of lists and maps stop then, for a large document may consist of nothing else.
+func (d *document) full() bool { return len(d.mistakes) >= maxMistakes }
+
 func (d *document) err() error {
 	if len(d.mistakes) == 0 {
 		return nil
 	}
-	list := &multierror.Error{Errors: d.mistakes}
-	if d.unshown > 0 {
-		list.Errors = append(list.Errors, fmt.Errorf("and %d more mistakes", d.unshown))
+	list := &multierror.Error{Errors: d.mistakes, ErrorFormat: formatMistakes}
+	if d.full() {
+		list.Errors = append(list.Errors, fmt.Errorf("these are the first %d mistakes; there may be more", maxMistakes))
 	}
 	return list
+}
+
+// formatMistakes writes a single mistake plainly and several one a line.
+func formatMistakes(mistakes []error) string {
+	if len(mistakes) == 1 {
+		return mistakes[0].Error()
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d mistakes:", len(mistakes))
+	for _, mistake := range mistakes {
+		fmt.Fprintf(&text, "\n  %v", mistake)
+	}
+	return text.String()
 }
 
 // open checks what must hold before any value is looked at: UTF-8, syntax, depth and keys that appear once. It fails where the

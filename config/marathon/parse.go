@@ -21,7 +21,7 @@ func Parse(data []byte) ([]App, error) {
 	p := &parser{doc: doc, places: map[string]string{}}
 	switch {
 	case root.raw[0] == '[':
-		for _, element := range root.list() {
+		for element := range root.list() {
 			p.appOrGroup(element, nil, false)
 		}
 	case root.raw[0] == '{':
@@ -81,13 +81,13 @@ func (p *parser) group(o *object, base pathID, enforceRole bool) {
 		}
 		enforceRole = v.boolean(false)
 	}
-	for _, pod := range o.field("pods").list() {
+	for pod := range o.field("pods").list() {
 		pod.mistake("pods need the Mesos containerizer; %v", errOnlyDocker)
 	}
-	for _, app := range o.field("apps").list() {
+	for app := range o.field("apps").list() {
 		p.app(app.object(), id, enforceRole)
 	}
-	for _, group := range o.field("groups").list() {
+	for group := range o.field("groups").list() {
 		p.group(group.object(), id, enforceRole)
 	}
 	o.ignore("dependencies", "version", "scaleBy")

@@ -48,8 +48,9 @@ func NewPorts(list string) (*Ports, error) {
 		}
 		ranges = append(ranges, r)
 	}
-	if err := mistakes.ErrorOrNil(); err != nil {
-		return nil, err
+	if mistakes != nil {
+		mistakes.ErrorFormat = formatMistakes
+		return nil, mistakes
 	}
 	return &Ports{ranges: merge(ranges)}, nil
 }
@@ -105,8 +106,9 @@ func (p *Ports) Draw(wishes []uint32) ([]uint32, error) {
 			fixed[port] = true
 		}
 	}
-	if err := refusals.ErrorOrNil(); err != nil {
-		return nil, err
+	if refusals != nil {
+		refusals.ErrorFormat = formatMistakes
+		return nil, refusals
 	}
 	found := p.search(dynamic, fixed)
 	if len(found) < dynamic {

@@ -71,7 +71,7 @@ func (app *App) readCommand(o *object) {
 	}
 	app.user = o.field("user").str("")
 	app.readEnvironment(o.field("env"))
-	if v := o.field("storeUrls"); len(v.list()) > 0 {
+	if v := o.field("storeUrls"); len(v.strings()) > 0 {
 		v.mistake("the artifact store of old Marathons is not supported; name the artifacts in fetch")
 	}
 }
@@ -155,7 +155,7 @@ func (app *App) readExecutor(o *object) {
 
 func (app *App) readFetch(o *object) {
 	uris, fetch := o.field("uris"), o.field("fetch")
-	old, current := uris.list(), fetch.list()
+	old, current := slices.Collect(uris.list()), slices.Collect(fetch.list())
 	if len(old) > 0 && len(current) > 0 {
 		uris.mistake("uris and fetch are the old and the new form of the same; give one")
 	}

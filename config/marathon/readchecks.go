@@ -5,7 +5,7 @@ import "strings"
 // readHealthChecks keeps the first health check that Mesos performs. Those of Marathon itself never reach the task.
 func (app *App) readHealthChecks(o *object) {
 	inMesos := 0
-	for _, v := range o.field("healthChecks").list() {
+	for v := range o.field("healthChecks").list() {
 		hc := app.readHealthCheck(v.object())
 		switch hc.protocol {
 		case "HTTP", "HTTPS", "TCP":

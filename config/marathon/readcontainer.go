@@ -37,7 +37,7 @@ func (app *App) readDocker(docker *object) {
 	}
 	app.container.privileged = docker.field("privileged").boolean(false)
 	app.container.forcePull = docker.field("forcePullImage").boolean(false)
-	for _, v := range docker.field("parameters").list() {
+	for v := range docker.field("parameters").list() {
 		parameter := v.object()
 		key := parameter.field("key").required("a parameter is an option of docker run, without dashes")
 		p := pair{key.str(""), parameter.field("value").required("a parameter without a value is \"\"").str("")}
@@ -56,7 +56,7 @@ func (app *App) readDocker(docker *object) {
 
 func (app *App) readVolumes(v value) {
 	names := map[string]bool{}
-	for _, element := range v.list() {
+	for element := range v.list() {
 		o := element.object()
 		path := o.field("containerPath").required("a volume needs its path in the container")
 		vol := volume{containerPath: path.str("")}

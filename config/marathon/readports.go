@@ -3,6 +3,7 @@ package marathon
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ const (
 // readNetwork reads the network in its new form, networks, and in the two old ones, container.docker.network and ipAddress.
 func readNetwork(o, docker *object) network {
 	networks, old, ip := o.field("networks"), docker.field("network"), o.field("ipAddress")
-	list := networks.list()
+	list := slices.Collect(networks.list())
 	oldMode := old.oneOf("", "HOST", "BRIDGE", "USER", "NONE")
 	ipName := readIPAddress(ip)
 	if len(list) > 0 {
@@ -58,7 +59,11 @@ func readNetworks(list []value) network {
 	var first network
 	for i, v := range list {
 		o := v.object()
-		mode := networkMode(o.field("mode").oneOf(string(modeContainer), string(modeHost), string(modeBridge), string(modeContainer)))
+		given := o.field("mode")
+		mode := networkMode(given.oneOf("", string(modeHost), string(modeBridge), string(modeContainer)))
+		if !given.present() {
+			mode = modeContainer
+		}
 		name := o.field("name")
 		n := network{mode: mode, name: name.str("")}
 		labels := len(o.field("labels").textMap())
@@ -87,10 +92,6 @@ func (app *App) readPorts(o, c, docker *object) {
 	definitions, given := app.readPortDefinitions(o)
 	mappings, mappingsAt := app.readPortMappings(c, docker)
 	requirePorts := o.field("requirePorts").boolean(false)
-	if len(definitions) > maxPorts || len(mappings) > maxPorts {
-		o.mistake("more than %d ports", maxPorts)
-		return
-	}
 
 	if !app.network.mode.mapped() {
 		if len(mappings) > 0 {
@@ -134,7 +135,10 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 		return port
 	}
 	var current, old []portDefinition
-	for _, v := range definitions.list() {
+	for v := range definitions.list() {
+		if tooManyPorts(definitions, len(current)) {
+			break
+		}
 		d := v.object()
 		number := d.field("port")
 		current = append(current, portDefinition{
@@ -146,7 +150,10 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 		d.close()
 	}
 	clear(numbers)
-	for _, v := range ports.list() {
+	for v := range ports.list() {
+		if tooManyPorts(ports, len(old)) {
+			break
+		}
 		old = append(old, portDefinition{port: unique(v, readPort(v, 0)), protocols: []string{"tcp"}})
 	}
 	if ip := o.field("ipAddress"); ip.present() && len(current)+len(old) > 0 {
@@ -191,7 +198,10 @@ func (app *App) readPortMappings(c, docker *object) ([]portMapping, value) {
 func (app *App) readMappingList(v value) []portMapping {
 	var all []portMapping
 	names := uniqueNames{}
-	for _, element := range v.list() {
+	for element := range v.list() {
+		if tooManyPorts(v, len(all)) {
+			break
+		}
 		o := element.object()
 		m := portMapping{
 			containerPort: readPort(o.field("containerPort"), 0),
@@ -204,7 +214,7 @@ func (app *App) readMappingList(v value) []portMapping {
 			port := readPort(host, 0)
 			m.hostPort = &port
 		}
-		for _, name := range o.field("networkNames").list() {
+		for name := range o.field("networkNames").list() {
 			if name.str("") != app.network.name && app.network.mode.mapped() {
 				name.mistake("the app is in no network of that name")
 			}
@@ -213,6 +223,13 @@ func (app *App) readMappingList(v value) []portMapping {
 		all = append(all, m)
 	}
 	return all
+}
+
+func tooManyPorts(v value, n int) bool {
+	if n == maxPorts {
+		v.mistake("more than %d ports", maxPorts)
+	}
+	return n == maxPorts
 }
 
 // checkMappings refuses mappings that Docker cannot set up together.

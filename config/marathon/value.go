@@ -2,6 +2,7 @@ package marathon
 
 import (
 	"encoding/json"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -134,30 +135,34 @@ func (v value) oneOf(absent string, accepted ...string) string {
 	return absent
 }
 
-// list reads a list; its elements may be anything, but null is no element.
-func (v value) list() []value {
-	if !v.present() {
-		return nil
-	}
-	if v.raw[0] != '[' {
-		v.expected("a list")
-		return nil
-	}
-	var elements []value
-	for raw, rest := next(v.raw[1:]); raw != nil; raw, rest = next(rest) {
-		element := value{doc: v.doc, path: join(v.path, strconv.Itoa(len(elements))), raw: raw}
-		if string(raw) == "null" {
-			element.mistake("null is not accepted here")
-			element.raw, element.broken = nil, true
+// list yields the elements of a list, which may be anything but null, until enough mistakes are known.
+func (v value) list() iter.Seq[value] {
+	return func(yield func(value) bool) {
+		if !v.present() {
+			return
 		}
-		elements = append(elements, element)
+		if v.raw[0] != '[' {
+			v.expected("a list")
+			return
+		}
+		i := 0
+		for raw, rest := next(v.raw[1:]); raw != nil && !v.doc.full(); raw, rest = next(rest) {
+			element := value{doc: v.doc, path: join(v.path, strconv.Itoa(i)), raw: raw}
+			if string(raw) == "null" {
+				element.mistake("null is not accepted here")
+				element.raw, element.broken = nil, true
+			}
+			if !yield(element) {
+				return
+			}
+			i++
+		}
 	}
-	return elements
 }
 
 func (v value) strings() []string {
 	var all []string
-	for _, element := range v.list() {
+	for element := range v.list() {
 		all = append(all, element.str(""))
 	}
 	return all
@@ -223,9 +228,8 @@ func (o *object) close() {
 		if o.known[m.key] {
 			continue
 		}
-		if len(o.doc.mistakes) >= maxMistakes {
-			o.doc.unshown++ // looking for the nearest key costs more than it is worth now
-			continue
+		if o.doc.full() {
+			return
 		}
 		if near := nearest(m.key, o.known); near != "" {
 			o.doc.mistake(join(o.path, m.key), "unknown key; did you mean %q?", near)
