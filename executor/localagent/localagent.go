@@ -126,6 +126,9 @@ func (a *Agent) Close() error {
 	for _, e := range a.all() {
 		e.stopTimer()
 		e.destroy()
+		for _, t := range e.order {
+			t.updates.end()
+		}
 	}
 	for _, e := range a.orphans {
 		e.destroy()

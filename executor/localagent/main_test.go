@@ -441,3 +441,18 @@ func (s *subscription) end() {
 		s.t.Fatal("stream did not end")
 	}
 }
+
+// started waits for the process of a task's executor.
+func started(t *testing.T, task *Task) int {
+	t.Helper()
+	for ctx := wait(t); ; {
+		if pid, err := task.ExecutorProcess(); err == nil {
+			return pid
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatal("the executor was not started")
+		}
+	}
+}
