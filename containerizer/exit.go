@@ -37,24 +37,17 @@ var errVanished = errors.New("the container has been removed by somebody else")
 
 // awaitExit waits until the Engine says that the container has ended. Only an answer of the Engine counts, or the absence of
 // the container, or of its process for so long that no answer is to be expected.
-func (s *session) awaitExit(ctx context.Context, c *engine.Container, process *handle) wire.Exited {
-	processGone := make(chan struct{})
-	watching, cancel := context.WithCancel(ctx)
+//
+// It returns the container as last inspected.
+func (s *session) awaitExit(ctx context.Context, c *engine.Container, process *handle) (*engine.Container, wire.Exited) {
+	processGone, cancel := process.gone(ctx)
 	defer cancel()
-	if process != nil {
-		s.server.group.Go(func() {
-			if process.wait(watching) == nil {
-				close(processGone)
-			}
-		})
-	}
 	var lost time.Time // when the Engine's answer is given up
 	interval := lookInterval
 	known := c
 	for {
 		if exit, ended := exitOf(known); ended {
-			*c = *known
-			return exit
+			return known, exit
 		}
 		s.resumeOutput(ctx, known)
 		select {
@@ -66,20 +59,20 @@ func (s *session) awaitExit(ctx context.Context, c *engine.Container, process *h
 			interval = lostExitInterval
 			continue // the event is on its way; looking now would come too early
 		case <-ctx.Done():
-			return wire.Exited{}
+			return known, wire.Exited{}
 		}
 		found, err := s.server.engine.Inspect(ctx, c.ID)
 		switch {
 		case err == nil:
 			known = &found
 		case engine.IsNotFound(err):
-			return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: errVanished.Error()}
+			return nil, wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: errVanished.Error()}
 		case ctx.Err() == nil:
 			s.logger.Warn("the container's state is unknown; asking again", zap.Error(err))
 			interval = lostExitInterval
 		}
 		if !lost.IsZero() && time.Now().After(lost) {
-			return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: fmt.Sprintf(
+			return known, wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: fmt.Sprintf(
 				"the container's process is gone and the Docker Engine has not reported its exit within %v", lostExitTimeout)}
 		}
 	}

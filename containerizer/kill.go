@@ -86,7 +86,7 @@ func (k *kills) overdue(ctx context.Context) error {
 
 // enforce carries out what is ordered for a running container until ctx ends, which is when it is known to have exited. Each
 // order, repeated ones too, sends the stop signal again, as repeated `docker stop` does.
-func (s *session) enforce(ctx context.Context, c engine.Container, process *handle) {
+func (s *session) enforce(ctx context.Context, c *engine.Container, process *handle) {
 	stopSignal := c.Config.StopSignal
 	if stopSignal == "" {
 		stopSignal = "SIGTERM"

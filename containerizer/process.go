@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -58,6 +59,26 @@ func (h *handle) wait(ctx context.Context) error {
 	return err
 }
 
+// gone returns a channel that is closed when the process has ended; of a nil handle it never is. The function returned ends
+// the watch.
+func (h *handle) gone(ctx context.Context) (<-chan struct{}, func()) {
+	if h == nil {
+		return nil, func() {}
+	}
+	gone := make(chan struct{})
+	watching, cancel := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		if h.wait(watching) == nil {
+			close(gone)
+		}
+	})
+	return gone, func() {
+		cancel()
+		watcher.Wait()
+	}
+}
+
 // signal sends a signal to the process.
 func (h *handle) signal(s unix.Signal) error {
 	raw, err := h.file.SyscallConn()
@@ -71,8 +92,11 @@ func (h *handle) signal(s unix.Signal) error {
 	return sendErr
 }
 
+// close may be called on nil.
 func (h *handle) close() {
-	h.file.Close()
+	if h != nil {
+		h.file.Close()
+	}
 }
 
 // openContainerProcess returns a handle on the container's first process as the host sees it. It verifies by the process's

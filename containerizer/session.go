@@ -30,11 +30,11 @@ type session struct {
 	kills  *kills
 	wake   chan struct{} // buffered: look at the container
 	done   chan struct{} // closed when the executor needs nothing any more
-	gone   chan struct{} // closed when the executor's process has died
 
 	// Set before the container is created, by run alone.
 	task    string
 	name    string
+	gone    <-chan struct{} // closed when the executor's process has died
 	unwatch func()
 
 	mu     sync.Mutex // guards what follows
@@ -60,15 +60,9 @@ func newSession(s *Server, a *wire.Attach, p wire.Process) *session {
 // run takes the task from its launch to the removal of its container, or ends with ctx, or with an executor that dies without
 // having launched anything.
 func (s *session) run(ctx context.Context, executor *handle) {
-	watching, cancel := context.WithCancel(ctx)
-	var watcher sync.WaitGroup
-	watcher.Go(func() {
-		if executor.wait(watching) == nil {
-			close(s.gone)
-		}
-	})
-	defer watcher.Wait()
+	gone, cancel := executor.gone(ctx)
 	defer cancel()
+	s.gone = gone
 	defer s.hangUp()
 	defer func() { s.unwatch() }()
 
@@ -124,15 +118,13 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	if running && err != nil {
 		s.logger.Debug("the container's process cannot be watched", zap.Error(err))
 	}
-	enforcer.Go(func() { s.enforce(exited, *prepared, process) })
+	enforcer.Go(func() { s.enforce(exited, prepared, process) })
 	enforcer.Go(func() { s.stopWithExecutor(exited) })
-	exit := s.awaitExit(ctx, prepared, process)
+	last, exit := s.awaitExit(ctx, prepared, process)
 	cancel()
 	enforcer.Wait()
-	if process != nil {
-		process.close()
-	}
-	return prepared, exit
+	process.close()
+	return last, exit
 }
 
 // stopWithExecutor takes the executor's death for the order to stop the container.
