@@ -69,7 +69,7 @@ func TestImageIsAsTheSpecSays(t *testing.T) {
 		Entrypoint:   []string{"/bin/probe", "report"},
 		Cmd:          []string{"/data/file", "/usr/bin/python3", "/tmp", "/usr/local/empty"},
 		Env:          []string{"FROM_IMAGE=a=b"},
-		Workdir:      "/work/dir",
+		Workdir:      "/srv/dir",
 		User:         "app:extra",
 		StopSignal:   "SIGUSR1",
 		ExposedPorts: []string{"80/tcp", "53/udp"},
@@ -91,7 +91,7 @@ func TestImageIsAsTheSpecSays(t *testing.T) {
 	if v, _ := seen.Getenv("PATH"); !strings.HasSuffix(v, ":/bin") {
 		t.Errorf("PATH=%q", v)
 	}
-	if seen.Cwd != "/work/dir" || seen.UID != 1000 || seen.GID != 2000 || len(seen.Errors) > 0 {
+	if seen.Cwd != "/srv/dir" || seen.UID != 1000 || seen.GID != 2000 || len(seen.Errors) > 0 {
 		t.Errorf("cwd %s, uid %d, gid %d, errors %v", seen.Cwd, seen.UID, seen.GID, seen.Errors)
 	}
 	want := report.File{Mode: "-rw-r-----", UID: 1000, GID: 2000, Size: 7, Content: "content", Writable: true}
