@@ -83,7 +83,7 @@ func (r *runOptions) describeCapabilities(info *mesos.LinuxInfo) error {
 	for _, capability := range effective.Capabilities {
 		name, known := mesos.CapabilityInfo_Capability_name[int32(capability)]
 		if !known || capability == mesos.CapabilityInfo_UNKNOWN {
-			return fault(field, "capability %d is unknown", capability)
+			return fault(field, "capability %s is unknown", capability)
 		}
 		if bounding := info.BoundingCapabilities; bounding != nil && !slices.Contains(bounding.Capabilities, capability) {
 			return fault(field, "capability %s is not among the bounding capabilities", name)

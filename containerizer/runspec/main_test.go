@@ -81,3 +81,15 @@ func wantFault(t *testing.T, task runspec.Task, o runspec.Options, text, field s
 		t.Errorf("Translate:\n got %q in field %q\nwant %q in field %q", fault.Text, fault.Field, text, field)
 	}
 }
+
+// exampleTask takes the TaskInfo out of an example.
+func exampleTask(t testing.TB, data []byte) json.RawMessage {
+	t.Helper()
+	var example struct {
+		TaskInfo json.RawMessage `json:"taskinfo"`
+	}
+	if err := json.Unmarshal(data, &example); err != nil || example.TaskInfo == nil {
+		t.Fatalf("no taskinfo in the example: %v", err)
+	}
+	return example.TaskInfo
+}
