@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -191,8 +192,15 @@ func (p *Puller) explain(ctx context.Context, e *Error, auth string) error {
 		e.Kind = Denied
 	case errdefs.IsNotFound(err), errdefs.IsNotFound(e.Err):
 		e.Kind = NotFound
+	case err != nil && strings.Contains(err.Error(), wantsLogin):
+		e.Kind = Denied
 	case err != nil:
 		e.Kind = Unreachable
 	}
 	return e
 }
+
+// wantsLogin is how the Engine says, with status 500, that a registry with basic authentication asked for a login and it had
+// none to send. These words are the only ones that are judged here. The other way to learn it would be a login with made-up
+// credentials, which some registries answer by locking out the host.
+const wantsLogin = "no basic auth credentials"

@@ -1,0 +1,272 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/pkg/jsonmessage"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// fakeEngine has images and answers as its functions say.
+type fakeEngine struct {
+	mu      sync.Mutex
+	present map[string]bool // guarded by mu
+	pulls   []string        // guarded by mu: "reference auth"
+
+	pull    func(ctx context.Context, say func(line string)) error
+	ask     error
+	inspect error
+}
+
+func (f *fakeEngine) Pull(ctx context.Context, ref, auth string, onMessage func(jsonmessage.JSONMessage)) error {
+	f.mu.Lock()
+	f.pulls = append(f.pulls, ref+" "+auth)
+	f.mu.Unlock()
+	err := f.pull(ctx, func(line string) {
+		onMessage(jsonmessage.JSONMessage{ID: "a", Status: "Downloading", Progress: &jsonmessage.JSONProgress{Current: int64(len(line)), Total: 1000}})
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil && f.present != nil {
+		f.present[ref] = true
+	}
+	return err
+}
+
+func (f *fakeEngine) InspectImage(_ context.Context, ref string) (image.InspectResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.inspect != nil:
+		return image.InspectResponse{}, f.inspect
+	case !f.present[ref]:
+		return image.InspectResponse{}, errdefs.ErrNotFound
+	}
+	return image.InspectResponse{ID: "sha256:1"}, nil
+}
+
+func (f *fakeEngine) InspectDistribution(context.Context, string, string) error { return f.ask }
+
+func newPuller(t *testing.T, e Engine) *Puller {
+	t.Helper()
+	p, err := New(Options{Engine: e, InactivityTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func arrives(context.Context, func(string)) error { return nil }
+
+func TestWhenTheRegistryIsAsked(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		present, force bool
+		pulls          int
+	}{
+		{"absent", false, false, 1},
+		{"present", true, false, 0},
+		{"forced", true, true, 1},
+		{"forced and absent", false, true, 1},
+	} {
+		e := &fakeEngine{present: map[string]bool{"app:latest": tt.present}, pull: arrives}
+		if err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app", Force: tt.force}); err != nil || len(e.pulls) != tt.pulls {
+			t.Errorf("%s: pulls %q, %v", tt.name, e.pulls, err)
+		}
+	}
+}
+
+func TestCredentialsDivideAPull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		proceed := make(chan struct{})
+		e := &fakeEngine{present: map[string]bool{}, pull: func(context.Context, func(string)) error {
+			<-proceed
+			return nil
+		}}
+		p := newPuller(t, e)
+		var wg sync.WaitGroup
+		for _, login := range []string{"", "a:x", "a:x", "b:x", ""} {
+			files := map[string]string{}
+			if login != "" {
+				files[sandboxConfig] = config("registry.example.com", login)
+			}
+			sandbox := sandboxWith(t, files)
+			wg.Go(func() {
+				if err := p.Pull(t.Context(), Request{Reference: "registry.example.com/app", SandboxDirectory: sandbox}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(proceed)
+		wg.Wait()
+		if len(e.pulls) != 3 {
+			t.Errorf("pulls %q", e.pulls)
+		}
+	})
+}
+
+func TestInactivity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		e := &fakeEngine{pull: func(ctx context.Context, say func(string)) error {
+			for n := range 5 { // slow, but alive
+				time.Sleep(50 * time.Second)
+				say(strings.Repeat("x", 100*(n+1)))
+			}
+			for ctx.Err() == nil { // says the same for ever
+				time.Sleep(time.Second)
+				say(strings.Repeat("x", 500))
+			}
+			return fmt.Errorf("engine: %w", ctx.Err())
+		}}
+		err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app"})
+		failed, ok := errors.AsType[*Error](err)
+		if !ok || failed.Kind != TimedOut || failed.Fault() != Platform {
+			t.Fatalf("%v", err)
+		}
+		for _, part := range []string{"app:latest", "500B of 1kB", "no progress for 1m0s"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%v does not say %q", err, part)
+			}
+		}
+		if took := time.Since(started); took < 310*time.Second || took > 312*time.Second {
+			t.Errorf("gave up after %s", took)
+		}
+	})
+}
+
+func TestEndOfTheContext(t *testing.T) {
+	hang := func(ctx context.Context, say func(string)) error {
+		say("0123456789")
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuller(t, &fakeEngine{pull: hang})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err := p.Pull(ctx, Request{Reference: "app"})
+		failed, ok := errors.AsType[*Error](err)
+		if !ok || failed.Kind != TimedOut || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "10B of 1kB") {
+			t.Errorf("deadline: %v", err)
+		}
+		cancelled, cancelCause := context.WithCancelCause(t.Context())
+		reason := errors.New("task was killed")
+		time.AfterFunc(time.Second, func() { cancelCause(reason) })
+		if err := p.Pull(cancelled, Request{Reference: "app"}); !errors.Is(err, reason) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
+}
+
+func TestKindsOfFailure(t *testing.T) {
+	failing := func(err error) func(context.Context, func(string)) error {
+		return func(context.Context, func(string)) error { return err }
+	}
+	words := errors.New("the Engine's words")
+	of := func(kind error) error { return fmt.Errorf("%w: %w", words, kind) }
+	for _, tt := range []struct {
+		name      string
+		pull, ask error
+		kind      Kind
+		fault     Fault
+	}{
+		{"not there", of(errdefs.ErrNotFound), errdefs.ErrNotFound, NotFound, User},
+		{"not there, registry away by now", of(errdefs.ErrNotFound), errdefs.ErrInternal, NotFound, User},
+		{"denied as not there", of(errdefs.ErrNotFound), errdefs.ErrUnauthenticated, Denied, User},
+		{"denied as internal", of(errdefs.ErrInternal), errdefs.ErrPermissionDenied, Denied, User},
+		{"login wanted", of(errdefs.ErrInternal), fmt.Errorf("Head: no basic auth credentials: %w", errdefs.ErrInternal), Denied, User},
+		{"not there, as internal", of(errdefs.ErrInternal), errdefs.ErrNotFound, NotFound, User},
+		{"registry away", of(errdefs.ErrInternal), errdefs.ErrInternal, Unreachable, Platform},
+		{"registry hangs", of(errdefs.ErrInternal), errdefs.ErrUnavailable, Unreachable, Platform},
+		{"Engine away", of(errdefs.ErrUnavailable), nil, NoEngine, Platform},
+		{"disk full", of(errdefs.ErrInternal), nil, Other, Platform},
+		{"refused", of(errdefs.ErrInvalidArgument), nil, Invalid, User},
+	} {
+		e := &fakeEngine{pull: failing(tt.pull), ask: tt.ask}
+		err := newPuller(t, e).Pull(t.Context(), Request{Reference: "registry:5000/app:7"})
+		failed, ok := errors.AsType[*Error](err)
+		if !ok || failed.Kind != tt.kind || failed.Fault() != tt.fault || !errors.Is(err, words) {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		for _, part := range []string{"registry:5000/app:7", words.Error()} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v does not say %q", tt.name, err, part)
+			}
+		}
+	}
+
+	for _, tt := range []struct {
+		name    string
+		engine  *fakeEngine
+		request Request
+		kind    Kind
+	}{
+		{"malformed", &fakeEngine{}, Request{Reference: "A B"}, Invalid},
+		{"id of an image that is absent", &fakeEngine{}, Request{Reference: digest}, Invalid},
+		{"id by force", &fakeEngine{}, Request{Reference: digest, Force: true}, Invalid},
+		{"Engine does not answer", &fakeEngine{inspect: errdefs.ErrUnavailable}, Request{Reference: "app"}, NoEngine},
+		{"Engine fails", &fakeEngine{inspect: errdefs.ErrInternal}, Request{Reference: "app"}, Other},
+		{"ended well without an image", &fakeEngine{pull: arrives}, Request{Reference: "app"}, Other},
+		{"credentials", &fakeEngine{}, Request{Reference: "app", SandboxDirectory: sandboxWith(t, map[string]string{sandboxConfig: "["})}, Invalid},
+	} {
+		err := newPuller(t, tt.engine).Pull(t.Context(), tt.request)
+		if failed, ok := errors.AsType[*Error](err); !ok || failed.Kind != tt.kind {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestPresentImageByID(t *testing.T) {
+	e := &fakeEngine{present: map[string]bool{digest: true}}
+	if err := newPuller(t, e).Pull(t.Context(), Request{Reference: digest}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The secret appears in no log and no error, whether the pull works or not.
+func TestSecretsStayInside(t *testing.T) {
+	for _, result := range []error{nil, errdefs.ErrInternal} {
+		core, logs := observer.New(zap.DebugLevel)
+		e := &fakeEngine{present: map[string]bool{}, ask: errdefs.ErrUnauthenticated, pull: func(context.Context, func(string)) error { return result }}
+		p, err := New(Options{
+			Engine: e, InactivityTimeout: time.Minute, Logger: zap.New(core),
+			DockerConfig: []byte(config("registry.example.com", "user:geheim")),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Pull(t.Context(), Request{Reference: "registry.example.com/app"})
+		said := fmt.Sprintf("%+v", err)
+		for _, entry := range logs.All() {
+			said += fmt.Sprintf("%+v", entry)
+		}
+		if logs.Len() < 2 || (err == nil) != (result == nil) {
+			t.Errorf("%d lines, %v", logs.Len(), err)
+		}
+		auth := strings.TrimPrefix(e.pulls[0], "registry.example.com/app:latest ")
+		for _, secret := range []string{"geheim", encoded("user:geheim"), auth} {
+			if secret == "" || strings.Contains(said, secret) {
+				t.Errorf("%q appears in %s", secret, said)
+			}
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	if _, err := New(Options{Engine: &fakeEngine{}}); err == nil {
+		t.Error("no inactivity timeout")
+	}
+}
