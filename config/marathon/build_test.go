@@ -321,6 +321,22 @@ func TestGeneratedPorts(t *testing.T) {
 	}
 }
 
+// TestGeneratedPortsDiffer asks for so many that some would meet by chance.
+func TestGeneratedPortsDiffer(t *testing.T) {
+	seen := map[string]string{}
+	for _, v := range taskOf(t, user(`[`+strings.Repeat("{},", 2000)+`{}]`, "")).Command.Environment.Variables {
+		if index, ok := strings.CutPrefix(v.Name, "PORT"); ok && !strings.HasPrefix(index, "_") && index != "" && index != "S" {
+			if other, taken := seen[*v.Value]; taken {
+				t.Fatalf("%s is that of %s and of %s", *v.Value, v.Name, other)
+			}
+			seen[*v.Value] = v.Name
+		}
+	}
+	if len(seen) != 2001 {
+		t.Errorf("%d ports", len(seen))
+	}
+}
+
 func TestBuildRefuses(t *testing.T) {
 	apps, err := Parse([]byte(bridge(`[{"hostPort":80},{"hostPort":8080}]`, "")))
 	if err != nil {

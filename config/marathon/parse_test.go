@@ -66,6 +66,7 @@ func TestMistakes(t *testing.T) {
 		{docker(`"contraints":[]`), `/contraints: unknown key; did you mean "constraints"?`},
 		{docker(`"CPUS":1`), `/CPUS: unknown key; did you mean "cpus"?`},
 		{docker(`"zzz":1`), "/zzz: unknown key"},
+		{docker(`"` + strings.Repeat("é", 200) + `":1`), "/" + strings.Repeat("é", 40) + "…: unknown key"},
 		{docker(`"a/b~c":1`), "/a~1b~0c: unknown key"},
 		{`{"id":"a","container":{"docker":{"image":"i"},"portMapings":[]}}`, `/container/portMapings: unknown key; did you mean "portMappings"?`},
 		{`{"id":"a","container":{"docker":{"image":"i","forcePullImages":true}}}`, `/container/docker/forcePullImages: unknown key; did you mean "forcePullImage"?`},
@@ -161,6 +162,8 @@ func TestMistakes(t *testing.T) {
 		{external(`"name":"v","provider":"dvdi","options":{}`), "/container/volumes/0/external/options/dvdi~1driver: missing: an external volume needs its driver"},
 		{external(`"name":"v","provider":"dvdi","options":{"dvdi/driver":"d","dvdi/size":"1"}`), "/container/volumes/0/external/options/dvdi~1size: only dvdi/driver is accepted for a DOCKER container"},
 		{external(`"name":"v","size":1,"provider":"dvdi","options":{"dvdi/driver":"d"}`), "/container/volumes/0/external/size: must not be set for a DOCKER container"},
+		{volumes(strings.Repeat(`,{"containerPath":"/d","mode":"RW","external":{"name":"v","provider":"dvdi","options":{"dvdi/driver":"d"}}}`, 2)[1:]), "/container/volumes/1/external/name: volume names must be unique"},
+		{external(`"name":"","provider":"dvdi","options":{"dvdi/driver":"d"}`), "/container/volumes/0/external/name: must not be empty"},
 		{strings.Replace(external(`"name":"v","provider":"dvdi","options":{"dvdi/driver":"d"}`), `"id":"a"`, `"id":"a","instances":2`, 1), "/container/volumes/0/external: an app with external volumes can have one instance, not 2"},
 
 		// Checks.
