@@ -24,11 +24,10 @@ func echo(args []string) error {
 			return err
 		}
 	}
-	fmt.Printf("echoing on %s port %s\n", flags.Arg(0), flags.Arg(1))
 	return s.wait(failed)
 }
 
-// echoOn listens before it returns and serves until the process ends.
+// echoOn listens and says so before it returns, and serves until the process ends.
 func echoOn(network, address string, failed chan<- error) error {
 	switch network {
 	case "tcp":
@@ -36,12 +35,14 @@ func echoOn(network, address string, failed chan<- error) error {
 		if err != nil {
 			return err
 		}
+		fmt.Println("echoing on tcp", listener.Addr())
 		go func() { failed <- echoStreams(listener) }()
 	case "udp":
 		packets, err := net.ListenPacket(network, address)
 		if err != nil {
 			return err
 		}
+		fmt.Println("echoing on udp", packets.LocalAddr())
 		go func() { failed <- echoPackets(packets) }()
 	default:
 		return fmt.Errorf("echo: unknown network %q", network)

@@ -9,9 +9,10 @@
 //	probe exit CODE                  exit with the code
 //	probe signal NUMBER              end as a shell whose child died of the signal: exit with 128 + NUMBER
 //
-// Those that stay print one line on stdout once they are ready, and take -term, which says what SIGTERM does: "exit" (the
-// default), "ignore", or a duration after which to exit; and -term-code, the exit code then. The other signals that a test may
-// choose as stop signal (SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2) act alike, and each is named on stdout when it comes.
+// Those that stay print a line on stdout once they are ready (echo: one for each network), and take -term, which says what
+// SIGTERM does: "exit" (the default), "ignore", or a duration after which to exit; and -term-code, the exit code then. The
+// other signals that a test may choose as stop signal (SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2) act alike, and each is named
+// on stdout when it comes.
 //
 // Under the name python or python3 it stands in for `python3 -m http.server [PORT]`, which Marathon's examples run.
 package main
