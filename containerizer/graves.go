@@ -20,16 +20,17 @@ const graveSweep = 5 * time.Second
 // graves are tombstones: names of containers whose tasks have ended while the Engine still owed an answer about them. What
 // appears under such a name is removed at once (design section 4).
 type graves struct {
-	engine *engine.Client
-	logger *zap.Logger
+	engine   *engine.Client
+	instance string
+	logger   *zap.Logger
 
 	mu    sync.Mutex
 	until map[string]time.Time // by name; guarded by mu
 	stir  chan struct{}        // a look is due
 }
 
-func newGraves(e *engine.Client, logger *zap.Logger) *graves {
-	return &graves{engine: e, logger: logger, until: map[string]time.Time{}, stir: make(chan struct{}, 1)}
+func newGraves(e *engine.Client, instance string, logger *zap.Logger) *graves {
+	return &graves{engine: e, instance: instance, logger: logger, until: map[string]time.Time{}, stir: make(chan struct{}, 1)}
 }
 
 // bury puts up a tombstone.
@@ -70,11 +71,14 @@ func (g *graves) run(ctx context.Context) {
 // sweep removes what lies under the name. The tombstone falls when its time is over and the Engine has said that there is
 // nothing.
 func (g *graves) sweep(ctx context.Context, name string) {
-	_, err := g.engine.Inspect(ctx, name)
+	found, err := g.engine.Inspect(ctx, name)
 	switch {
 	case err == nil:
+		if labels, _ := engine.ParseLabels(found.Config.Labels); !labels.Ours(g.instance, found.Name) {
+			return
+		}
 		g.logger.Warn("removing a container whose task has ended", zap.String("container", name))
-		if err := g.engine.Remove(ctx, name); err != nil && ctx.Err() == nil {
+		if err := g.engine.Remove(ctx, found.ID); err != nil && ctx.Err() == nil {
 			g.logger.Warn("container cannot be removed yet; trying again", zap.String("container", name), zap.Error(err))
 		}
 	case engine.IsNotFound(err):

@@ -59,9 +59,6 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	bounded, cancel := s.bound(ctx, deadline, at)
 	defer cancel()
 
-	if err := s.awaitEngine(bounded); err != nil {
-		return nil, err
-	}
 	container, err := s.find(ctx, bounded)
 	if err == nil && container == nil {
 		container, err = s.create(bounded, launch, at)
@@ -104,18 +101,18 @@ func (s *session) bound(ctx context.Context, deadline time.Time, at *phase) (con
 	}
 }
 
-// unlessKilled derives a context for steps that a kill ends at once because nothing is lost with them.
-func (s *session) unlessKilled(ctx context.Context) (context.Context, func()) {
-	killable, cancel := context.WithCancelCause(ctx)
+// until derives a context that ends, for the given reason, with what the channel announces.
+func until(ctx context.Context, announced <-chan struct{}, reason error) (context.Context, func()) {
+	derived, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
 	group.Go(func() {
 		select {
-		case <-s.kills.asked:
-			cancel(errKilled)
-		case <-killable.Done():
+		case <-announced:
+			cancel(reason)
+		case <-derived.Done():
 		}
 	})
-	return killable, func() {
+	return derived, func() {
 		cancel(nil)
 		group.Wait()
 	}
@@ -131,10 +128,8 @@ func (s *session) killed() error {
 	}
 }
 
-// awaitEngine waits until the containers of an earlier daemon are known, and says what it waits for.
-func (s *session) awaitEngine(ctx context.Context) error {
-	ctx, cancel := s.unlessKilled(ctx)
-	defer cancel()
+// awaitEngine waits until the containers of an earlier daemon are known, unless a kill is announced, and says what it waits for.
+func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error {
 	select {
 	case <-s.server.recovered:
 		return nil
@@ -150,6 +145,8 @@ func (s *session) awaitEngine(ctx context.Context) error {
 		case <-s.server.recovered:
 			return nil
 		case <-ticker.C:
+		case <-killed:
+			return errKilled
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -157,28 +154,35 @@ func (s *session) awaitEngine(ctx context.Context) error {
 }
 
 // find returns the container that an earlier daemon created for this task, nil if there was none. Where the executor knows of
-// one that is not there any more, nobody can say what became of it.
+// one, neither a deadline nor a kill ends the search: a container that may run is not given up for an Engine that is silent.
+// If that one is not there any more, nobody can say what became of it.
 func (s *session) find(ctx, bounded context.Context) (*engine.Container, error) {
 	state := s.attach.State
-	if state == nil {
-		return nil, nil
-	}
-	if state.Running || state.Exited {
-		bounded = ctx // it was started in time: only the Engine's silence is waited for
-	}
-	object := s.name
-	if state.ContainerID != "" {
-		object = state.ContainerID
-	}
-	container, err := s.settle(bounded, object)
-	if engine.IsNotFound(err) {
-		if state.ContainerID == "" {
-			return nil, nil
+	if state == nil || state.ContainerID == "" {
+		if err := s.awaitEngine(bounded, s.kills.asked); err != nil || state == nil {
+			return nil, err
 		}
-		return nil, errVanished
+		container, err := s.settle(bounded, s.name)
+		switch {
+		case engine.IsNotFound(err):
+			return nil, nil
+		case err == nil && !s.owns(container):
+			return nil, fmt.Errorf("container name %s is in use by a container that is not this task's", s.name)
+		}
+		return container, err
 	}
-	if err == nil && state.ContainerID == "" && !s.owns(container) {
-		return nil, fmt.Errorf("container name %s is in use by a container that is not this task's", s.name)
+	searching, cancel := until(ctx, s.gone, errExecutorGone)
+	defer cancel()
+	if err := s.awaitEngine(searching, nil); err != nil {
+		s.server.graves.bury(s.name)
+		return nil, err
+	}
+	container, err := s.settle(searching, state.ContainerID)
+	switch {
+	case engine.IsNotFound(err):
+		return nil, errVanished
+	case err != nil:
+		s.server.graves.bury(s.name)
 	}
 	return container, err
 }

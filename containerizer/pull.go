@@ -13,7 +13,7 @@ import (
 
 // pull gets the image. A kill ends it at once.
 func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error {
-	ctx, cancel := s.unlessKilled(ctx)
+	ctx, cancel := until(ctx, s.kills.asked, errKilled)
 	defer cancel()
 	at.set("pulling " + spec.Image)
 	s.logger.Info("pulling image", zap.String("image", spec.Image))

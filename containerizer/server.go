@@ -85,7 +85,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGraves(o.Engine, o.Logger)
+	g := newGraves(o.Engine, i.id, o.Logger)
 	return &Server{
 		Options: o, engine: o.Engine, instance: i, graves: g,
 		watch:     newWatch(o.Engine, i.id, g, o.Logger),
