@@ -1,0 +1,45 @@
+package main
+
+import "mesos-docker-containerizer/config"
+
+const configUsage = `
+Usage: mesos-docker-containerizer config [FLAG...]
+
+Shows every setting with its value and where that comes from. Settings are files, one a flag: the file's name is the flag and its
+content the value, as in /etc/mesos-slave. Later places win:
+
+  built in
+  /etc/default/mesos and /etc/default/mesos-slave     variables MESOS_*, the agent's
+  /etc/mesos-slave/                                   the agent's files
+  /etc/mesos-docker-containerizer/                    our own files
+  variables MESOS_DOCKER_CONTAINERIZER_*              of the environment
+  flags                                               of the command line
+
+All mistakes are shown at once. Secrets are not shown. Settings are read when the daemon starts.
+
+Exit status: 0, or 2 when a setting is wrong.
+`
+
+// showConfig prints the effective configuration.
+func showConfig(t terminal, args []string) int {
+	a := newArguments("config", configUsage)
+	asJSON := a.own.Bool("json", false, "print a JSON array with one object for each setting")
+	if a.wantsHelp(t.stdout, args) {
+		return exitOK
+	}
+	c, positional, err := a.parse(t.environ, args)
+	if err == nil {
+		err = nothingElse(positional)
+	}
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	show := config.Print
+	if *asJSON {
+		show = config.PrintJSON
+	}
+	if err := show(t.stdout, c); err != nil {
+		return t.problem(exitFailed, err)
+	}
+	return exitOK
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/containerizer/runspec/parameters"
+)
+
+// newServer puts the daemon's core together from the configuration. The Engine's client is the caller's to close.
+func newServer(c *config.Config, docker *engine.Client, runDirectory string, logger *zap.Logger) (*containerizer.Server, error) {
+	images, err := image.New(image.Options{
+		Engine:            docker,
+		InactivityTimeout: c.PullInactivityTimeout,
+		DockerConfig:      c.DockerConfig,
+		Logger:            logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, c.Origin("docker_config"))
+	}
+	dns, err := defaultDNS(c)
+	if err != nil {
+		return nil, err
+	}
+	limit, limitFlag := c.PrepareLimit()
+	return containerizer.New(containerizer.Options{
+		Engine:              docker,
+		Images:              images,
+		Parameters:          parameters.NewSubprocess(),
+		RunDirectory:        runDirectory,
+		Refusal:             refusal(c),
+		PrepareTimeout:      limit,
+		PrepareSource:       fmt.Sprintf("%s, from %s", limitFlag, c.Origin(limitFlag)),
+		OrphanGrace:         c.OrphanGrace,
+		KillOrphans:         c.DockerKillOrphans,
+		StopTimeout:         c.DockerStopTimeout,
+		RemoveDelay:         c.DockerRemoveDelay,
+		MappedDirectory:     c.SandboxDirectory,
+		CgroupsEnableCFS:    c.CgroupsEnableCFS,
+		DefaultContainerDNS: dns,
+		LogDriver:           c.LogDriver,
+		LogOpts:             c.LogOpts,
+		Logger:              logger,
+	})
+}
+
+// refusal is why DOCKER tasks are not accepted on this host; empty if they are.
+func refusal(c *config.Config) string {
+	if c.DockerEnabled() {
+		return ""
+	}
+	return fmt.Sprintf("DOCKER tasks are not accepted on this host: docker is not among the containerizers (%s); add it there and restart",
+		c.Origin("containerizers"))
+}
+
+// defaultDNS hands the setting on in its own form, which both sides read.
+func defaultDNS(c *config.Config) (*runspec.DNS, error) {
+	if c.DefaultContainerDNS == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(c.DefaultContainerDNS)
+	if err != nil {
+		return nil, fmt.Errorf("default_container_dns: %w", err)
+	}
+	dns, err := runspec.ParseDNS(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, c.Origin("default_container_dns"))
+	}
+	return dns, nil
+}

@@ -1,0 +1,170 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"sync"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/localagent"
+)
+
+// outputInterval bounds how late a line is shown.
+const outputInterval = 50 * time.Millisecond
+
+// task is one task being followed.
+type task struct {
+	name           string
+	launched       *localagent.Task
+	stdout, stderr tail
+
+	running bool // it has been reported; guarded by runner.mu
+	ended   bool // guarded by runner.mu
+}
+
+func newTask(name string, launched *localagent.Task) *task {
+	return &task{
+		name: name, launched: launched,
+		stdout: tail{path: filepath.Join(launched.Sandbox, "stdout")},
+		stderr: tail{path: filepath.Join(launched.Sandbox, "stderr")},
+	}
+}
+
+// follow shows a task until its terminal update, or until the agent is closed.
+func (r *runner) follow(ctx context.Context, t *task) {
+	watching, stop := context.WithCancel(ctx)
+	var output sync.WaitGroup
+	output.Go(func() { r.watchOutput(watching, t) })
+	drain := sync.OnceFunc(func() {
+		stop()
+		output.Wait()
+		r.showOutput(t)
+		r.finishOutput(t)
+	})
+	defer drain()
+	for status := range t.launched.Updates(ctx) {
+		if isTerminal(status.GetState()) {
+			drain()
+		}
+		r.showStatus(t, status)
+	}
+	r.mu.Lock()
+	if !t.ended {
+		t.ended = true
+		r.result.Lost++
+	}
+	r.mu.Unlock()
+	r.note()
+}
+
+// watchOutput shows lines as they come.
+func (r *runner) watchOutput(ctx context.Context, t *task) {
+	ticker := time.NewTicker(outputInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.showOutput(t)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// showOutput shows the lines that are there.
+func (r *runner) showOutput(t *task) {
+	for _, stream := range t.streams() {
+		if err := stream.tail.lines(r.outputOf(t, stream.stderr)); err != nil && !stream.tail.failed {
+			stream.tail.failed = true
+			r.Logger.Warn("output cannot be shown", zap.String("task", t.launched.ID), zap.Error(err))
+		}
+	}
+}
+
+// finishOutput shows what has no newline at its end, and closes the files.
+func (r *runner) finishOutput(t *task) {
+	for _, stream := range t.streams() {
+		stream.tail.rest(r.outputOf(t, stream.stderr))
+		if err := stream.tail.close(); err != nil {
+			r.Logger.Debug("close output", zap.Error(err))
+		}
+	}
+}
+
+type stream struct {
+	tail   *tail
+	stderr bool
+}
+
+func (t *task) streams() []stream { return []stream{{&t.stdout, false}, {&t.stderr, true}} }
+
+func (r *runner) outputOf(t *task, stderr bool) func(line []byte, partial bool) {
+	return func(line []byte, partial bool) {
+		e := t.event(time.Now())
+		e.Output = &Output{Stderr: stderr, Line: line, Partial: partial}
+		r.Display.Show(e)
+	}
+}
+
+// showStatus shows an update and what can be told from it.
+func (r *runner) showStatus(t *task, status mesos.TaskStatus) {
+	e := t.event(timeOf(&status))
+	state := status.GetState()
+	if progress, ok := progressOf(&status); ok {
+		e.Progress = &progress
+		r.Display.Show(e)
+		return
+	}
+	e.Status = &Status{State: state, Message: status.GetMessage(), Healthy: status.Healthy}
+	if status.Reason != nil {
+		e.Status.Reason = status.Reason.String()
+	}
+	if status.Source != nil {
+		e.Status.Source = status.Source.String()
+	}
+	r.Display.Show(e)
+	r.mu.Lock()
+	first := state == mesos.TASK_RUNNING && !t.running
+	t.running = t.running || first
+	if isTerminal(state) {
+		t.ended = true
+		r.result.Finished[state]++
+	}
+	r.mu.Unlock()
+	if first {
+		ports := portsOf(&t.launched.Info, &status)
+		e.Status, e.Ports = nil, &ports
+		r.Display.Show(e)
+	}
+	r.note()
+}
+
+func (t *task) event(at time.Time) Event {
+	return Event{Time: at, Name: t.name, Task: t.launched.ID}
+}
+
+// progressOf reads the figures of a pull, which TASK_STARTING carries in its data on the local route.
+func progressOf(status *mesos.TaskStatus) (Progress, bool) {
+	p := Progress{Message: status.GetMessage()}
+	if status.GetState() != mesos.TASK_STARTING || len(status.Data) == 0 {
+		return p, false
+	}
+	return p, json.Unmarshal(status.Data, &p) == nil && p.Reference != ""
+}
+
+func timeOf(status *mesos.TaskStatus) time.Time {
+	return time.Unix(0, int64(status.GetTimestamp()*float64(time.Second)))
+}
+
+// isTerminal says that nothing follows a state on the local agent.
+func isTerminal(s mesos.TaskState) bool {
+	switch s {
+	case mesos.TASK_STAGING, mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_KILLING:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+// Times of the local set-up.
+const (
+	// engineWait is how long the Engine may take to answer before a run is not even begun.
+	engineWait = 10 * time.Second
+
+	// removalWait is how long the containers of tasks that have ended may take to disappear.
+	removalWait = 30 * time.Second
+
+	// removalInterval is the time between two looks at them.
+	removalInterval = 50 * time.Millisecond
+
+	// versionWait is how long a program may take to say what it is.
+	versionWait = 5 * time.Second
+)
+
+const executorName = "mesos-docker-executor"
+
+// findExecutor finds the executor's program: beside this one, where `make install` puts it, in the agent's launcher_dir, or on
+// the PATH. In the last two a program of the same name may be that of Mesos itself, so it is asked.
+func findExecutor(c *config.Config) (string, error) {
+	var beside, elsewhere []string
+	if self, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(self); err == nil {
+			self = real
+		}
+		directory := filepath.Dir(self)
+		beside = append(beside, filepath.Join(directory, executorName),
+			filepath.Join(directory, "..", "libexec", "mesos-docker-containerizer", executorName))
+	}
+	if c.LauncherDir != "" {
+		elsewhere = append(elsewhere, filepath.Join(c.LauncherDir, executorName))
+	}
+	if path, err := exec.LookPath(executorName); err == nil {
+		if path, err = filepath.Abs(path); err == nil {
+			elsewhere = append(elsewhere, path)
+		}
+	}
+	for _, path := range beside {
+		if _, err := exec.LookPath(path); err == nil {
+			return path, nil
+		}
+	}
+	for _, path := range elsewhere {
+		if isOurExecutor(path) {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("the program %s is missing; looked for at %s and on the PATH", executorName,
+		strings.Join(append(beside, elsewhere...), ", "))
+}
+
+// isOurExecutor asks a program for its version. Ours begins the answer with its name.
+func isOurExecutor(path string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), versionWait)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, "--version")
+	command.Env = []string{}
+	answer, err := command.Output()
+	return err == nil && strings.HasPrefix(string(answer), executorName+" ")
+}
+
+// localDaemon is what executors of a run talk to: a daemon that was there already, or one in this process.
+type localDaemon struct {
+	socket string
+
+	// Of one in this process.
+	docker *engine.Client
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// startDaemon uses the daemon whose socket a person named for this run, else starts one in this process.
+func startDaemon(t terminal, c *config.Config, directory string, logger *zap.Logger) (*localDaemon, error) {
+	if c.Origin("socket").Layer >= config.Environment {
+		conn, err := net.Dial("unix", c.Socket)
+		if err != nil {
+			return nil, fmt.Errorf("no daemon at %s: %w; start it with `mesos-docker-containerizer serve`, or leave out --socket to do without", c.Socket, err)
+		}
+		return &localDaemon{socket: c.Socket}, conn.Close()
+	}
+	socket, origin, err := engineSocket(t, c)
+	if err != nil {
+		return nil, err
+	}
+	docker, err := engine.New(engine.Options{Socket: socket, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	d := &localDaemon{socket: filepath.Join(directory, "executor.sock"), docker: docker, ended: make(chan error, 1)}
+	if err := d.serve(c, directory, socket, origin, logger); err != nil {
+		return nil, errors.Join(err, docker.Close())
+	}
+	return d, nil
+}
+
+// engineSocket is the Engine's socket for this run and who says so. A person at a shell expects DOCKER_HOST to work.
+func engineSocket(t terminal, c *config.Config) (path, origin string, err error) {
+	host := variable(t.environ, "DOCKER_HOST")
+	if host == "" || c.Origin("docker_socket").Layer >= config.Environment {
+		return c.DockerSocket, c.Origin("docker_socket").String(), nil
+	}
+	path, isUnix := strings.CutPrefix(host, "unix://")
+	if !isUnix || !filepath.IsAbs(path) {
+		return "", "", fmt.Errorf("DOCKER_HOST=%s: only a Docker Engine on this host can be used, as in unix:///var/run/docker.sock; "+
+			"--docker_socket=PATH overrides it", host)
+	}
+	return path, "DOCKER_HOST", nil
+}
+
+func (d *localDaemon) serve(c *config.Config, directory, socket, origin string, logger *zap.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), engineWait)
+	defer cancel()
+	if err := d.docker.Ping(ctx); err != nil {
+		return fmt.Errorf("no Docker Engine answers at %s (%s): %w; start it, or name another with --docker_socket=PATH", socket, origin, err)
+	}
+	server, err := newServer(c, d.docker, directory, logger)
+	if err != nil {
+		return err
+	}
+	// The directory is the user's alone, so the socket is too.
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: d.socket, Net: "unix"})
+	if err != nil {
+		return fmt.Errorf("socket for executors: %w", err)
+	}
+	serving, stop := context.WithCancel(context.Background())
+	d.cancel = stop
+	go func() { d.ended <- server.Serve(serving, listener) }()
+	return nil
+}
+
+// awaitRemovals returns when the containers of all tasks whose sandboxes lie below the directory are gone.
+func (d *localDaemon) awaitRemovals(sandboxes string) error {
+	if d.docker == nil {
+		return nil // the other daemon sees to it
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), removalWait)
+	defer cancel()
+	ticker := time.NewTicker(removalInterval)
+	defer ticker.Stop()
+	for {
+		left, err := d.containers(ctx, sandboxes)
+		if err == nil && len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			if err == nil {
+				err = fmt.Errorf("still there: %s; the next run in this place will remove them", strings.Join(left, ", "))
+			}
+			return fmt.Errorf("the containers of tasks that have ended are not gone after %v: %w", removalWait, err)
+		}
+	}
+}
+
+// containers are the names of those whose sandboxes lie below a directory.
+func (d *localDaemon) containers(ctx context.Context, sandboxes string) ([]string, error) {
+	list, err := d.docker.List(ctx, engine.LabelPrefix+"route=local")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, c := range list {
+		// Damaged labels are somebody else's container: ours are as they were written.
+		labels, err := engine.ParseLabels(c.Labels)
+		if err == nil && strings.HasPrefix(labels.Sandbox, sandboxes+"/") && len(c.Names) > 0 {
+			names = append(names, strings.TrimPrefix(c.Names[0], "/"))
+		}
+	}
+	return names, nil
+}
+
+// stop ends a daemon in this process.
+func (d *localDaemon) stop() error {
+	if d.docker == nil {
+		return nil
+	}
+	d.cancel()
+	return errors.Join(<-d.ended, d.docker.Close())
+}
+
+// variable is the value of an environment variable, empty if there is none.
+func variable(environ []string, name string) string {
+	value := ""
+	for _, v := range environ {
+		if n, text, _ := strings.Cut(v, "="); n == name {
+			value = text
+		}
+	}
+	return value
+}

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/term"
+
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/input"
+	tasks "mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/run"
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/config/marathon"
+)
+
+const runUsage = `
+Usage: mesos-docker-containerizer run [FLAG...] APP.json...
+
+Runs Marathon apps on this host, without a cluster, the way a Mesos agent with this containerizer would: with the same executor,
+the same containers and the same status updates. It stays in the foreground, and shows status updates, the host ports of each
+task, the progress of pulls, and what the tasks print ("|" is stdout, "!" is stderr).
+
+A file holds an app, a list of apps or a group, in the forms of Marathon 0.7 to 1.11, or a TaskInfo in JSON; "-" is standard
+input. All instances are started. Nothing is started if anything is wrong in any file.
+
+No daemon has to run: the command does its work itself, with the Engine at --docker_socket if that is on the command line, else
+at DOCKER_HOST if that is set, else at the configured docker_socket. With --socket=PATH on the command line it uses the daemon
+that listens there.
+
+An interrupt (Ctrl-C, SIGTERM, SIGHUP) kills the tasks, each by its own kill policy; a second one kills them at once; a third
+does not wait for their last words either. No container, process or file is left behind, unless asked for.
+
+Exit status: 0 when every task has finished, or was killed because you asked for it (by an interrupt or --for)
+             1 when a task has failed or was lost
+             2 when a flag, a setting or a document is wrong; nothing was started
+             3 when something is missing: the Docker Engine, the daemon, the executor's program
+`
+
+// runFlags are the flags of run alone.
+type runFlags struct {
+	ports       string
+	output      string
+	duration    time.Duration
+	keepSandbox bool
+}
+
+func (f *runFlags) define(a *arguments) {
+	a.own.StringVar(&f.ports, "ports", "31000-32000", "host ports for the tasks, as `RANGES` such as 31000-32000,33000\n(default 31000-32000); "+
+		"of these, ones that are in use are passed over")
+	a.own.StringVar(&f.output, "output", "text", "`FORMAT` of what is shown: text, or json for one object a line")
+	a.own.DurationVar(&f.duration, "for", 0, "kill the tasks when all have run for this `DURATION`, such as 30s")
+	a.own.BoolVar(&f.keepSandbox, "keep-sandbox", false, "keep the sandboxes and say where they are")
+}
+
+func (f *runFlags) check(files []string) error {
+	switch {
+	case len(files) == 0:
+		return errors.New("no file to run; `mesos-docker-containerizer help run` says what can be run")
+	case f.output != "text" && f.output != "json":
+		return fmt.Errorf("--output=%s: accepted are text and json", f.output)
+	case f.duration < 0:
+		return fmt.Errorf("--for=%v: accepted is a duration of 0s or more", f.duration)
+	}
+	return nil
+}
+
+// run runs apps in the foreground.
+func run(t terminal, args []string) int {
+	var f runFlags
+	a := newArguments("run", runUsage)
+	f.define(a)
+	if a.wantsHelp(t.stdout, args) {
+		return exitOK
+	}
+	c, files, err := a.parse(t.environ, args)
+	if err == nil {
+		err = f.check(files)
+	}
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	interrupts := make(chan os.Signal, 3)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(interrupts)
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away is noticed, not died of
+
+	offer, launch, err := readTasks(t, c, &f, files)
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	result, err := runTasks(t, c, &f, offer, launch, interrupts)
+	switch {
+	case err != nil:
+		return t.problem(exitEnvironment, err)
+	case !result.Good():
+		return exitFailed
+	}
+	return exitOK
+}
+
+// readTasks reads the files and makes tasks of them for an agent that exists only here.
+func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marathon.Offer, []tasks.Task, error) {
+	offer := marathon.Offer{AgentID: agentID(), Hostname: hostname(c), Version: time.Now()}
+	ports, err := marathon.NewPorts(f.ports)
+	if err != nil {
+		return offer, nil, fmt.Errorf("--ports: %w", err)
+	}
+	documents, err := input.Read(files, t.stdin)
+	if err != nil {
+		return offer, nil, err
+	}
+	for _, note := range input.Notes(documents) {
+		fmt.Fprintln(t.stderr, "note:", note)
+	}
+	offer.Ports = freePorts{ports}
+	offer.ServicePorts = input.ServicePorts(documents)
+	made, err := input.Tasks(documents, offer)
+	if err != nil {
+		return offer, nil, err
+	}
+	if len(made) == 0 {
+		return offer, nil, errors.New("nothing to run: all apps have 0 instances")
+	}
+	var launch []tasks.Task
+	for _, m := range made {
+		launch = append(launch, tasks.Task(m))
+	}
+	return offer, launch, nil
+}
+
+// hostname is what the agent on this host goes by.
+func hostname(c *config.Config) string {
+	if c.Hostname != "" {
+		return c.Hostname
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+// runTasks sets up what the tasks need, runs them and takes it down again. The error says what was missing.
+func runTasks(t terminal, c *config.Config, f *runFlags, offer marathon.Offer, launch []tasks.Task, interrupts chan os.Signal) (result tasks.Result, err error) {
+	logger := newRunLogger(t, c)
+	executor, err := findExecutor(c)
+	if err != nil {
+		return result, err
+	}
+	base, err := baseDirectory()
+	if err != nil {
+		return result, err
+	}
+	directory, err := claimDirectory(base)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, directory.release()) }()
+	sandboxes, err := workDirectory(c, f, directory)
+	if err != nil {
+		return result, err
+	}
+	daemon, err := startDaemon(t, c, directory.path, logger)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, daemon.stop()) }()
+	agent, err := newAgent(c, offer, sandboxes, logger)
+	if err != nil {
+		return result, err
+	}
+	display, closeDisplay := newDisplay(t, f, launch, interrupts)
+	defer closeDisplay()
+	result, err = tasks.Run(context.Background(), tasks.Options{
+		Agent:      agent,
+		Executor:   executor,
+		Args:       []string{"--route=local", "--socket=" + daemon.socket},
+		Tasks:      launch,
+		For:        f.duration,
+		Interrupts: interrupts,
+		Display:    display,
+		Notice:     func(text string) { fmt.Fprintln(t.stderr, "mesos-docker-containerizer:", text) },
+		Logger:     logger,
+	})
+	err = errors.Join(err, daemon.awaitRemovals(sandboxes))
+	if f.keepSandbox {
+		fmt.Fprintln(t.stderr, "mesos-docker-containerizer: the sandboxes are below", sandboxes)
+	}
+	return result, err
+}
+
+// workDirectory is where sandboxes are made: the work_dir if a person named it for this run, a directory of its own if the
+// sandboxes are to be kept, else the run's directory, with which they go. The agent's own work_dir is the agent's to clean up,
+// which it does not for runs it does not know.
+func workDirectory(c *config.Config, f *runFlags, d *runDirectory) (string, error) {
+	switch {
+	case c.Origin("work_dir").Layer >= config.Environment:
+		return c.WorkDir, nil
+	case f.keepSandbox:
+		return os.MkdirTemp("", "mesos-docker-containerizer-sandboxes-")
+	}
+	return filepath.Join(d.path, "work"), nil
+}
+
+// newDisplay shows events as the flags say. When nobody reads them any more that counts as an interrupt.
+func newDisplay(t terminal, f *runFlags, launch []tasks.Task, interrupts chan<- os.Signal) (tasks.Display, func()) {
+	var once sync.Once
+	w := &watchedWriter{Writer: t.stdout, broken: func() {
+		once.Do(func() { interrupts <- syscall.SIGPIPE })
+	}}
+	if f.output == "json" {
+		return tasks.NewJSON(w), func() {}
+	}
+	width := 0
+	for _, task := range launch {
+		width = max(width, len(task.Name))
+	}
+	options := tasks.TextOptions{Width: width, Start: time.Now()}
+	if term.IsTerminal(int(t.stdout.Fd())) {
+		options.Terminal = t.stdout
+		options.Color = variable(t.environ, "NO_COLOR") == "" && variable(t.environ, "TERM") != "dumb"
+	}
+	text := tasks.NewText(w, options)
+	return text, text.Close
+}
+
+// watchedWriter tells of an output that nobody reads any more.
+type watchedWriter struct {
+	io.Writer
+	broken func()
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil {
+		w.broken()
+	}
+	return n, err
+}
+
+// newRunLogger writes lines for people to stderr, from warnings on unless log_level says otherwise.
+func newRunLogger(t terminal, c *config.Config) *zap.Logger {
+	level := zapcore.WarnLevel
+	if c.Origin("log_level").Layer != config.BuiltIn {
+		level = c.LogLevel
+	}
+	encoding := zap.NewDevelopmentEncoderConfig()
+	encoding.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+	encoding.CallerKey = ""
+	core := zapcore.NewCore(zapcore.NewConsoleEncoder(encoding), zapcore.Lock(zapcore.AddSync(t.stderr)), level)
+	return zap.New(core)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/systemd"
+)
+
+const serveUsage = `
+Usage: mesos-docker-containerizer serve [FLAG...]
+
+Runs the daemon in the foreground, which is what the systemd unit does. It accepts executors on its socket (--socket, or the one
+that systemd passes) and drives the Docker Engine for them. The Engine need not be there: tasks wait for it within their time.
+
+SIGTERM or SIGINT ends the daemon. Tasks run on, and the next daemon on the same run directory (--run_dir) takes them up again; a
+second daemon on a run directory that is in use refuses to start.
+
+The log goes to stderr, one JSON object a line (--log_level).
+
+Exit status: 0 when told to end, 1 when it cannot run or fails, 2 when a flag or setting is wrong.
+`
+
+// serve is the daemon.
+func serve(t terminal, args []string) int {
+	a := newArguments("serve", serveUsage)
+	if a.wantsHelp(t.stdout, args) {
+		return exitOK
+	}
+	c, positional, err := a.parse(t.environ, args)
+	if err == nil {
+		err = nothingElse(positional)
+	}
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	logger := newJSONLogger(t, c.LogLevel)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := runDaemon(ctx, c, logger); err != nil {
+		logger.Error("the daemon ends", zap.Error(err))
+		return exitFailed
+	}
+	return exitOK
+}
+
+// runDaemon serves until ctx ends. Executors are accepted at once, whether the Engine answers or not: they have deadlines of
+// their own.
+func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err error) {
+	docker, err := engine.New(engine.Options{Socket: c.DockerSocket, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	server, err := newServer(c, docker, c.RunDir, logger)
+	if err != nil {
+		return err
+	}
+	listener, err := systemd.Listener(c.Socket)
+	if err != nil {
+		return err
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// The watchdog's own goroutine is the one that is asked: a process that is stopped or starved misses its turn.
+	if err := systemd.Watchdog(ctx, &group, func() bool { return true }); err != nil {
+		return err
+	}
+	stopping := context.AfterFunc(ctx, func() {
+		logger.Info("the daemon is told to end; tasks run on")
+		if err := systemd.Stopping(); err != nil {
+			logger.Warn("systemd was not told", zap.Error(err))
+		}
+	})
+	defer stopping()
+	if err := systemd.Ready(); err != nil {
+		return err
+	}
+	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),
+		zap.String("engine", c.DockerSocket), zap.String("run_dir", c.RunDir))
+	if text := refusal(c); text != "" {
+		logger.Warn(text)
+	}
+	return server.Serve(ctx, listener)
+}
+
+// newJSONLogger writes one JSON object a line, for journals and their readers.
+func newJSONLogger(t terminal, level zapcore.Level) *zap.Logger {
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), zapcore.Lock(zapcore.AddSync(t.stderr)), level)
+	return zap.New(core)
+}
