@@ -19,7 +19,8 @@ type termination struct {
 }
 
 // Kill asks for a task's end; the policy may be nil. A task its executor has not been given yet ends at once, a running one
-// gets a KILL event. To one that has ended, nothing happens. Repeated kills are passed on.
+// gets a KILL event, which is lost if the executor's stream is broken just then. To one that has ended, nothing happens.
+// Repeated kills are passed on.
 func (a *Agent) Kill(taskID string, policy *mesos.KillPolicy) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

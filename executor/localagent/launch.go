@@ -219,7 +219,7 @@ func (a *Agent) start(e *executorRun, request LaunchRequest) {
 		}
 		exit := p.reap()
 		a.log.Info("executor exited", append(e.fields(), zap.Stringer("exit", exit))...)
-		a.gone(e, exit)
+		a.noteExit(e, exit)
 	}()
 }
 
@@ -235,11 +235,11 @@ func (a *Agent) launchFailed(e *executorRun, err error) {
 		}
 	}
 	a.mu.Unlock()
-	a.gone(e, nil)
+	a.noteExit(e, nil)
 }
 
-// gone records that an executor's process is no more. An agent that is down notices when it recovers.
-func (a *Agent) gone(e *executorRun, exit *os.ProcessState) {
+// noteExit records that an executor's process is no more. An agent that is down notices when it recovers.
+func (a *Agent) noteExit(e *executorRun, exit *os.ProcessState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e.exit = exit

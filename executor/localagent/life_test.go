@@ -32,48 +32,51 @@ func gone(t *testing.T, task *Task) int {
 	return exit.ExitCode()
 }
 
-func TestLives(t *testing.T) {
-	for _, tc := range []struct {
-		kind   string
-		act    func(*testing.T, *Agent, *Task)
-		want   []string
-		reason mesos.TaskStatus_Reason // of the last, if the agent made it
-		text   string
-		exit   int
-	}{
-		{kind: finishing, want: []string{"RUNNING", "FINISHED"}},
-		{kind: obedient, want: []string{"RUNNING", "KILLED"}, act: func(t *testing.T, a *Agent, task *Task) {
-			await(t, task, mesos.TASK_RUNNING)
-			if err := a.Kill(task.ID, nil); err != nil {
-				t.Error(err)
-			}
-		}},
-		{kind: obedient, want: []string{"RUNNING", "KILLED"}, act: func(t *testing.T, a *Agent, task *Task) {
-			await(t, task, mesos.TASK_RUNNING)
-			if err := a.Shutdown(task.ExecutorID); err != nil {
-				t.Error(err)
-			}
-		}},
-		{kind: crashing, want: []string{"RUNNING", "FAILED"}, reason: mesos.REASON_EXECUTOR_TERMINATED, text: "Executor terminated", exit: 3},
-		{kind: deaf, want: []string{"RUNNING", "FAILED"}, reason: mesos.REASON_EXECUTOR_TERMINATED, text: "Executor terminated", exit: -1,
-			act: func(t *testing.T, a *Agent, task *Task) {
-				await(t, task, mesos.TASK_RUNNING)
-				if err := a.Shutdown(task.ExecutorID); err != nil {
-					t.Error(err)
-				}
-			}},
-		{kind: obedient, want: []string{"RUNNING", "FAILED"}, reason: mesos.REASON_EXECUTOR_TERMINATED, text: "Executor terminated", exit: -1,
-			act: func(t *testing.T, _ *Agent, task *Task) {
-				await(t, task, mesos.TASK_RUNNING)
-				pid := started(t, task)
-				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-					t.Fatal(err)
-				}
-			}},
-		{kind: mute, want: []string{"FAILED"}, reason: mesos.REASON_EXECUTOR_REGISTRATION_TIMEOUT,
+// life is how a task is expected to go.
+type life struct {
+	name   string
+	kind   string
+	act    func(*testing.T, *Agent, *Task) // done to it once it runs
+	want   []string
+	reason mesos.TaskStatus_Reason // of the last update, if the agent made it
+	text   string
+	exit   int
+}
+
+func lives() []life {
+	kill := func(t *testing.T, a *Agent, task *Task) {
+		if err := a.Kill(task.ID, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	shutdown := func(t *testing.T, a *Agent, task *Task) {
+		if err := a.Shutdown(task.ExecutorID); err != nil {
+			t.Error(err)
+		}
+	}
+	murder := func(t *testing.T, _ *Agent, task *Task) {
+		if err := syscall.Kill(started(t, task), syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+	}
+	const crashed = mesos.REASON_EXECUTOR_TERMINATED
+	return []life{
+		{name: "finishes", kind: finishing, want: []string{"RUNNING", "FINISHED"}},
+		{name: "is killed", kind: obedient, act: kill, want: []string{"RUNNING", "KILLED"}},
+		{name: "is shut down", kind: obedient, act: shutdown, want: []string{"RUNNING", "KILLED"}},
+		{name: "crashes", kind: crashing, want: []string{"RUNNING", "FAILED"}, reason: crashed, text: "Executor terminated", exit: 3},
+		{name: "ignores shutdown", kind: deaf, act: shutdown,
+			want: []string{"RUNNING", "FAILED"}, reason: crashed, text: "Executor terminated", exit: -1},
+		{name: "is murdered", kind: obedient, act: murder,
+			want: []string{"RUNNING", "FAILED"}, reason: crashed, text: "Executor terminated", exit: -1},
+		{name: "never subscribes", kind: mute, want: []string{"FAILED"}, reason: mesos.REASON_EXECUTOR_REGISTRATION_TIMEOUT,
 			text: "Executor did not register within 1secs", exit: -1},
-	} {
-		t.Run(tc.kind, func(t *testing.T) {
+	}
+}
+
+func TestLives(t *testing.T) {
+	for _, tc := range lives() {
+		t.Run(tc.name, func(t *testing.T) {
 			options := Options{ShutdownGrace: patience}
 			switch tc.kind {
 			case mute:
@@ -84,29 +87,36 @@ func TestLives(t *testing.T) {
 			a := newAgent(t, options)
 			task := launch(t, a, tc.kind)
 			if tc.act != nil {
+				await(t, task, mesos.TASK_RUNNING)
 				tc.act(t, a, task)
 			}
-			last, err := task.Wait(wait(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want, states(slices.Collect(task.Updates(wait(t))))); diff != "" {
-				t.Errorf("updates (-want +got):\n%s", diff)
-			}
-			wantSource := mesos.SOURCE_EXECUTOR
-			if tc.text != "" {
-				wantSource = mesos.SOURCE_AGENT
-			}
-			if last.GetSource() != wantSource || last.GetReason() != tc.reason || last.GetMessage() != tc.text {
-				t.Errorf("last update: %s %s %q", last.GetSource(), last.GetReason(), last.GetMessage())
-			}
-			if got := gone(t, task); got != tc.exit {
-				t.Errorf("exit code %d, want %d; stderr: %s", got, tc.exit, output(task, "stderr"))
-			}
+			tc.check(t, task)
 			if err := a.Kill(task.ID, nil); !errors.Is(err, ErrUnknown) {
 				t.Errorf("Kill after the executor's end: %v", err)
 			}
 		})
+	}
+}
+
+// check waits for the end of a task and compares all that was said of it.
+func (tc life) check(t *testing.T, task *Task) {
+	t.Helper()
+	last, err := task.Wait(wait(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(tc.want, states(slices.Collect(task.Updates(wait(t))))); diff != "" {
+		t.Errorf("updates (-want +got):\n%s", diff)
+	}
+	source := mesos.SOURCE_EXECUTOR
+	if tc.text != "" {
+		source = mesos.SOURCE_AGENT
+	}
+	if last.GetSource() != source || last.GetReason() != tc.reason || last.GetMessage() != tc.text {
+		t.Errorf("last update: %s %s %q", last.GetSource(), last.GetReason(), last.GetMessage())
+	}
+	if got := gone(t, task); got != tc.exit {
+		t.Errorf("exit code %d, want %d; stderr: %s", got, tc.exit, output(task, "stderr"))
 	}
 }
 

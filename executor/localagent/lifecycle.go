@@ -118,7 +118,7 @@ func (a *Agent) lose(e *executorRun) {
 		if t.stage != ended {
 			a.report(e, t, mesos.TaskStatus{
 				TaskID:  mesos.TaskID{Value: t.ID},
-				State:   e.framework.gone(mesos.TASK_GONE).Enum(),
+				State:   e.framework.lostState(mesos.TASK_GONE).Enum(),
 				Source:  mesos.SOURCE_MASTER.Enum(),
 				Reason:  mesos.REASON_AGENT_DISCONNECTED.Enum(),
 				Message: new("Slave " + a.options.Hostname + " disconnected"),
@@ -195,7 +195,7 @@ func (a *Agent) endWindow() {
 		a.log.Warn("executor did not reregister in time, destroying it", e.fields()...)
 		e.state = terminating
 		e.cause = &termination{
-			state:   e.framework.gone(mesos.TASK_GONE),
+			state:   e.framework.lostState(mesos.TASK_GONE),
 			reason:  mesos.REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
 			message: "Executor did not reregister within " + mesosDuration(a.options.ReregistrationWindow),
 		}
@@ -218,8 +218,8 @@ func (a *Agent) advance(from, to phase) error {
 	}
 }
 
-// gone is the state for a task that is no more: what a partition-aware framework understands, else TASK_LOST.
-func (f *framework) gone(aware mesos.TaskState) mesos.TaskState {
+// lostState is the state for a task that is no more: what a partition-aware framework understands, else TASK_LOST.
+func (f *framework) lostState(aware mesos.TaskState) mesos.TaskState {
 	for _, c := range f.info.Capabilities {
 		if c.Type == mesos.FrameworkInfo_Capability_PARTITION_AWARE {
 			return aware

@@ -31,7 +31,9 @@ func (a *Agent) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", address, err)
 	}
-	a.address = listener.Addr().String()
+	if a.address == "" {
+		a.address = listener.Addr().String()
+	}
 	if a.options.TLS != nil {
 		listener = tls.NewListener(listener, a.options.TLS)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,9 +67,9 @@ func (p *process) reap() *os.ProcessState {
 			break
 		}
 	}
+	killSession(p.pid(), true)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	killSession(p.pid())
 	p.over = true
 	p.command.Wait() // an exit status other than 0 is not an error here
 	return p.command.ProcessState
@@ -79,14 +80,18 @@ func (p *process) kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.over {
-		killSession(p.pid())
+		killSession(p.pid(), false)
 	}
 }
 
+// deathLimit bounds the wait for processes that were killed to be dead. It takes long only for one in the middle of I/O.
+const deathLimit = 5 * time.Second
+
 // killSession sends SIGKILL to every process of a session. Members may have process groups of their own and may fork while we
-// look, so it is repeated until none is left alive, within reason.
-func killSession(session int) {
+// look, so it is repeated until none is left alive, within reason. If patient, it waits for them to be dead.
+func killSession(session int, patient bool) {
 	const passes = 20
+	begin := time.Now()
 	for range passes {
 		members := sessionMembers(session)
 		if len(members) == 0 {
@@ -94,6 +99,27 @@ func killSession(session int) {
 		}
 		for _, pid := range members {
 			unix.Kill(pid, unix.SIGKILL) // it may have ended by itself
+		}
+		if !patient {
+			continue
+		}
+		for _, pid := range members {
+			awaitDeath(pid, deathLimit-time.Since(begin))
+		}
+	}
+}
+
+// awaitDeath waits for a process that was killed. One that cannot be watched is dead already, or was never ours to wait for.
+func awaitDeath(pid int, limit time.Duration) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(limit, 0).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (a *Agent) dropUnknown(e *executorRun, unacknowledged []mesos.TaskInfo) {
 			e.sent = true
 			a.report(e, t, mesos.TaskStatus{
 				TaskID:  t.Info.TaskID,
-				State:   e.framework.gone(mesos.TASK_DROPPED).Enum(),
+				State:   e.framework.lostState(mesos.TASK_DROPPED).Enum(),
 				Reason:  mesos.REASON_AGENT_RESTARTED.Enum(),
 				Message: new("Task launched during agent restart"),
 			})
