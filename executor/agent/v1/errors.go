@@ -3,6 +3,8 @@ package v1
 import (
 	"fmt"
 	"net/http"
+
+	"github.com/mesos/mesos-go/api/v1/lib/executor"
 )
 
 // fatalError ends Run: trying again would meet the same.
@@ -52,9 +54,11 @@ func (r *refusal) unsubscribed() bool {
 	return r.code == http.StatusForbidden || r.code == http.StatusUnauthorized
 }
 
-// advice says what a person can do about it.
+// advice says what a person can do about a refused SUBSCRIBE. Any other call is the executor's own doing.
 func (r *refusal) advice() string {
 	switch {
+	case r.call != executor.Call_SUBSCRIBE.String():
+		return ""
 	case r.code == http.StatusBadRequest:
 		return "the agent does not know this framework or executor, or finds the call malformed: compare MESOS_FRAMEWORK_ID and MESOS_EXECUTOR_ID with the agent's state; after a loss of its work_dir the task has to be launched again"
 	case r.code == http.StatusUnauthorized:

@@ -22,7 +22,6 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-
 // ledger is an Outbox.
 type ledger struct {
 	mu      sync.Mutex
@@ -84,14 +83,14 @@ func (l *ledger) Next(ctx context.Context, after agent.Cursor) (mesos.TaskStatus
 	}
 }
 
-// status is an update that a real agent would take. Its UUID is derived from n, which has one digit.
+// status is an update that a real agent would take. Its UUID ends with n, which has one digit.
 func status(n int, state mesos.TaskState) mesos.TaskStatus {
 	source := mesos.SOURCE_EXECUTOR
 	return mesos.TaskStatus{
 		TaskID: mesos.TaskID{Value: "task"},
 		State:  &state,
 		Source: &source,
-		UUID:   []byte("uuid-of-update-" + strconv.Itoa(n)),
+		UUID:   []byte{6: 0x40, 8: 0x80, 15: '0' + byte(n)}, // of version 4
 	}
 }
 
