@@ -1,0 +1,95 @@
+package executor
+
+import (
+	"testing"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// Contract section 3.3, row by row, and what we say beyond it.
+func TestTerminal(t *testing.T) {
+	none := mesos.TaskStatus_Reason(-1)
+	for name, test := range map[string]struct {
+		exit    wire.Exited
+		why     why
+		state   mesos.TaskState
+		reason  mesos.TaskStatus_Reason
+		message string
+	}{
+		"finished": {wire.Exited{Outcome: wire.OutcomeExited}, why{},
+			mesos.TASK_FINISHED, none, "Container exited with status 0"},
+		"failed": {wire.Exited{Outcome: wire.OutcomeExited, Code: 3}, why{},
+			mesos.TASK_FAILED, none, "Container exited with status 3"},
+		"with the Engine's words": {wire.Exited{Outcome: wire.OutcomeExited, Code: 128, Message: "boom"}, why{},
+			mesos.TASK_FAILED, none, "Container exited with status 128: boom"},
+		"out of memory": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137, OOM: true}, why{},
+			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LIMITATION_MEMORY, "Container exited with status 137: it ran out of memory"},
+		"a child ran out of memory": {wire.Exited{Outcome: wire.OutcomeExited, OOM: true}, why{},
+			mesos.TASK_FINISHED, none, "Container exited with status 0"},
+		"killed, exit 0": {wire.Exited{Outcome: wire.OutcomeExited}, why{killed: true},
+			mesos.TASK_KILLED, none, "Container exited with status 0"},
+		"killed, exit 137": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137}, why{killed: true},
+			mesos.TASK_KILLED, none, "Container exited with status 137"},
+		"killed before it ran": {wire.Exited{Outcome: wire.OutcomeFailed, Message: "killed"}, why{killed: true},
+			mesos.TASK_KILLED, none, "killed"},
+		"completion time": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137}, why{completed: true},
+			mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED, "Container exited with status 137"},
+		"completion time beats a kill": {wire.Exited{Outcome: wire.OutcomeExited}, why{completed: true, killed: true},
+			mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED, "Container exited with status 0"},
+		"never ran": {wire.Exited{Outcome: wire.OutcomeFailed, Message: "image a not found"}, why{},
+			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LAUNCH_FAILED, "image a not found"},
+		"unknown": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, why{},
+			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
+		"of a later version": {wire.Exited{Outcome: "new"}, why{},
+			mesos.TASK_FAILED, none, "Failed to get exit status of container"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state, reason, message := terminal(test.exit, test.why)
+			got := none
+			if reason != nil {
+				got = *reason
+			}
+			if state != test.state || got != test.reason || message != test.message {
+				t.Errorf("%v %v %q, want %v %v %q", state, got, message, test.state, test.reason, test.message)
+			}
+		})
+	}
+}
+
+func TestStatusIsWhatAnAgentAccepts(t *testing.T) {
+	now := time.Unix(1700000000, 500_000_000)
+	seen := map[string]bool{}
+	for range 100 {
+		s := newStatus(mesos.TaskID{Value: "t"}, mesos.ExecutorID{Value: "e"}, mesos.TASK_RUNNING, "", now)
+		if len(s.UUID) != 16 || s.UUID[6]>>4 != 4 || s.UUID[8]>>6 != 2 || seen[string(s.UUID)] {
+			t.Fatalf("uuid %x", s.UUID)
+		}
+		seen[string(s.UUID)] = true
+		if s.GetTimestamp() != 1700000000.5 || s.Message != nil || s.GetSource() != mesos.SOURCE_EXECUTOR {
+			t.Fatalf("status %+v", s)
+		}
+	}
+}
+
+func TestContainerStatus(t *testing.T) {
+	task := &mesos.TaskInfo{}
+	if s := containerStatus(task, &wire.Running{}); s != nil {
+		t.Errorf("without an address: %+v", s)
+	}
+	label := mesos.Label{Key: "k"}
+	old := []mesos.NetworkInfo_IPAddress{{IPAddress: new("1.1.1.1")}}
+	task.Container = &mesos.ContainerInfo{NetworkInfos: []mesos.NetworkInfo{
+		{Name: new("net"), Labels: &mesos.Labels{Labels: []mesos.Label{label}}, IPAddresses: old}, {Name: new("second")},
+	}}
+	infos := containerStatus(task, &wire.Running{IPv4: "10.0.0.1"}).NetworkInfos
+	if len(infos) != 1 || infos[0].GetName() != "net" || infos[0].Labels == nil || len(infos[0].IPAddresses) != 1 ||
+		infos[0].IPAddresses[0].GetIPAddress() != "10.0.0.1" || infos[0].IPAddresses[0].Protocol != nil {
+		t.Errorf("network infos %+v", infos)
+	}
+	if task.Container.NetworkInfos[0].IPAddresses[0].GetIPAddress() != "1.1.1.1" {
+		t.Error("the task itself was changed")
+	}
+}
