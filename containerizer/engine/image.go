@@ -45,8 +45,6 @@ func readMessages(stream io.Reader, onMessage func(jsonmessage.JSONMessage)) err
 			return err
 		case message.Error != nil:
 			return &streamError{code: message.Error.Code, message: message.Error.Message}
-		case message.ErrorMessage != "":
-			return &streamError{message: message.ErrorMessage}
 		}
 		onMessage(message)
 	}

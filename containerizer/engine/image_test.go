@@ -30,7 +30,6 @@ func TestPullStream(t *testing.T) {
 		{"whole", first, http.StatusOK, func(err error) bool { return err == nil }},
 		{"error without a code", first + `{"errorDetail":{"message":"words"},"error":"words"}`, 200, errdefs.IsInternal},
 		{"error with a code", first + `{"errorDetail":{"code":401,"message":"words"},"error":"words"}`, 200, errdefs.IsUnauthorized},
-		{"error in the old form", first + `{"error":"words"}`, 200, errdefs.IsInternal},
 		{"garbage", first + `{"status":` + "\x00words", 200, IsUnavailable},
 		{"cut", first + `{"status":"two`, 200, IsUnavailable},
 		{"not found", `{"message":"words"}`, 404, IsImageNotFound},
