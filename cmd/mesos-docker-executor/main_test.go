@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap/zapcore"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// asExecutor makes the test program behave as the executor up to the point where its environment is clean, and report.
+const asExecutor = "--report-environment"
+
+func TestMain(m *testing.M) {
+	if slices.Contains(os.Args, asExecutor) {
+		if err := isolate(os.Environ()); err != nil {
+			panic(err)
+		}
+		getenv, err := environment()
+		if err != nil {
+			panic(err)
+		}
+		os.Stdout.WriteString("token=" + getenv(tokenVariable) + "\n")
+		environ := os.Environ()
+		slices.Sort(environ)
+		os.Stdout.WriteString(strings.Join(environ, "\n"))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestParseFlags(t *testing.T) {
+	// A real agent's command line, contract section 1.4, and what agents to come may add.
+	got, ignored, err := parseFlags([]string{
+		"--cgroups_enable_cfs=false", "--container=mesos-1", "--docker=/usr/bin/docker", "--docker_socket=/var/run/docker.sock",
+		"--help=false", "--initialize_driver_logging=true", "--launcher_dir=/usr/libexec/mesos", "--logbufsecs=0",
+		"--logging_level=INFO", "--mapped_directory=/mnt/mesos/sandbox", "--quiet=false", "--sandbox_directory=/sandbox",
+		"--stop_timeout=10secs", `--task_environment={"A":"secret"}`, "--no-such", "stray",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := flags{
+		container: "mesos-1", sandbox: "/sandbox", mappedDirectory: "/mnt/mesos/sandbox", stopTimeout: 10 * time.Second,
+		level: zapcore.InfoLevel, route: wire.RouteDropIn,
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(flags{})); diff != "" {
+		t.Errorf("flags (-want +got):\n%s", diff)
+	}
+	if !slices.Contains(ignored, "docker") || strings.Contains(strings.Join(ignored, " "), "secret") {
+		t.Errorf("ignored: %v", ignored)
+	}
+
+	if got, _, err := parseFlags(nil); err != nil || got.route != wire.RouteCustom || got.level != zapcore.WarnLevel {
+		t.Errorf("no flags: %+v, %v", got, err)
+	}
+	if got, _, err := parseFlags([]string{"--route=local", "--socket=/s", "--version"}); err != nil || got.route != wire.RouteLocal || got.socket != "/s" || !got.version {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{"--stop_timeout=soon", "--logging_level=LOUD", "--route=drop-in"} {
+		if _, _, err := parseFlags([]string{bad}); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+}
+
+// What a task puts into its executor's environment reaches neither a second process image nor, therefore, its Go runtime; the
+// token reaches it, but stands in no environment.
+func TestIsolation(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe", asExecutor)
+	cmd.Env = []string{
+		"MESOS_FRAMEWORK_ID=f", "MESOS_DIRECTORY=/sandbox", "LIBPROCESS_SSL_ENABLED=1", "LIBPROCESS_IP=127.0.0.1",
+		tokenVariable + "=very.secret.token", tokenFileVariable + "=0",
+		"GOMAXPROCS=64", "GODEBUG=gctrace=1", "HTTP_PROXY=http://evil", "SSL_CERT_FILE=/evil", "PATH=/evil", "DOCKER_HOST=tcp://evil",
+		"MESOS_FRAMEWORK_ID=last",
+	}
+	cmd.Stderr = os.Stderr
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, environ, _ := bytes.Cut(output, []byte("\n"))
+	if string(token) != "token=very.secret.token" {
+		t.Errorf("token: %q", token)
+	}
+	var names []string
+	for line := range strings.SplitSeq(string(environ), "\n") {
+		name, value, _ := strings.Cut(line, "=")
+		names = append(names, name)
+		if strings.Contains(value, "secret") || strings.Contains(value, "evil") || name == procsVariable && value != "1" ||
+			name == "MESOS_FRAMEWORK_ID" && value != "last" {
+			t.Errorf("%s survived", line)
+		}
+	}
+	want := []string{"GOMAXPROCS", "LIBPROCESS_IP", "LIBPROCESS_SSL_ENABLED", "MESOS_DIRECTORY", tokenFileVariable, "MESOS_FRAMEWORK_ID"}
+	slices.Sort(names)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
+}
+
+// A clean environment is recognised as such, or the program would start itself for ever.
+func TestIsolatedIsAFixedPoint(t *testing.T) {
+	remaining, token, already := isolated([]string{"MESOS_SLAVE_ID=a", "HOME=/root", tokenVariable + "=t"})
+	if already || token != "t" {
+		t.Fatalf("token %q, already %v", token, already)
+	}
+	again, token, already := isolated(append(remaining, tokenFileVariable+"=3"))
+	if !already || token != "" {
+		t.Errorf("token %q, already %v", token, already)
+	}
+	if diff := cmp.Diff(remaining, again); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestForgedTokenFile(t *testing.T) {
+	for _, value := range []string{"0", "-1", "x", "999999"} {
+		t.Setenv(tokenFileVariable, value)
+		if _, err := environment(); err == nil {
+			t.Errorf("%s=%s was accepted", tokenFileVariable, value)
+		}
+	}
+}
