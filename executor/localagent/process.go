@@ -98,27 +98,28 @@ func killSession(session int, patient bool) {
 			return
 		}
 		for _, pid := range members {
-			unix.Kill(pid, unix.SIGKILL) // it may have ended by itself
-		}
-		if !patient {
-			continue
-		}
-		for _, pid := range members {
-			awaitDeath(pid, deathLimit-time.Since(begin))
+			killMember(pid, session, patient, begin.Add(deathLimit))
 		}
 	}
 }
 
-// awaitDeath waits for a process that was killed. One that cannot be watched is dead already, or was never ours to wait for.
-func awaitDeath(pid int, limit time.Duration) {
+// killMember kills one process of a session, by a descriptor that it is proved to be meant by: the process seen may have ended
+// since, and its pid may be somebody else's. If patient, it waits for the death, until the deadline.
+func killMember(pid, session int, patient bool, deadline time.Time) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return
+		return // it has ended by itself
 	}
 	defer unix.Close(fd)
+	if !isMember(pid, session) {
+		return
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil || !patient {
+		return
+	}
 	for {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(limit, 0).Milliseconds()))
-		if !errors.Is(err, unix.EINTR) {
+		left := int(max(time.Until(deadline), 0).Milliseconds())
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, left); !errors.Is(err, unix.EINTR) {
 			return
 		}
 	}
@@ -136,15 +137,20 @@ func sessionMembers(session int) []int {
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		// The name of the program, in parentheses, may hold anything; after it come state, parent, group, session.
-		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		if len(fields) > 3 && string(fields[3]) == strconv.Itoa(session) && string(fields[0]) != "Z" && string(fields[0]) != "X" {
+		if isMember(pid, session) {
 			members = append(members, pid)
 		}
 	}
 	return members
+}
+
+// isMember says whether a process lives and belongs to a session.
+func isMember(pid, session int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	// The name of the program, in parentheses, may hold anything; after it come state, parent, group, session.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	return len(fields) > 3 && string(fields[3]) == strconv.Itoa(session) && string(fields[0]) != "Z" && string(fields[0]) != "X"
 }
