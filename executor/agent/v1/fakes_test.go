@@ -389,3 +389,11 @@ func acknowledgedEvent(s mesos.TaskStatus) *agent.Event {
 }
 
 func fdName(f *os.File) string { return strconv.FormatUint(uint64(f.Fd()), 10) }
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// discardHeader is a ResponseWriter of which only the body counts.
+type discardHeader struct{ io.Writer }
+
+func (discardHeader) Header() http.Header { return http.Header{} }
+func (discardHeader) WriteHeader(int)     {}
