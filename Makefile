@@ -19,13 +19,16 @@ staticcheck = build/bin/staticcheck-$(STATICCHECK)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build test lint fuzz install clean go
+.PHONY: help build demo test lint fuzz install clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: go ## build the three programs into build/, static and stripped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/...
+
+demo: build ## run a Marathon app on a real Engine, fetch its pages and kill it
+	test/environment/with-engine go run ./test/demo build/mesos-docker-containerizer docs/examples/bridged-webapp.json
 
 test: go ## run all tests with the race detector on a real Engine (FLAGS='-run X ./executor/...')
 	test/run $(FLAGS)
