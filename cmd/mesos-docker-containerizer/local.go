@@ -106,7 +106,7 @@ func startDaemon(t terminal, c *config.Config, directory string, logger *zap.Log
 		return nil, err
 	}
 	d := &localDaemon{socket: filepath.Join(directory, "executor.sock"), docker: docker, ended: make(chan error, 1)}
-	if err := d.serve(c, directory, socket, origin, logger); err != nil {
+	if err := d.serve(t, c, directory, socket, origin, logger); err != nil {
 		return nil, errors.Join(err, docker.Close())
 	}
 	return d, nil
@@ -126,12 +126,13 @@ func engineSocket(t terminal, c *config.Config) (path, origin string, err error)
 	return path, "DOCKER_HOST", nil
 }
 
-func (d *localDaemon) serve(c *config.Config, directory, socket, origin string, logger *zap.Logger) error {
+func (d *localDaemon) serve(t terminal, c *config.Config, directory, socket, origin string, logger *zap.Logger) error {
 	ctx, cancel := context.WithTimeout(context.Background(), engineWait)
 	defer cancel()
 	if err := d.docker.Ping(ctx); err != nil {
 		return fmt.Errorf("no Docker Engine answers at %s (%s): %w; start it, or name another with --docker_socket=PATH", socket, origin, err)
 	}
+	fmt.Fprintf(t.stderr, "mesos-docker-containerizer: using the Docker Engine at %s (%s)\n", socket, origin)
 	server, err := newServer(c, d.docker, directory, logger)
 	if err != nil {
 		return err

@@ -53,11 +53,16 @@ func (r *runner) follow(ctx context.Context, t *task) {
 		r.showStatus(t, status)
 	}
 	r.mu.Lock()
-	if !t.ended {
+	lost := !t.ended
+	if lost {
 		t.ended = true
 		r.result.Lost++
 	}
 	r.mu.Unlock()
+	if lost {
+		drain()
+		r.Notice(t.name + " was destroyed; how it ended is not known")
+	}
 	r.note()
 }
 
