@@ -90,6 +90,9 @@ func (r *runOptions) describeMemory(resources []mesos.Resource, limits map[strin
 	}
 	if requested {
 		r.memoryReservation = max(requestBytes, minMemory)
+		if !infinite && r.memoryReservation > r.memory {
+			return fault("limits.mem", "the limit of %v MB is less than the request of %v MB", limit, request)
+		}
 		if (infinite || requestBytes < limitBytes) && o.HostMemory > 0 {
 			r.oomScoreAdj = oomScoreAdj(requestBytes, o.HostMemory)
 		}

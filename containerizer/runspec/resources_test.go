@@ -111,6 +111,13 @@ func TestAmountsThatAreNone(t *testing.T) {
 	}
 }
 
+func TestMemoryLimitBelowTheRequest(t *testing.T) {
+	info := infoOf(t, dockerTask("", "", shellCommand))
+	info.Resources = []mesos.Resource{scalar("mem", 64)}
+	info.Limits = map[string]mesos.Value_Scalar{"mem": {Value: 48}}
+	wantFault(t, taskOf(info), runspec.Options{}, "the limit of 48 MB is less than the request of 64 MB", "limits.mem")
+}
+
 func TestGPUs(t *testing.T) {
 	info := infoOf(t, dockerTask("", "", shellCommand))
 	info.Resources = []mesos.Resource{scalar("gpus", 2)}
