@@ -14,6 +14,7 @@ import (
 type faults struct {
 	refusals             []Refusal
 	holdAcknowledgements bool
+	holdLaunches         bool
 	lostAcknowledgements int
 }
 
@@ -64,6 +65,35 @@ func (a *Agent) HoldAcknowledgements(hold bool) {
 		e.stream.send(e.held...)
 		e.held = nil
 	}
+}
+
+// HoldLaunches keeps tasks queued although their executors have subscribed, or delivers those kept back. With it a benchmark
+// sees what a launch costs apart from the start of an executor.
+func (a *Agent) HoldLaunches(hold bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults.holdLaunches = hold
+	if hold {
+		return
+	}
+	for _, e := range a.all() {
+		if e.state == subscribed {
+			a.deliver(e)
+		}
+	}
+}
+
+// Subscribed counts the executors that are subscribed.
+func (a *Agent) Subscribed() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := 0
+	for _, e := range a.all() {
+		if e.state == subscribed {
+			n++
+		}
+	}
+	return n
 }
 
 // LoseAcknowledgements drops the next n acknowledgements: the updates are stored, the executor is not told.

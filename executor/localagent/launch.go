@@ -101,7 +101,7 @@ func (a *Agent) Launch(request LaunchRequest) (*Task, error) {
 		}
 		t := a.enqueue(e, task)
 		if e.state == subscribed {
-			e.deliver()
+			a.deliver(e)
 		}
 		return t, nil
 	}

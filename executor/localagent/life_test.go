@@ -349,3 +349,20 @@ func TestEventsBeforeLaunch(t *testing.T) {
 		t.Errorf("got %s %s", last.GetState(), last.GetReason())
 	}
 }
+
+func TestHeldLaunches(t *testing.T) {
+	a := newAgent(t, Options{})
+	a.HoldLaunches(true)
+	c := newClient(t, a)
+	stream := c.subscribe()
+	stream.next(executor.Event_SUBSCRIBED)
+	if n := a.Subscribed(); n != 1 {
+		t.Errorf("%d executors have subscribed", n)
+	}
+	if err := a.Send(c.task.ExecutorID, KillEvent("other", nil)); err != nil {
+		t.Fatal(err)
+	}
+	stream.next(executor.Event_KILL) // and not the LAUNCH
+	a.HoldLaunches(false)
+	stream.next(executor.Event_LAUNCH)
+}

@@ -45,7 +45,7 @@ func (a *Agent) subscribe(e *executorRun, call *executor.Call_Subscribe, s *stre
 	}})
 	s.send(e.before...)
 	e.before = nil
-	e.deliver()
+	a.deliver(e)
 }
 
 // dropUnknown ends tasks that were sent, of which no update was ever stored and which the executor does not know: they were
@@ -81,8 +81,11 @@ func (e *executorRun) idle() bool {
 	return true
 }
 
-// deliver sends what is queued.
-func (e *executorRun) deliver() {
+// deliver sends what is queued, unless launches are held.
+func (a *Agent) deliver(e *executorRun) {
+	if a.faults.holdLaunches {
+		return
+	}
 	for _, t := range e.order {
 		if t.stage != queued {
 			continue
