@@ -24,7 +24,7 @@ export PATH := $(PATH):/usr/local/go/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: go ## build the three programs into build/, static and stripped
+build: go ## build the programs into build/, static and stripped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/...
 
 demo: build ## run a Marathon app on a real Engine, fetch its pages and kill it
@@ -45,7 +45,6 @@ fuzz: go ## run every fuzz target for FUZZTIME (30s)
 install: build ## install under PREFIX (/usr/local), with DESTDIR in front
 	install -D build/mesos-docker-containerizer $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
 	install -D build/mesos-docker-executor $(libexec)/mesos-docker-executor
-	install -D build/mesos-docker-cli $(libexec)/docker
 
 clean: ## remove what was built
 	rm -rf build
