@@ -10,7 +10,7 @@
 //		// the task's own fault: tell the framework fault.Error()
 //	}
 //	if err := spec.PrepareHost(); err != nil { ... }
-//	// create, copy spec.FilesArchive() into the container, start
+//	// create, copy spec.FilesArchive() into the container (Options.CopiesFiles promises it), start
 //
 // One concept has one file: source.go finds the container and the command, then command.go, environment.go, volumes.go,
 // network.go, ports.go, dns.go, resources.go, limits.go and gpus.go each fill their part of the option list in options.go.

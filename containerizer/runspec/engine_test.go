@@ -163,6 +163,28 @@ func TestEngineSeesWhatIsAsked(t *testing.T) {
 	}
 }
 
+// sights are tasks and what they write about what they see. Empty texts are filled in by the test.
+var sights = []struct {
+	name, docker, container, task string
+	want                          string
+}{
+	{"arguments without shell", "", "", `, "command": {"shell": false, "value": "echo", "arguments": ["a b", "$HOME", ""]}`, "a b $HOME \n"},
+	{"environment", "", "", shell(`printf '%s|' "$A" "$MESOS_SANDBOX" "$MESOS_CONTAINER_NAME" "${MESOS_ALLOCATION_ROLE-unset}"`), ""},
+	{"volumes", "", "", shell(`cat /colon/file /mnt/mesos/sandbox/relative/file /run/secret; touch /colon/x 2>/dev/null && echo written;
+		touch /new/x /data/x /mnt/mesos/sandbox/x && echo ok`), "behind a colonbehind a colonhushok\n"},
+	{"host network", "", "", shell("readlink /proc/self/ns/net"), ""},
+	{"no network", `, "network": "NONE"`, "", shell("ls /sys/class/net"), "lo\n"},
+	{"a limit", "", `, "rlimit_info": {"rlimits": [{"type": "RLMT_NOFILE", "soft": 11, "hard": 20}]}`, shell("ulimit -n"), "11\n"},
+	{"no capabilities", "", `, "linux_info": {"effective_capabilities": {"capabilities": ["KILL"]}}`,
+		shell("grep CapEff /proc/self/status | cut -f2"), "0000000000000020\n"},
+	{"a terminal", "", `, "tty_info": {}`, shell("test -t 1 && echo terminal"), "terminal\r\n"},
+	{"no input", `, "parameters": [{"key": "interactive", "value": "true"}]`, "", shell("cat; echo end"), "end\n"},
+	{"parameters", `, "network": "BRIDGE", "parameters": [{"key": "hostname", "value": "h"}, {"key": "env", "value": "A=two\nlines"},
+		{"key": "tmpfs", "value": "/t"}, {"key": "workdir", "value": "/t"}, {"key": "volume", "value": "./v:/v"}]`, "",
+		shell(`hostname; echo "$A"; pwd; ls -d /v`), "h\ntwo\nlines\n/t\n/v\n"},
+	{"another network by parameter", `, "parameters": [{"key": "net", "value": "none"}]`, "", shell("ls /sys/class/net"), "lo\n"},
+}
+
 // TestContainerSeesWhatIsAsked asks the process in the container.
 func TestContainerSeesWhatIsAsked(t *testing.T) {
 	host := t.TempDir()
@@ -180,28 +202,11 @@ func TestContainerSeesWhatIsAsked(t *testing.T) {
 		{"host_path": "data/deep", "container_path": "/data", "mode": "RW"},
 		{"source": {"type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "aHVzaA=="}}}, "container_path": "/run/secret", "mode": "RO"}]`,
 		colon, filepath.Join(host, "c:d"), colon)
-	tests := []struct {
-		name, docker, container, task string
-		want                          string
-	}{
-		{"arguments without shell", "", "", `, "command": {"shell": false, "value": "echo", "arguments": ["a b", "$HOME", ""]}`, "a b $HOME \n"},
-		{"environment", "", "", shell(`printf '%s|' "$A" "$MESOS_SANDBOX" "$MESOS_CONTAINER_NAME" "${MESOS_ALLOCATION_ROLE-unset}"`), ""},
-		{"volumes", "", volumes, shell(`cat /colon/file /mnt/mesos/sandbox/relative/file /run/secret; touch /colon/x 2>/dev/null && echo written;
-			touch /new/x /data/x /mnt/mesos/sandbox/x && echo ok`), "behind a colonbehind a colonhushok\n"},
-		{"host network", "", "", shell("readlink /proc/self/ns/net"), ""},
-		{"no network", `, "network": "NONE"`, "", shell("ls /sys/class/net"), "lo\n"},
-		{"a limit", "", `, "rlimit_info": {"rlimits": [{"type": "RLMT_NOFILE", "soft": 11, "hard": 20}]}`, shell("ulimit -n"), "11\n"},
-		{"no capabilities", "", `, "linux_info": {"effective_capabilities": {"capabilities": ["KILL"]}}`,
-			shell("grep CapEff /proc/self/status | cut -f2"), "0000000000000020\n"},
-		{"a terminal", "", `, "tty_info": {}`, shell("test -t 1 && echo terminal"), "terminal\r\n"},
-		{"no input", `, "parameters": [{"key": "interactive", "value": "true"}]`, "", shell("cat; echo end"), "end\n"},
-		{"parameters", `, "network": "BRIDGE", "parameters": [{"key": "hostname", "value": "h"}, {"key": "env", "value": "A=two\nlines"},
-			{"key": "tmpfs", "value": "/t"}, {"key": "workdir", "value": "/t"}, {"key": "volume", "value": "./v:/v"}]`, "",
-			shell(`hostname; echo "$A"; pwd; ls -d /v`), "h\ntwo\nlines\n/t\n/v\n"},
-		{"another network by parameter", `, "parameters": [{"key": "net", "value": "none"}]`, "", shell("ls /sys/class/net"), "lo\n"},
-	}
-	for _, test := range tests {
+	for _, test := range sights {
 		t.Run(test.name, func(t *testing.T) {
+			if test.name == "volumes" {
+				test.container = volumes
+			}
 			task := engineTask(t, test.docker, test.container, test.task)
 			switch test.name {
 			case "environment":
@@ -215,7 +220,7 @@ func TestContainerSeesWhatIsAsked(t *testing.T) {
 				}
 				test.want = namespace + "\n"
 			}
-			c := create(t, task, runspec.Options{})
+			c := create(t, task, runspec.Options{CopiesFiles: true})
 			if diff := cmp.Diff(test.want, c.run(t)); diff != "" {
 				t.Errorf("output (-want +got):\n%s", diff)
 			}

@@ -27,7 +27,7 @@ func (p *parameter) resolveRelative(sandbox string) error {
 	case "mount":
 		fields, err := csv.NewReader(strings.NewReader(p.value)).Read()
 		if err != nil {
-			return nil //nolint:nilerr // docker's parser will say so in its own words.
+			return nil // docker's parser will say so in its own words.
 		}
 		changed := false
 		for i, field := range fields {

@@ -53,6 +53,10 @@ type Options struct {
 	// HonorCommandUser makes CommandInfo.user the user in the container. Stock ignores it (contract section 2.7).
 	HonorCommandUser bool
 
+	// CopiesFiles says that the caller puts Spec.Files into the container. Without it a task with a secret volume is refused
+	// rather than started without its secret.
+	CopiesFiles bool
+
 	// Parameters reads docker parameters other than labels. Without it tasks that have such are refused.
 	Parameters ParameterParser
 }
@@ -139,6 +143,7 @@ func describe(t Task, o Options) (*runOptions, error) {
 		func() error { return run.describeDNS(docker, o.DefaultContainerDNS) },
 		func() error { return run.describeCommand(src, o) },
 		func() error { return run.describeLimits(src.container) },
+		func() error { return run.checkFiles(o) },
 		func() error { return run.checkText() },
 	}
 	for _, step := range steps {

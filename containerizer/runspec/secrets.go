@@ -47,6 +47,14 @@ func (s *Spec) FilesArchive() (io.Reader, error) {
 	return &buffer, nil
 }
 
+// checkFiles refuses files that nobody would put into the container.
+func (r *runOptions) checkFiles(o Options) error {
+	if len(r.files) == 0 || o.CopiesFiles {
+		return nil
+	}
+	return fault("container.volumes", "a secret cannot be mounted at %s here: this way of running tasks has no secret volumes", quote(r.files[0].Path))
+}
+
 // secretValue returns the bytes of a secret that carries its value. A reference could be resolved only by a secret resolver
 // module of the agent, which executors cannot reach.
 func secretValue(secret *mesos.Secret, field string) ([]byte, error) {

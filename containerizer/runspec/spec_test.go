@@ -97,7 +97,9 @@ func TestParserThatDoesNotWork(t *testing.T) {
 func TestSecretFiles(t *testing.T) {
 	info := infoOf(t, dockerTask("", `, "volumes": [
 		{"source": {"type": "SECRET", "secret": {"type": "VALUE", "value": {"data": "aHVzaP8A"}}}, "container_path": "/run//secret", "mode": "RO"}]`, shellCommand))
-	spec := translate(t, taskOf(info), runspec.Options{})
+	wantFault(t, taskOf(info), runspec.Options{},
+		`a secret cannot be mounted at "/run/secret" here: this way of running tasks has no secret volumes`, "container.volumes")
+	spec := translate(t, taskOf(info), runspec.Options{CopiesFiles: true})
 	archive, err := spec.FilesArchive()
 	if err != nil {
 		t.Fatal(err)

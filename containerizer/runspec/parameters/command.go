@@ -52,7 +52,8 @@ func create(request runspec.ParseRequest) (runspec.ParseResult, error) {
 	engine := &recorder{}
 	// NewCreateCommand is deprecated so that nobody builds on its interface; we want docker's own parser, whatever it looks
 	// like, and the version is pinned.
-	cmd := dockercommand.NewCreateCommand(&docker{engine: engine}) //nolint:staticcheck
+	//lint:ignore SA1019 see above
+	cmd := dockercommand.NewCreateCommand(&docker{engine: engine})
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetOut(io.Discard)
 	cmd.SetErr(io.Discard)

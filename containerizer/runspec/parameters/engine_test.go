@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
@@ -116,7 +117,7 @@ func removeVolume(t *testing.T, name string) {
 		return
 	}
 	defer engine.Close()
-	if err := engine.VolumeRemove(ctx, name, true); err != nil && !client.IsErrNotFound(err) {
+	if err := engine.VolumeRemove(ctx, name, true); err != nil && !errdefs.IsNotFound(err) {
 		t.Errorf("removing volume %s: %v", name, err)
 	}
 }

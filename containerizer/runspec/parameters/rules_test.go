@@ -20,8 +20,10 @@ func TestRulesAreComplete(t *testing.T) {
 		}
 	}
 	cli := &docker{engine: &recorder{}}
-	dockercommand.NewCreateCommand(cli).Flags().VisitAll(collect) //nolint:staticcheck // see command.go
-	dockercommand.NewRunCommand(cli).Flags().VisitAll(collect)    //nolint:staticcheck // see command.go
+	//lint:ignore SA1019 command.go says why
+	dockercommand.NewCreateCommand(cli).Flags().VisitAll(collect)
+	//lint:ignore SA1019 command.go says why
+	dockercommand.NewRunCommand(cli).Flags().VisitAll(collect)
 	slices.Sort(options)
 
 	var decided []string
