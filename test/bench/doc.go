@@ -1,0 +1,16 @@
+// Command bench measures what the chain of agent, executor and daemon costs, side by side in one run with the bare Engine calls
+// that nobody can do without, by the same client on the same specs:
+//
+//	launch_seq_*      LAUNCH to TASK_RUNNING, one task after the other, against create + start + inspect (median; p95 beside it)
+//	launch_par50_*    the same for 50 tasks at once: from the first LAUNCH to the last TASK_RUNNING
+//	exit_to_terminal  from the death of the container's process to the terminal update, against the Engine's wait returning
+//	kill_to_terminal  from the kill to TASK_KILLED, against stop
+//	executor_pss_50   proportional memory of one executor while 50 run
+//	daemon_pss_50     the daemon's, with 50 tasks
+//
+// In the launch figures executors have subscribed before the clock starts. The start of an executor, which is the agent's doing,
+// is shown apart (start_*), without a baseline.
+//
+// It needs an Engine (DOCKER_HOST, else the default socket) and the programs in -programs. With BENCH_OUT=file the figures are
+// written there as JSON.
+package main
