@@ -19,7 +19,7 @@ staticcheck = build/bin/staticcheck-$(STATICCHECK)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test lint fuzz install clean go
+.PHONY: help build demo test lint bench fuzz install clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ lint: go $(staticcheck) ## check formatting, go vet, staticcheck, and the script
 	go vet ./...
 	$(staticcheck) ./...
 	@if command -v shellcheck >/dev/null; then test/shellcheck; else echo "shellcheck is not installed: scripts not checked"; fi
+
+bench: build ## measure launches, exits and memory beside bare Engine calls (BENCH_OUT=file for JSON, FLAGS='-n 10')
+	sync # freshly written programs count as private memory until then
+	test/environment/with-engine go run ./test/bench $(FLAGS)
 
 fuzz: go ## run every fuzz target for FUZZTIME (30s)
 	test/fuzz $(FUZZTIME)
