@@ -67,7 +67,8 @@ type Environment struct {
 	TLS TLS
 }
 
-// TLS is what LIBPROCESS_SSL_* says about connections that we open. Names, defaults and meaning are libprocess's.
+// TLS is what LIBPROCESS_SSL_* says about connections that we open. Names, defaults and meaning are libprocess's. Protocol
+// versions, ciphers, curves and depth are not ours to weaken, so their variables are not read, nor is SUPPORT_DOWNGRADE.
 type TLS struct {
 	Enabled bool // ENABLED: the agent's endpoint speaks https. Nothing below is read without it.
 

@@ -22,7 +22,8 @@
 //
 // Events wait for the executor: one that does not receive holds up the stream, and with it the notice of a disconnect. An
 // update that the agent finds invalid (400) is logged and passed over, but stays in the ledger. LIBPROCESS_SSL_SUPPORT_DOWNGRADE
-// is not honoured: with LIBPROCESS_SSL_ENABLED no call is ever sent in the clear.
+// is not honoured: with LIBPROCESS_SSL_ENABLED no call is ever sent in the clear. HEARTBEAT calls are not sent: no agent waits
+// for them, and those before 1.8 refuse them.
 package v1
 
 import (

@@ -26,7 +26,8 @@ const (
 	quickestRetry = 50 * time.Millisecond
 
 	// idleTimeout ends the connection of the updates when none has been sent for a while: most of a task's life passes
-	// without updates, and the connection costs two goroutines and their buffers. The event stream tells when the agent ends.
+	// without updates, and the connection costs two goroutines here and a descriptor at the agent. Since we end it, its end says
+	// nothing; that the agent is gone is learnt from the event stream, or from a call that fails.
 	idleTimeout = 10 * time.Second
 )
 

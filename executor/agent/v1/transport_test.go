@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -168,14 +169,20 @@ func TestNoProxyNoRedirectNoCookie(t *testing.T) {
 		t.Setenv(name, elsewhere.URL)
 	}
 	t.Setenv("NO_PROXY", "")
+	for _, code := range []int{http.StatusTemporaryRedirect, http.StatusSeeOther} {
+		testNoProxyNoRedirectNoCookie(t, elsewhere.URL, code)
+	}
+}
+
+func testNoProxyNoRedirectNoCookie(t *testing.T, elsewhere string, code int) {
 	a := &scripted{subscribe: func(n int, _ *executor.Call, s *serverStream) {
 		if n == 1 {
 			http.SetCookie(s.w, &http.Cookie{Name: "session", Value: "1", Path: "/"})
 			s.refuse(http.StatusServiceUnavailable, "later")
 			return
 		}
-		s.w.Header().Set("Location", elsewhere.URL)
-		s.refuse(http.StatusTemporaryRedirect, "there")
+		s.w.Header().Set("Location", elsewhere)
+		s.refuse(code, "there")
 	}}
 	env := overTCP(t, a)
 	env.AuthenticationToken = "secret"
@@ -189,7 +196,7 @@ func TestNoProxyNoRedirectNoCookie(t *testing.T) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, real)
 	}
-	start(t, env, dial, newLedger(), nil).fails("307")
+	start(t, env, dial, newLedger(), nil).fails(strconv.Itoa(code))
 	for _, r := range a.requests {
 		if r.Header.Get("Cookie") != "" {
 			t.Error("a cookie was kept")
