@@ -20,7 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
 	"mesos-docker-containerizer/test/environment/testimage"
@@ -101,25 +100,6 @@ func Image(t testing.TB, spec testimage.Spec) string {
 		t.Fatal(err)
 	}
 	return tag
-}
-
-// ImageAs builds an image under a tag that the test chooses and takes the tag away when the test ends. It fails the test if
-// the tag already names an image that is not a test's.
-func ImageAs(t testing.TB, tag string, spec testimage.Spec) {
-	t.Helper()
-	b := builder(t)
-	ctx, cancel := context.WithTimeout(t.Context(), loadTimeout)
-	defer cancel()
-	if err := b.BuildAs(ctx, tag, spec); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), pingTimeout)
-		defer cancel()
-		if _, err := b.Engine.ImageRemove(ctx, tag, image.RemoveOptions{}); err != nil {
-			t.Errorf("removing the tag %s: %v", tag, err)
-		}
-	})
 }
 
 // Busybox returns the tag of an image that starts a shell.

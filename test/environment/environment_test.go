@@ -154,18 +154,22 @@ func TestSameSpecSameImage(t *testing.T) {
 	}
 }
 
-func TestImageAsLeavesOthersAlone(t *testing.T) {
-	const tag = "mesos-docker-containerizer-test-named:1"
-	t.Run("free", func(t *testing.T) {
-		ImageAs(t, tag, testimage.Spec{Cmd: []string{"first"}})
-		ImageAs(t, tag+"-other", testimage.Spec{Cmd: []string{"first"}})
-		if _, err := Engine(t).ImageInspect(t.Context(), tag); err != nil {
+func TestBuildAsLeavesOthersAlone(t *testing.T) {
+	engine := Engine(t)
+	removeImage := func(tag string) {
+		if _, err := engine.ImageRemove(t.Context(), tag, image.RemoveOptions{}); err != nil {
 			t.Error(err)
 		}
-	})
-	engine := Engine(t)
-	if _, err := engine.ImageInspect(t.Context(), tag); err == nil {
-		t.Error("the tag is still there after its test")
+	}
+	const tag = "mesos-docker-containerizer-test-named:1"
+	for _, command := range []string{"first", "second"} { // our own tag can be moved
+		if err := builder(t).BuildAs(t.Context(), tag, testimage.Spec{Cmd: []string{command}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer removeImage(tag)
+	if named, err := engine.ImageInspect(t.Context(), tag); err != nil || !slices.Equal(named.Config.Cmd, []string{"second"}) {
+		t.Errorf("%v, the tag names %+v", err, named.Config)
 	}
 
 	// An image without our label is somebody else's. A commit with the label emptied makes one.
@@ -181,11 +185,7 @@ func TestImageAsLeavesOthersAlone(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if _, err := engine.ImageRemove(t.Context(), foreign, image.RemoveOptions{}); err != nil {
-			t.Error(err)
-		}
-	}()
+	defer removeImage(foreign)
 	if err := builder(t).BuildAs(t.Context(), foreign, testimage.Spec{}); !errors.Is(err, testimage.ErrTaken) {
 		t.Errorf("BuildAs on a foreign image: %v", err)
 	}
