@@ -129,6 +129,8 @@ func (s *session) failure(ctx context.Context, err error) wire.Exited {
 	switch {
 	case errors.Is(err, errVanished):
 		exit.Outcome = wire.OutcomeUnknown
+	case errors.Is(err, errKilled):
+		exit.Message = "Container was killed before it was started"
 	case errors.As(err, &spec):
 		exit.Fault = wire.FaultTask
 		exit.Message = "Failed to create docker run options: " + spec.Error()

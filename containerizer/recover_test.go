@@ -372,3 +372,23 @@ func TestNewerExecutorIsRefused(t *testing.T) {
 	}
 	mustName(t, m.Refused.Reason, "upgrade")
 }
+
+// A TaskInfo that is none fails its task, whatever the decoder makes of it.
+func TestMalformedTaskInfo(t *testing.T) {
+	for name, bytes := range map[string][]byte{
+		"empty":          {},
+		"text":           []byte("not a message"),
+		"hostile length": {0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+		"hostile group":  {0x62, 0x0b, 0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			e := h.newExecutor()
+			e.send(wire.Message{Launch: &wire.Launch{Task: "t", TaskInfo: bytes}})
+			if exit := e.awaitExit(); exit.Outcome != wire.OutcomeFailed {
+				t.Errorf("exit %+v", exit)
+			}
+			e.done()
+		})
+	}
+}

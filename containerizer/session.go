@@ -15,7 +15,7 @@ import (
 
 // Why the preparation of a task was given up.
 var (
-	errKilled       = errors.New("Container was killed before it was started")
+	errKilled       = errors.New("killed before the container was started")
 	errExecutorGone = errors.New("the executor has died")
 )
 

@@ -25,12 +25,12 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 	if task.MappedDirectory == "" {
 		task.MappedDirectory = s.server.MappedDirectory
 	}
-	if err := task.Info.Unmarshal(launch.TaskInfo); err != nil {
+	if err := decode(launch.TaskInfo, task.Info.Unmarshal); err != nil {
 		return nil, fmt.Errorf("TaskInfo cannot be decoded: %w", err)
 	}
 	if len(launch.ExecutorInfo) > 0 {
 		task.Executor = &mesos.ExecutorInfo{}
-		if err := task.Executor.Unmarshal(launch.ExecutorInfo); err != nil {
+		if err := decode(launch.ExecutorInfo, task.Executor.Unmarshal); err != nil {
 			return nil, fmt.Errorf("ExecutorInfo cannot be decoded: %w", err)
 		}
 	}
@@ -65,4 +65,14 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 		spec.Config.Labels[key] = value
 	}
 	return spec, nil
+}
+
+// decode guards the daemon against mesos-go's generated decoders, which panic on some hostile lengths.
+func decode(message []byte, unmarshal func([]byte) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("malformed message: %v", r)
+		}
+	}()
+	return unmarshal(message)
 }

@@ -1,0 +1,199 @@
+// Package fakeengine is a Docker Engine that fails on demand: a proxy in front of a real one, so that containers are real and
+// only the answers are not to be relied on.
+//
+//	p := fakeengine.New(t, environment.Socket(t))
+//	p.Fault(fakeengine.LoseAnswer, http.MethodPost, `/containers/create`, 1)
+//	engine.New(engine.Options{Socket: p.Socket})
+//
+// What the code under test sees is a real HTTP server on a Unix socket, so the client's streaming, errors and version
+// negotiation are tested with it.
+package fakeengine
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+)
+
+// Kind is what goes wrong with a request.
+type Kind int
+
+// The faults.
+const (
+	// LoseAnswer has the real Engine do it and breaks the connection instead of answering.
+	LoseAnswer Kind = iota
+	// Break breaks the connection; the real Engine hears nothing of the request.
+	Break
+	// Hang answers nothing until the caller gives up or Release is called; then the real Engine gets the request.
+	Hang
+	// Silence answers the header of a stream, and nothing more until the caller gives up.
+	Silence
+)
+
+// Proxy is one failing Engine.
+type Proxy struct {
+	Socket string
+
+	t       testing.TB
+	reverse *httputil.ReverseProxy
+	server  *http.Server
+	serving sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows
+	faults   []*fault
+	seen     []string // "METHOD path" of each request
+	released chan struct{}
+}
+
+type fault struct {
+	kind   Kind
+	method string
+	path   *regexp.Regexp
+	left   int
+}
+
+// New starts a proxy in front of the Engine at a Unix socket. It ends with the test.
+func New(t testing.TB, engine string) *Proxy {
+	t.Helper()
+	p := &Proxy{t: t, Socket: filepath.Join(t.TempDir(), "engine.sock"), released: make(chan struct{})}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", engine)
+	}}
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine"
+		},
+		Transport:     transport,
+		FlushInterval: -1, // streams
+		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { abort(w) },
+	}
+	p.Back()
+	t.Cleanup(func() {
+		p.Release()
+		p.Away()
+		transport.CloseIdleConnections()
+	})
+	return p
+}
+
+// Fault has the next n requests whose path matches (without the version in front) fail.
+func (p *Proxy) Fault(kind Kind, method, path string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, &fault{kind: kind, method: method, path: regexp.MustCompile(`^(/v[0-9.]+)?` + path + `$`), left: n})
+}
+
+// Release ends every Hang, present and future.
+func (p *Proxy) Release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.released:
+	default:
+		close(p.released)
+	}
+}
+
+// Count tells how many requests with a method and a path have come.
+func (p *Proxy) Count(method, path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pattern := regexp.MustCompile(`^` + method + ` (/v[0-9.]+)?` + path + `$`)
+	n := 0
+	for _, s := range p.seen {
+		if pattern.MatchString(s) {
+			n++
+		}
+	}
+	return n
+}
+
+// Away takes the Engine down: its socket is gone and every connection broken. Containers run on, as with live-restore.
+func (p *Proxy) Away() {
+	p.server.Close()
+	p.serving.Wait()
+	os.Remove(p.Socket)
+}
+
+// Back brings it up again.
+func (p *Proxy) Back() {
+	p.t.Helper()
+	listener, err := net.Listen("unix", p.Socket)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(p.serve)}
+	p.server = server
+	p.serving.Go(func() { server.Serve(listener) })
+}
+
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+	kind, failing, released := p.next(r)
+	switch {
+	case !failing:
+		p.reverse.ServeHTTP(w, r)
+	case kind == LoseAnswer:
+		p.reverse.ServeHTTP(&discard{header: http.Header{}}, r)
+		abort(w)
+	case kind == Break:
+		abort(w)
+	case kind == Hang:
+		body, err := io.ReadAll(r.Body) // the caller will be gone
+		if err != nil {
+			abort(w)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		<-released
+		if r.Context().Err() != nil {
+			w, r = &discard{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context()))
+		}
+		p.reverse.ServeHTTP(w, r)
+	case kind == Silence:
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}
+}
+
+func (p *Proxy) next(r *http.Request) (Kind, bool, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
+	for _, f := range p.faults {
+		if f.left > 0 && f.method == r.Method && f.path.MatchString(r.URL.Path) {
+			f.left--
+			return f.kind, true, p.released
+		}
+	}
+	return 0, false, nil
+}
+
+// abort breaks the connection a request came on.
+func abort(w http.ResponseWriter) {
+	if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+		conn.Close()
+	}
+}
+
+// discard takes an answer that is to be lost.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+func (d *discard) Flush()                      {}
+
+func (d *discard) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrNotSupported
+}
