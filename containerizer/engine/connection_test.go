@@ -341,7 +341,7 @@ func TestKindsOfAnswers(t *testing.T) {
 		if !strings.Contains(err.Error(), "the Engine's own words") {
 			t.Errorf("%d: %v", tt.status, err)
 		}
-		_, err = c.InspectImage(t.Context(), "i")
+		_, err = c.InspectImage(t.Context(), "i", nil)
 		if tt.status == http.StatusNotFound && (!IsImageNotFound(err) || IsNotFound(err) || !errdefs.IsNotFound(err)) {
 			t.Errorf("image: %v", err)
 		}

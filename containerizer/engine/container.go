@@ -49,18 +49,11 @@ func (c *Client) Create(ctx context.Context, name string, cfg *container.Config,
 
 // imageAbsent asks whether it is the image, on this platform, that create did not find.
 func (c *Client) imageAbsent(ctx context.Context, ref string, platform *ocispec.Platform) (bool, error) {
-	image, err := c.InspectImage(ctx, ref)
-	switch {
-	case IsImageNotFound(err):
+	_, err := c.InspectImage(ctx, ref, platform)
+	if IsImageNotFound(err) {
 		return true, nil
-	case err != nil:
-		return false, err
-	case platform == nil:
-		return false, nil
 	}
-	differs := func(want, have string) bool { return want != "" && want != have }
-	return differs(platform.OS, image.Os) || differs(platform.Architecture, image.Architecture) ||
-		differs(platform.Variant, image.Variant), nil
+	return false, err
 }
 
 // explainMissing settles what a 404 of create or start was about, which the Engine says only in words: the object that absent
@@ -98,6 +91,15 @@ func (c *Client) Start(ctx context.Context, id string) error {
 		}, false)
 	}
 	return err
+}
+
+// CopyTo unpacks a tar archive at the root of a created container's file system, under its volumes where paths lead there.
+// Parents that are missing are created. The archive is held until the call ends and may be sent more than once; its content
+// appears in no error.
+func (c *Client) CopyTo(ctx context.Context, id string, archive []byte) error {
+	return c.containerCall(ctx, "copy files into container", id, copyLimit, func(ctx context.Context, api *client.Client) error {
+		return api.CopyToContainer(ctx, id, "/", bytes.NewReader(archive), container.CopyToContainerOptions{})
+	})
 }
 
 // Inspect returns the state of a container, by id or name.

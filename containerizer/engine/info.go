@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
 )
 
@@ -12,6 +15,11 @@ type Info struct {
 	ServerVersion string // of the Engine, as it writes it: "20.10.24+dfsg1"
 	CgroupVersion int    // 1 or 2
 	MemoryBytes   int64  // of the host
+
+	// GPUs reports that the Engine knows of something that hands GPUs to containers: a runtime of NVIDIA's, or a GPU among the
+	// devices of the Container Device Interface, which Engines tell from 28.2 on. A request for GPUs can still fail for other
+	// reasons when the container is created or started, such as their number.
+	GPUs bool
 }
 
 // Info asks the Engine about itself and its host.
@@ -22,7 +30,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		if err != nil {
 			return err
 		}
-		info = Info{ServerVersion: answer.ServerVersion, MemoryBytes: answer.MemTotal, CgroupVersion: 1}
+		info = Info{ServerVersion: answer.ServerVersion, MemoryBytes: answer.MemTotal, CgroupVersion: 1, GPUs: hasGPUs(answer)}
 		if answer.CgroupVersion == "" { // Engines before 20.10 do not say, and know version 1 only
 			return nil
 		}
@@ -30,4 +38,19 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		return err
 	})
 	return info, err
+}
+
+// hasGPUs looks for the runtime under the names that NVIDIA's tool configures (nvidia, nvidia-cdi, nvidia-legacy), and for
+// devices of class gpu: "nvidia.com/gpu=0".
+func hasGPUs(info system.Info) bool {
+	for name := range info.Runtimes {
+		if name == "nvidia" || strings.HasPrefix(name, "nvidia-") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(info.DiscoveredDevices, func(d system.DeviceInfo) bool {
+		kind, _, _ := strings.Cut(d.ID, "=")
+		_, class, _ := strings.Cut(kind, "/")
+		return d.Source == "cdi" && class == "gpu"
+	})
 }

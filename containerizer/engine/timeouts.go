@@ -20,6 +20,10 @@ const (
 	// for the others.
 	startLimit = 2 * time.Minute
 
+	// copyLimit bounds the copying of a task's secrets, which are small. The Engine mounts the container's layers and volumes for
+	// it, so volume drivers are asked over the network.
+	copyLimit = time.Minute
+
 	// inspectLimit is that of the stock executor for each attempt (contract section 3.1, row 3). Inspect waits for the
 	// container's lock, which a running start or stop of the same container holds: the answer to a miss is to ask again.
 	inspectLimit = 5 * time.Second

@@ -38,9 +38,9 @@ func newCoordinator() *coordinator {
 	return c
 }
 
-// key makes the key of a reference with credentials, which does not tell either.
-func (c *coordinator) key(ref, auth string) key {
-	return sha256.Sum256([]byte(string(c.salt[:]) + ref + "\x00" + auth))
+// key makes the key of a reference with a platform and credentials, which does not tell any of them.
+func (c *coordinator) key(ref, platform, auth string) key {
+	return sha256.Sum256([]byte(string(c.salt[:]) + ref + "\x00" + platform + "\x00" + auth))
 }
 
 // do joins the pull under a key, or begins it with work, and waits for its end. While it waits it calls observe, if not nil,

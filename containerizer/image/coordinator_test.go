@@ -26,7 +26,7 @@ func TestOnePullForManyWaiters(t *testing.T) {
 		var seen atomic.Int32
 		for range cap(results) {
 			go func() {
-				_, err := c.do(t.Context(), c.key("app", ""), func(p Progress) {
+				_, err := c.do(t.Context(), c.key("app", "", ""), func(p Progress) {
 					if p.Layers == 1 {
 						seen.Add(1)
 					}
@@ -47,7 +47,7 @@ func TestOnePullForManyWaiters(t *testing.T) {
 		}
 		// The next request begins anew.
 		go func() { finish <- nil }()
-		if _, err := c.do(t.Context(), c.key("app", ""), nil, work); err != nil || begun.Load() != 2 {
+		if _, err := c.do(t.Context(), c.key("app", "", ""), nil, work); err != nil || begun.Load() != 2 {
 			t.Errorf("%d pulls, %v", begun.Load(), err)
 		}
 	})
@@ -56,13 +56,13 @@ func TestOnePullForManyWaiters(t *testing.T) {
 func TestDifferentPullsAreNotShared(t *testing.T) {
 	a, b := newCoordinator(), newCoordinator()
 	keys := map[key]bool{}
-	for _, k := range []key{a.key("app", ""), a.key("app", "secret"), a.key("app", "other"), a.key("app2", ""), b.key("app", "secret")} {
+	for _, k := range []key{a.key("app", "", ""), a.key("app", "", "secret"), a.key("app", "", "other"), a.key("app2", "", ""), a.key("app", "secret", ""), b.key("app", "", "secret")} {
 		keys[k] = true
 	}
-	if len(keys) != 5 {
-		t.Errorf("%d keys of 5 pulls", len(keys))
+	if len(keys) != 6 {
+		t.Errorf("%d keys of 6 pulls", len(keys))
 	}
-	if again := a.key("app", "secret"); !keys[again] {
+	if again := a.key("app", "", "secret"); !keys[again] {
 		t.Error("the same pull has another key the second time")
 	}
 }
@@ -82,7 +82,7 @@ func TestLeavingWaiters(t *testing.T) {
 			left = make(chan struct{})
 			go func() {
 				defer close(left)
-				if _, err := c.do(ctx, c.key("app", ""), nil, work); !errors.Is(err, context.Canceled) {
+				if _, err := c.do(ctx, c.key("app", "", ""), nil, work); !errors.Is(err, context.Canceled) {
 					t.Error(err)
 				}
 			}()
@@ -128,7 +128,7 @@ func TestSlowObserver(t *testing.T) {
 		var last Progress
 		slow, quick := make(chan error), make(chan error)
 		go func() {
-			_, err := c.do(t.Context(), c.key("app", ""), func(p Progress) {
+			_, err := c.do(t.Context(), c.key("app", "", ""), func(p Progress) {
 				last = p
 				<-hang
 			}, work)
@@ -136,7 +136,7 @@ func TestSlowObserver(t *testing.T) {
 		}()
 		synctest.Wait()
 		go func() {
-			_, err := c.do(t.Context(), c.key("app", ""), nil, work)
+			_, err := c.do(t.Context(), c.key("app", "", ""), nil, work)
 			quick <- err
 		}()
 		synctest.Wait()

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/pkg/jsonmessage"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.uber.org/zap"
 )
 
@@ -18,10 +20,10 @@ import (
 // for "the Engine gave no answer" and nothing else.
 type Engine interface {
 	// Pull hands every message of the Engine to onMessage, from one goroutine.
-	Pull(ctx context.Context, ref, auth string, onMessage func(jsonmessage.JSONMessage)) error
+	Pull(ctx context.Context, ref, auth string, platform *ocispec.Platform, onMessage func(jsonmessage.JSONMessage)) error
 
-	// InspectImage fails with errdefs.ErrNotFound if the Engine does not have the image.
-	InspectImage(ctx context.Context, ref string) (image.InspectResponse, error)
+	// InspectImage fails with errdefs.ErrNotFound if the Engine does not have the image, for that platform if one is given.
+	InspectImage(ctx context.Context, ref string, platform *ocispec.Platform) (image.InspectResponse, error)
 
 	// InspectDistribution asks the registry for the image, and fails with the kind of its answer.
 	InspectDistribution(ctx context.Context, ref, auth string) error
@@ -65,6 +67,7 @@ func New(o Options) (*Puller, error) {
 // Request is one task's need of an image.
 type Request struct {
 	Reference        string
+	Platform         *ocispec.Platform
 	Force            bool           // ask the registry even if the image is present
 	SandboxDirectory string         // where the task may have brought credentials; empty for nowhere
 	Progress         func(Progress) // called from Pull's own goroutine with the latest sum, if not nil; it holds up no other task
@@ -78,7 +81,7 @@ func (p *Puller) Pull(ctx context.Context, r Request) error {
 	}
 	ref := familiar(parsed)
 	if !r.Force {
-		_, err := p.engine.InspectImage(ctx, ref)
+		_, err := p.engine.InspectImage(ctx, ref, r.Platform)
 		if err == nil {
 			return nil
 		}
@@ -94,8 +97,9 @@ func (p *Puller) Pull(ctx context.Context, r Request) error {
 	if err != nil {
 		return &Error{Kind: Invalid, Reference: ref, Err: err}
 	}
-	progress, err := p.shared.do(ctx, p.shared.key(ref, auth), r.Progress, func(ctx context.Context, report func(Progress)) error {
-		return p.pull(ctx, ref, auth, source, report)
+	w := wanted{ref: ref, platform: r.Platform, auth: auth, source: source}
+	progress, err := p.shared.do(ctx, p.shared.key(ref, w.platformName(), auth), r.Progress, func(ctx context.Context, report func(Progress)) error {
+		return p.pull(ctx, w, report)
 	})
 	if err != nil && ctx.Err() != nil {
 		return left(ctx, ref, progress)
@@ -114,18 +118,37 @@ func left(ctx context.Context, ref string, progress Progress) error {
 // errInactive ends the context of a pull without progress.
 var errInactive = errors.New("no progress")
 
+// wanted is what one pull is to bring.
+type wanted struct {
+	ref      string
+	platform *ocispec.Platform // nil for the Engine's own
+	auth     string            // as the Engine takes it
+	source   string            // where auth is from
+}
+
+// platformName is empty where the Engine chooses.
+func (w wanted) platformName() string {
+	if w.platform == nil {
+		return ""
+	}
+	return platforms.Format(*w.platform)
+}
+
 // pull runs one pull on the Engine, for whoever waits.
-func (p *Puller) pull(ctx context.Context, ref, auth, source string, report func(Progress)) error {
+func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) error {
 	started := time.Now()
-	logger := p.logger.With(zap.String("image", ref))
-	logger.Info("pull started", zap.String("credentials", source))
+	logger := p.logger.With(zap.String("image", w.ref))
+	if w.platform != nil {
+		logger = logger.With(zap.String("platform", w.platformName()))
+	}
+	logger.Info("pull started", zap.String("credentials", w.source))
 	watched, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(p.inactivity, func() { cancel(errInactive) })
 	defer watchdog.Stop()
 
 	tally := newTally()
-	err := p.engine.Pull(watched, ref, auth, func(m jsonmessage.JSONMessage) {
+	err := p.engine.Pull(watched, w.ref, w.auth, w.platform, func(m jsonmessage.JSONMessage) {
 		if tally.observe(m) {
 			watchdog.Reset(p.inactivity)
 			report(tally.progress())
@@ -134,19 +157,19 @@ func (p *Puller) pull(ctx context.Context, ref, auth, source string, report func
 	watchdog.Stop()
 	progress := tally.progress()
 	if err == nil {
-		err = p.confirm(ctx, ref)
+		err = p.confirm(ctx, w)
 	}
 	if err == nil {
 		logger.Info("pull ended", zap.Duration("duration", time.Since(started)),
 			zap.Int("layers", progress.Layers), zap.Int64("bytes", progress.BytesTotal))
 		return nil
 	}
-	failed := &Error{Reference: ref, Credentials: source, Progress: progress, Err: err}
+	failed := &Error{Reference: w.ref, Credentials: w.source, Progress: progress, Err: err}
 	if context.Cause(watched) == errInactive {
 		failed.Kind, failed.Err = TimedOut, fmt.Errorf("%w for %s", errInactive, p.inactivity)
 		err = failed
 	} else {
-		err = p.explain(ctx, failed, auth)
+		err = p.explain(ctx, failed, w.auth)
 	}
 	if ctx.Err() != nil {
 		logger.Info("pull given up, nobody waits for it any more", zap.Stringer("progress", progress))
@@ -157,9 +180,12 @@ func (p *Puller) pull(ctx context.Context, ref, auth, source string, report func
 }
 
 // confirm looks whether the image is there after a pull that ended well (contract section 1.2.4): a stream that ends cleanly
-// is no promise.
-func (p *Puller) confirm(ctx context.Context, ref string) error {
-	_, err := p.engine.InspectImage(ctx, ref)
+// is no promise, and where a registry has one platform only, some Engines bring that one whatever was asked for.
+func (p *Puller) confirm(ctx context.Context, w wanted) error {
+	_, err := p.engine.InspectImage(ctx, w.ref, w.platform)
+	if errdefs.IsNotFound(err) && w.platform != nil {
+		return fmt.Errorf("the registry has no image for platform %s under this name: %w", w.platformName(), err)
+	}
 	if errdefs.IsNotFound(err) {
 		return fmt.Errorf("the Engine ended the pull without an error, but does not have the image: %w", errdefs.ErrInternal)
 	}

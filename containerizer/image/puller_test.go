@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/pkg/jsonmessage"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 )
@@ -20,17 +22,23 @@ import (
 // fakeEngine has images and answers as its functions say.
 type fakeEngine struct {
 	mu      sync.Mutex
-	present map[string]bool // guarded by mu
-	pulls   []string        // guarded by mu: "reference auth"
+	present map[string]bool // guarded by mu: by reference, behind it " platform" if one is asked for
+	pulls   []string        // guarded by mu: "reference auth platform", what is empty left out
 
 	pull    func(ctx context.Context, say func(line string)) error
 	ask     error
 	inspect error
+
+	singlePlatform bool // pulls bring whatever there is, as some Engines do
 }
 
-func (f *fakeEngine) Pull(ctx context.Context, ref, auth string, onMessage func(jsonmessage.JSONMessage)) error {
+func onPlatform(ref string, platform *ocispec.Platform) string {
+	return strings.TrimRight(ref+" "+wanted{platform: platform}.platformName(), " ")
+}
+
+func (f *fakeEngine) Pull(ctx context.Context, ref, auth string, platform *ocispec.Platform, onMessage func(jsonmessage.JSONMessage)) error {
 	f.mu.Lock()
-	f.pulls = append(f.pulls, ref+" "+auth)
+	f.pulls = append(f.pulls, onPlatform(ref+" "+auth, platform))
 	f.mu.Unlock()
 	err := f.pull(ctx, func(line string) {
 		onMessage(jsonmessage.JSONMessage{ID: "a", Status: "Downloading", Progress: &jsonmessage.JSONProgress{Current: int64(len(line)), Total: 1000}})
@@ -39,17 +47,20 @@ func (f *fakeEngine) Pull(ctx context.Context, ref, auth string, onMessage func(
 	defer f.mu.Unlock()
 	if err == nil && f.present != nil {
 		f.present[ref] = true
+		if !f.singlePlatform {
+			f.present[onPlatform(ref, platform)] = true
+		}
 	}
 	return err
 }
 
-func (f *fakeEngine) InspectImage(_ context.Context, ref string) (image.InspectResponse, error) {
+func (f *fakeEngine) InspectImage(_ context.Context, ref string, platform *ocispec.Platform) (image.InspectResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.inspect != nil:
 		return image.InspectResponse{}, f.inspect
-	case !f.present[ref]:
+	case !f.present[onPlatform(ref, platform)]:
 		return image.InspectResponse{}, errdefs.ErrNotFound
 	}
 	return image.InspectResponse{ID: "sha256:1"}, nil
@@ -114,6 +125,47 @@ func TestCredentialsDivideAPull(t *testing.T) {
 			t.Errorf("pulls %q", e.pulls)
 		}
 	})
+}
+
+// Tasks that want an image for different platforms do not share a pull, and one that is there for another platform is pulled.
+func TestPlatformDividesAPull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		proceed := make(chan struct{})
+		e := &fakeEngine{present: map[string]bool{"app:latest": true}, pull: func(context.Context, func(string)) error {
+			<-proceed
+			return nil
+		}}
+		p := newPuller(t, e)
+		var wg sync.WaitGroup
+		for _, architecture := range []string{"", "arm64", "s390x", "arm64", ""} {
+			r := Request{Reference: "app"}
+			if architecture != "" {
+				r.Platform = &ocispec.Platform{OS: "linux", Architecture: architecture}
+			}
+			wg.Go(func() {
+				if err := p.Pull(t.Context(), r); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(proceed)
+		wg.Wait()
+		slices.Sort(e.pulls)
+		if want := []string{"app:latest  linux/arm64", "app:latest  linux/s390x"}; !slices.Equal(e.pulls, want) {
+			t.Errorf("pulls %q, want %q", e.pulls, want)
+		}
+	})
+}
+
+// An Engine that brings the one platform a registry has, whichever was asked for, does not make a task wait or run in vain.
+func TestPlatformThatTheRegistryLacks(t *testing.T) {
+	e := &fakeEngine{present: map[string]bool{}, pull: arrives, singlePlatform: true}
+	err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app", Platform: &ocispec.Platform{OS: "linux", Architecture: "arm64"}})
+	failed, ok := errors.AsType[*Error](err)
+	if !ok || failed.Kind != NotFound || !strings.Contains(err.Error(), "platform linux/arm64") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestInactivity(t *testing.T) {
