@@ -261,7 +261,8 @@ func FuzzParseShell(f *testing.F) {
 	})
 }
 
-// TestParseShellLarge has the largest file there may be.
+// TestParseShellLarge has files as large as any, and of the kinds that cost most. The bound tells linear from quadratic on the
+// slowest of machines.
 func TestParseShellLarge(t *testing.T) {
 	var b strings.Builder
 	for i := 0; b.Len() < maxFile; i++ {
@@ -278,7 +279,7 @@ func TestParseShellLarge(t *testing.T) {
 	} {
 		start := time.Now()
 		_, err := parseShell(file)
-		if d := time.Since(start); d > 10*time.Second {
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("%.10q… takes %v: %v", file, d, err)
 		}
 	}
