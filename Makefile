@@ -49,6 +49,7 @@ fuzz: go ## run every fuzz target for FUZZTIME (30s)
 install: build ## install under PREFIX (/usr/local), with DESTDIR in front
 	install -D build/mesos-docker-containerizer $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
 	install -D build/mesos-docker-executor $(libexec)/mesos-docker-executor
+	install -D build/mesos-docker-cli $(libexec)/docker
 
 clean: ## remove what was built
 	rm -rf build
