@@ -48,6 +48,8 @@ type Config struct {
 	PrepareTimeout        time.Duration
 	PullInactivityTimeout time.Duration
 	OrphanGrace           time.Duration
+	// HonorCommandUser makes CommandInfo.user the user in the container.
+	HonorCommandUser bool
 	// LogDriver is empty for the Engine's own default, in which case LogOpts
 	// is empty too unless somebody set it.
 	LogDriver string

@@ -149,6 +149,12 @@ var flags = []*flag{
 		doc:  "How long the daemon waits for an executor that it cannot see to come back, before it takes the container for an orphan.",
 	},
 	{
+		name: "honor_command_user", standard: "false",
+		bind: func(c *Config) value { return boolValue(&c.HonorCommandUser) },
+		doc: "Whether a task runs as the user of its CommandInfo (Marathon's `user`), a name of the image or a number. The stock containerizer ignores it " +
+			"and takes the image's user, and so does the daemon unless told otherwise: Marathon sets it for apps that never ran as that user.",
+	},
+	{
 		name: "log_driver", standard: "local", optional: true,
 		bind: func(c *Config) value { return logDriverValue(&c.LogDriver) },
 		doc: "The Engine's log driver for tasks that choose none. Sandboxes have the output in any case, so what the Engine keeps is only for `docker logs` and for restarts of the Engine. " +
