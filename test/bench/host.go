@@ -34,7 +34,10 @@ type host struct {
 
 // newHost starts daemon and agent.
 func newHost(ctx context.Context, programs string) (_ *host, err error) {
-	h := &host{programs: programs}
+	h := &host{}
+	if h.programs, err = filepath.Abs(programs); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			h.close()
