@@ -338,11 +338,14 @@ type process struct {
 // newProcess starts an executor that launches the task and prints what it receives.
 func (h *host) newProcess(task mesos.TaskInfo, grace time.Duration) *process {
 	h.t.Helper()
-	order, err := json.Marshal(processOrder{
-		Attach: wire.Attach{Version: wire.Version, Route: wire.RouteCustom, Framework: "framework", Executor: h.t.Name(),
-			Sandbox: h.t.TempDir(), StopGrace: grace},
-		Launch: launchOf(h.t, task),
-	})
+	return h.startProcess(task, wire.Attach{Route: wire.RouteCustom, StopGrace: grace})
+}
+
+// startProcess completes the attach of the executor that it starts.
+func (h *host) startProcess(task mesos.TaskInfo, attach wire.Attach) *process {
+	h.t.Helper()
+	attach.Version, attach.Framework, attach.Executor, attach.Sandbox = wire.Version, "framework", h.t.Name(), h.t.TempDir()
+	order, err := json.Marshal(processOrder{Attach: attach, Launch: launchOf(h.t, task)})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -385,6 +388,20 @@ func (p *process) awaitRunning(t *testing.T) {
 	}
 }
 
+// awaitExit waits for the task's end.
+func (p *process) awaitExit(t *testing.T) *wire.Exited {
+	t.Helper()
+	for {
+		var m wire.Message
+		if err := p.lines.Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		if m.Exited != nil {
+			return m.Exited
+		}
+	}
+}
+
 // kill is kill -9.
 func (p *process) kill() {
 	p.cmd.Process.Kill()
@@ -423,7 +440,7 @@ func runExecutor(socket string) int {
 	return 0
 }
 
-// nameless fails a message that must name something.
+// mustName fails a message that does not name what it is about.
 func mustName(t *testing.T, message string, words ...string) {
 	t.Helper()
 	for _, w := range words {

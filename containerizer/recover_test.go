@@ -392,3 +392,42 @@ func TestMalformedTaskInfo(t *testing.T) {
 		})
 	}
 }
+
+// As drop-in the container has exactly the name the agent demands and is kept, stopped, as long as its executor lives, because
+// agents inspect it, and then for docker_remove_delay; a daemon that comes later counts from the container's end too.
+func TestRemovalAsDropIn(t *testing.T) {
+	h := newHost(t, func(o *Options) { o.RemoveDelay = time.Hour })
+	name := "dropin-" + t.Name()
+	p := h.startProcess(dockerTask(t, environment.Busybox(t), "exit 8"), wire.Attach{Route: wire.RouteDropIn, ContainerName: name})
+	if exit := p.awaitExit(t); exit.Code != 8 {
+		t.Errorf("exit %+v", exit)
+	}
+	kept := func(when string) {
+		t.Helper()
+		if list := h.containers(); len(list) != 1 || list[0].Names[0] != "/"+name || list[0].State != container.StateExited {
+			t.Errorf("%s: %+v", when, list)
+		}
+	}
+	kept("with its executor alive")
+	p.kill()
+	eventually(t, "the server to notice the executor's death", func() bool {
+		h.server.mu.Lock()
+		defer h.server.mu.Unlock()
+		for _, s := range h.server.sessions {
+			select {
+			case <-s.gone:
+				return true
+			default:
+			}
+		}
+		return false
+	})
+	kept("before the delay is over")
+	h.restart()
+	<-h.server.Recovered()
+	kept("with a new daemon")
+	h.stop()
+	h.options.RemoveDelay = 0
+	h.start()
+	h.awaitNoContainers()
+}
