@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -191,7 +193,23 @@ func (k *task) output(t *testing.T, name string) string {
 // awaitOutput waits until stdout holds a text.
 func (k *task) awaitOutput(t *testing.T, text string) {
 	t.Helper()
-	eventually(t, "the output "+text, func() bool { return strings.Contains(k.output(t, "stdout"), text) })
+	ended := make(chan struct{})
+	ctx, cancel := context.WithCancel(patiently(t))
+	defer func() { cancel(); <-ended }()
+	var over atomic.Bool
+	go func() {
+		defer close(ended)
+		_, err := k.Wait(ctx)
+		over.Store(err == nil)
+	}()
+	eventually(t, "the output "+text, func() bool {
+		last := over.Load()
+		found := strings.Contains(k.output(t, "stdout"), text)
+		if last && !found {
+			t.Fatalf("task %s has ended without the output %q: %s", k.ID, text, story(k.updates(t)))
+		}
+		return found
+	})
 }
 
 // report runs a task whose output is a report and returns it, with the first update that says RUNNING.

@@ -92,22 +92,26 @@ func variables(texts ...string) *mesos.Environment {
 func freePort(t *testing.T) uint32 {
 	t.Helper()
 	for range 100 {
-		port := 20000 + rand.Uint32N(10000)
-		address := fmt.Sprintf(":%d", port)
-		tcp, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
+		if port := 20000 + rand.Uint32N(10000); isFree(port) {
+			return port
 		}
-		udp, err := net.ListenPacket("udp", address)
-		tcp.Close()
-		if err != nil {
-			continue
-		}
-		udp.Close()
-		return port
 	}
 	t.Fatal("no free port")
 	return 0
+}
+
+func isFree(port uint32) bool {
+	address := fmt.Sprintf(":%d", port)
+	tcp, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return false
+	}
+	return udp.Close() == nil
 }
 
 // custom turns a command task into one of a custom executor, as a framework sends it that names our executor: the command is

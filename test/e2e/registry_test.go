@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/registry"
+
+	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/environment/testimage"
+)
+
+// startRegistry starts Debian's docker-registry on a port of its own and returns its address.
+func startRegistry(t *testing.T) (address string) {
+	t.Helper()
+	program, err := exec.LookPath("docker-registry")
+	if err != nil {
+		const message = "NOT TESTED, there is no docker-registry (Debian package docker-registry): %v"
+		if os.Getenv("CI") == "true" {
+			t.Fatalf(message, err)
+		}
+		t.Skipf(message, err)
+	}
+	directory := t.TempDir()
+	config := filepath.Join(directory, "config.yml")
+	text := fmt.Sprintf("version: 0.1\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: 127.0.0.1:0}\n", directory)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	process := exec.Command(program, "serve", config)
+	process.Env = []string{"OTEL_TRACES_EXPORTER=none"}
+	said, err := process.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	listening, ended := make(chan string, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(listening)
+		line := regexp.MustCompile(`listening on (127\.0\.0\.1:[0-9]+)`)
+		for s := bufio.NewScanner(said); s.Scan(); {
+			if found := line.FindStringSubmatch(s.Text()); found != nil {
+				listening <- found[1]
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		process.Process.Kill()
+		<-ended
+		process.Wait()
+	})
+	address, ok := <-listening
+	if !ok {
+		t.Fatal("docker-registry has ended")
+	}
+	return address
+}
+
+// tag gives an image of a test a further name until the test ends. A name that somebody else's image has stays with that.
+func (h *host) tag(t *testing.T, reference string, spec testimage.Spec) {
+	t.Helper()
+	built := environment.Image(t, spec)
+	found, err := h.docker.ImageInspect(t.Context(), reference)
+	if err == nil && (found.Config == nil || found.Config.Labels[testimage.Label] == "") {
+		t.Skipf("NOT TESTED: %s names an image in this Engine that is not a test's", reference)
+	}
+	if err := h.docker.ImageTag(t.Context(), built, reference); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		h.docker.ImageRemove(context.WithoutCancel(t.Context()), reference, image.RemoveOptions{}) // it may be gone
+	})
+}
+
+// push puts an image that prints a word into a registry; the Engine keeps the tag until the test ends.
+func (h *host) push(t *testing.T, reference, word string) {
+	t.Helper()
+	h.tag(t, reference, testimage.Spec{Cmd: []string{"echo", word}})
+	auth, err := registry.EncodeAuthConfig(registry.AuthConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := h.docker.ImagePush(t.Context(), reference, image.PushOptions{RegistryAuth: auth})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if said, err := io.ReadAll(stream); err != nil || bytes.Contains(said, []byte(`"error"`)) {
+		t.Fatalf("push: %v: %s", err, said)
+	}
+}
+
+// untag takes a tag away from the Engine.
+func (h *host) untag(t *testing.T, reference string) {
+	t.Helper()
+	if _, err := h.docker.ImageRemove(t.Context(), reference, image.RemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// silentRegistry accepts connections and says nothing on them.
+func silentRegistry(t *testing.T) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan struct{})
+	go func() {
+		defer close(accepted)
+		var held []net.Conn
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				break
+			}
+			held = append(held, c)
+		}
+		for _, c := range held {
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { listener.Close(); <-accepted })
+	return listener.Addr().String()
+}
