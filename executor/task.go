@@ -93,6 +93,9 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 	launch.TaskInfo = encoded
 	e.task = &task{info: info, state: wire.State{Launch: launch}}
 	e.Logger.Info("task launched", zap.String("task", id))
+	if info.HealthCheck != nil || info.Check != nil {
+		e.Logger.Warn("health checks and checks are not carried out yet; the task runs without", zap.String("task", id))
+	}
 	e.update(mesos.TASK_STARTING, nil)
 	if limit := info.GetMaxCompletionTime().GetNanoseconds(); limit > 0 {
 		e.completion.set(time.Duration(limit))

@@ -77,9 +77,9 @@ func notify(state string) error {
 	return nil
 }
 
-// Watchdog tells systemd that the daemon lives, twice in each of the intervals the unit asks for, until ctx ends. healthy is
-// asked each time; while it says no, nothing is told, and systemd will restart the daemon.
-func Watchdog(ctx context.Context, group *sync.WaitGroup, healthy func() bool) error {
+// Watchdog tells systemd that the daemon lives, twice in each of the intervals the unit asks for, until ctx ends. A daemon that
+// is stopped or starved misses its turn, and systemd starts it anew.
+func Watchdog(ctx context.Context, group *sync.WaitGroup) error {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		return fmt.Errorf("watchdog: %w", err)
@@ -95,9 +95,7 @@ func Watchdog(ctx context.Context, group *sync.WaitGroup, healthy func() bool) e
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				if healthy() {
-					daemon.SdNotify(false, daemon.SdNotifyWatchdog)
-				}
+				daemon.SdNotify(false, daemon.SdNotifyWatchdog)
 			}
 		}
 	})

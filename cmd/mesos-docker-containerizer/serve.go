@@ -73,8 +73,7 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// The watchdog's own goroutine is the one that is asked: a process that is stopped or starved misses its turn.
-	if err := systemd.Watchdog(ctx, &group, func() bool { return true }); err != nil {
+	if err := systemd.Watchdog(ctx, &group); err != nil {
 		return err
 	}
 	stopping := context.AfterFunc(ctx, func() {
