@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -59,9 +60,10 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	bounded, cancel := s.bound(ctx, deadline, at)
 	defer cancel()
 
+	var spec *runspec.Spec
 	container, err := s.find(ctx, bounded)
 	if err == nil && container == nil {
-		container, err = s.create(bounded, launch, at)
+		container, spec, err = s.create(bounded, launch, at)
 	}
 	if err != nil {
 		return container, err
@@ -69,6 +71,10 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	s.say(wire.Message{Created: &wire.Created{ContainerID: container.ID}})
 	if container.State.StartedAt != "" && !startedAt(container).IsZero() {
 		return container, nil
+	}
+	at.set("copying secrets into the container")
+	if err := s.deliverFiles(bounded, container, launch, spec); err != nil {
+		return container, err
 	}
 	at.set("starting the container")
 	return s.start(bounded, container)
@@ -230,29 +236,29 @@ func (s *session) owns(c *engine.Container) bool {
 }
 
 // create translates the task and creates its container, pulling the image first if it has to be.
-func (s *session) create(ctx context.Context, launch wire.Launch, at *phase) (*engine.Container, error) {
+func (s *session) create(ctx context.Context, launch wire.Launch, at *phase) (*engine.Container, *runspec.Spec, error) {
 	at.set("translating the task")
 	spec, err := s.translate(ctx, launch)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if spec.ForcePull {
 		if err := s.pull(ctx, spec, at); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := spec.PrepareHost(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Asking whether the image is there would cost every launch a call: create says so itself.
 	at.set("creating the container")
 	container, err := s.createOnce(ctx, spec)
 	if engine.IsImageNotFound(err) && !spec.ForcePull {
 		if err := s.pull(ctx, spec, at); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		at.set("creating the container")
 		container, err = s.createOnce(ctx, spec)
 	}
-	return container, err
+	return container, spec, err
 }

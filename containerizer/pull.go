@@ -24,6 +24,7 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error
 	return untilAnswered(ctx, engineAway, func() error {
 		return s.server.Images.Pull(ctx, image.Request{
 			Reference:        spec.Image,
+			Platform:         spec.Platform,
 			Force:            spec.ForcePull,
 			SandboxDirectory: s.attach.Sandbox,
 			Progress: func(p image.Progress) {

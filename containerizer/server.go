@@ -51,7 +51,11 @@ type Options struct {
 	// MappedDirectory is where containers see their sandbox, unless their executor says otherwise.
 	MappedDirectory string
 
-	CgroupsEnableCFS    bool
+	CgroupsEnableCFS bool
+
+	// HonorCommandUser makes CommandInfo.user the user in the container.
+	HonorCommandUser bool
+
 	DefaultContainerDNS *runspec.DNS
 	LogDriver           string
 	LogOpts             map[string]string
@@ -75,8 +79,9 @@ type Server struct {
 	sessions map[string]*session // by executor process and ids, see sessionKey
 	named    map[string]*session // by container name, once it is known
 
-	infoMu sync.Mutex   // guards info
-	info   *engine.Info // nil until the Engine has said it
+	infoMu  sync.Mutex   // guards what follows
+	info    *engine.Info // nil until the Engine has said it
+	infoGen int          // the watch's generation in which it did
 }
 
 // New claims the run directory. The error wraps ErrRunDirectoryInUse when another server has it. The Engine need not be there.
@@ -250,16 +255,17 @@ func (s *Server) claimed(name string) bool {
 	return s.named[name] != nil
 }
 
-// hostMemory is the Engine's host's memory in bytes. It is asked once.
-func (s *Server) hostMemory(ctx context.Context) (uint64, error) {
+// engineInfo is what the Engine says of itself. It is asked once, and again when it may have been replaced.
+func (s *Server) engineInfo(ctx context.Context) (engine.Info, error) {
 	s.infoMu.Lock()
 	defer s.infoMu.Unlock()
-	if s.info == nil {
+	generation := s.watch.generation()
+	if s.info == nil || s.infoGen != generation {
 		info, err := s.engine.Info(ctx)
 		if err != nil {
-			return 0, err
+			return engine.Info{}, err
 		}
-		s.info = &info
+		s.info, s.infoGen = &info, generation
 	}
-	return uint64(max(0, s.info.MemoryBytes)), nil
+	return *s.info, nil
 }

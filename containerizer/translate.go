@@ -21,7 +21,12 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 	if info, err := os.Stat(s.attach.Sandbox); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("the task's sandbox %s is not there", s.attach.Sandbox)
 	}
-	task := runspec.Task{Name: s.name, SandboxDirectory: s.attach.Sandbox, MappedDirectory: s.attach.MappedDirectory}
+	task := runspec.Task{
+		Name:             s.name,
+		SandboxDirectory: s.attach.Sandbox,
+		MappedDirectory:  s.attach.MappedDirectory,
+		Environment:      s.attach.TaskEnvironment,
+	}
 	if task.MappedDirectory == "" {
 		task.MappedDirectory = s.server.MappedDirectory
 	}
@@ -34,9 +39,9 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 			return nil, fmt.Errorf("ExecutorInfo cannot be decoded: %w", err)
 		}
 	}
-	var memory uint64
+	var info engine.Info
 	if err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
-		memory, err = s.server.hostMemory(ctx)
+		info, err = s.server.engineInfo(ctx)
 		return err
 	}); err != nil {
 		return nil, err
@@ -44,9 +49,12 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 	spec, err := runspec.Translate(ctx, task, runspec.Options{
 		CgroupsEnableCFS:    s.server.CgroupsEnableCFS,
 		DefaultContainerDNS: s.server.DefaultContainerDNS,
-		HostMemory:          memory,
+		HostMemory:          uint64(max(0, info.MemoryBytes)),
 		LogDriver:           s.server.LogDriver,
 		LogOpts:             s.server.LogOpts,
+		GPUs:                info.GPUs,
+		HonorCommandUser:    s.server.HonorCommandUser,
+		CopiesFiles:         true, // see deliverFiles
 		Parameters:          s.server.Parameters,
 	})
 	if err != nil {

@@ -30,6 +30,7 @@ type watch struct {
 	mu      sync.Mutex
 	wakes   map[string]func() // by container name; guarded by mu
 	trouble error             // why the Engine is away, nil while the stream is open; guarded by mu
+	opens   int               // how often the stream was opened; guarded by mu
 }
 
 func newWatch(e *engine.Client, instance string, g *graves, logger *zap.Logger) *watch {
@@ -58,6 +59,20 @@ func (w *watch) away() error {
 	return w.trouble
 }
 
+// countOpen notes that the Engine may be another one from now on.
+func (w *watch) countOpen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opens++
+}
+
+// generation changes whenever the Engine may have been replaced by another.
+func (w *watch) generation() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opens
+}
+
 // run keeps the stream open until ctx ends.
 func (w *watch) run(ctx context.Context) {
 	wait := reopenMin
@@ -66,6 +81,7 @@ func (w *watch) run(ctx context.Context) {
 		if err == nil {
 			wait = reopenMin
 			w.setTrouble(nil)
+			w.countOpen()
 			w.once.Do(func() { close(w.opened) })
 			w.wakeAll()
 			err = w.follow(stream)

@@ -47,6 +47,7 @@ func (e *executor) attach() {
 		Sandbox:         e.Sandbox,
 		MappedDirectory: e.MappedDirectory,
 		ContainerName:   e.ContainerName,
+		TaskEnvironment: e.TaskEnvironment,
 		StopGrace:       e.Environment.ShutdownGracePeriod,
 	}
 	if e.task != nil {

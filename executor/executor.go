@@ -34,6 +34,9 @@ type Options struct {
 	Sandbox         string
 	MappedDirectory string
 
+	// TaskEnvironment is added to the task's environment and wins over it; nil for none. Its values are secrets.
+	TaskEnvironment map[string]string
+
 	Agent Agent
 
 	// Dial opens a connection to the daemon; it is called again whenever that breaks. Daemon names the daemon for people.

@@ -393,6 +393,22 @@ func TestNewDaemonIsToldEverything(t *testing.T) {
 	})
 }
 
+// What hooks of the agent add is said with each attach: a new daemon may have the container yet to create.
+func TestTaskEnvironmentIsAttached(t *testing.T) {
+	environment := map[string]string{"FROM": "hook"}
+	daemon := &fakeDaemon{}
+	e := newExecutor(Options{TaskEnvironment: environment})
+	for range 2 {
+		e.conn = daemon
+		e.attach()
+	}
+	for _, m := range daemon.take() {
+		if diff := cmp.Diff(environment, m.Attach.TaskEnvironment); diff != "" {
+			t.Errorf("want (-), got (+):\n%s", diff)
+		}
+	}
+}
+
 func TestDaemonThatNeverAnswers(t *testing.T) {
 	inBubble(t, func(h *harness) {
 		h.link <- linkEvent{err: errors.New("no such file")}

@@ -44,6 +44,7 @@ func newServer(c *config.Config, docker *engine.Client, runDirectory string, log
 		RemoveDelay:         c.DockerRemoveDelay,
 		MappedDirectory:     c.SandboxDirectory,
 		CgroupsEnableCFS:    c.CgroupsEnableCFS,
+		HonorCommandUser:    c.HonorCommandUser,
 		DefaultContainerDNS: dns,
 		LogDriver:           c.LogDriver,
 		LogOpts:             c.LogOpts,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,6 +25,7 @@ type flags struct {
 	container       string
 	sandbox         string
 	mappedDirectory string
+	taskEnvironment map[string]string // its values are secrets
 	stopTimeout     time.Duration
 	level           zapcore.Level
 	socket          string
@@ -43,6 +45,9 @@ func parseFlags(args []string) (flags, []string, error) {
 		}
 		known, err := f.set(name, value)
 		if err != nil {
+			if name == "task_environment" {
+				value = "..." // it holds secrets
+			}
 			return flags{}, nil, fmt.Errorf("flag --%s=%s: %w", name, value, err)
 		}
 		if !known {
@@ -66,6 +71,8 @@ func (f *flags) set(name, value string) (known bool, err error) {
 		f.sandbox = value
 	case "mapped_directory":
 		f.mappedDirectory = value
+	case "task_environment":
+		f.taskEnvironment, err = parseEnvironment(value)
 	case "stop_timeout":
 		f.stopTimeout, err = mesostime.ParseDuration(value)
 	case "logging_level":
@@ -83,6 +90,22 @@ func (f *flags) set(name, value string) (known bool, err error) {
 		return false, nil
 	}
 	return true, err
+}
+
+// parseEnvironment reads a JSON object of texts. The error tells nothing of its content.
+func parseEnvironment(value string) (map[string]string, error) {
+	var variables map[string]*string
+	if err := json.Unmarshal([]byte(value), &variables); err != nil || variables == nil {
+		return nil, errors.New("want a JSON object of texts")
+	}
+	environment := make(map[string]string, len(variables))
+	for name, value := range variables {
+		if name == "" || value == nil {
+			return nil, errors.New("want a JSON object of texts, each with a name")
+		}
+		environment[name] = *value
+	}
+	return environment, nil
 }
 
 // parseLevel reads the names of the agent's own flag.

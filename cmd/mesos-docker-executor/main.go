@@ -7,6 +7,7 @@
 //	--container=NAME            the container's exact name; given by agents that run us in place of the stock executor
 //	--sandbox_directory=PATH    the sandbox on the host; default $MESOS_DIRECTORY
 //	--mapped_directory=PATH     the sandbox in the container; default: the daemon's sandbox_directory
+//	--task_environment=JSON     variables for the task, an object of texts; they win over the task's own
 //	--stop_timeout=DURATION     raises the shutdown grace period, as in stock
 //	--logging_level=LEVEL       INFO, WARNING or ERROR; default WARNING
 //	--socket=PATH               the daemon's socket; default: the content of /etc/mesos-docker-containerizer/socket
@@ -84,6 +85,7 @@ func run() error {
 		ContainerName:   flags.container,
 		Sandbox:         sandbox,
 		MappedDirectory: flags.mappedDirectory,
+		TaskEnvironment: flags.taskEnvironment,
 		Agent:           connection,
 		Dial:            executor.DialDaemon(socket),
 		Daemon:          socket,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -49,7 +50,7 @@ func TestParseFlags(t *testing.T) {
 	}
 	want := flags{
 		container: "mesos-1", sandbox: "/sandbox", mappedDirectory: "/mnt/mesos/sandbox", stopTimeout: 10 * time.Second,
-		level: zapcore.InfoLevel, route: wire.RouteDropIn,
+		level: zapcore.InfoLevel, route: wire.RouteDropIn, taskEnvironment: map[string]string{"A": "secret"},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(flags{})); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
@@ -62,6 +63,15 @@ func TestParseFlags(t *testing.T) {
 		t.Errorf("no flags: %+v, %v", got, err)
 	}
 	if got, _, err := parseFlags([]string{"--route=local", "--socket=/s", "--version"}); err != nil || got.route != wire.RouteLocal || got.socket != "/s" || !got.version {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{`--task_environment={"A":"secret"`, `--task_environment={"A":["secret"]}`, `--task_environment={"A":null}`,
+		`--task_environment={"":"secret"}`, `--task_environment={"A":"secret"}{}`, "--task_environment=null", "--task_environment="} {
+		if _, _, err := parseFlags([]string{bad}); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "task_environment") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	if got, _, err := parseFlags([]string{`--task_environment={"A=B":"x\ny","É":""}`}); err != nil || !maps.Equal(got.taskEnvironment, map[string]string{"A=B": "x\ny", "É": ""}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, bad := range []string{"--stop_timeout=soon", "--logging_level=LOUD", "--route=drop-in"} {

@@ -114,6 +114,9 @@ func Translate(ctx context.Context, t Task, o Options) (*Spec, error) {
 	if err := run.amend(spec, o); err != nil {
 		return nil, err
 	}
+	if err := spec.checkFileTargets(); err != nil {
+		return nil, err
+	}
 	return spec, nil
 }
 

@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -53,6 +56,44 @@ func (r *runOptions) checkFiles(o Options) error {
 		return nil
 	}
 	return fault("container.volumes", "a secret cannot be mounted at %s here: this way of running tasks has no secret volumes", quote(r.files[0].Path))
+}
+
+// checkFileTargets refuses files that would not get into the container itself. The Engine unpacks them with the container's
+// volumes mounted: a secret below one would be written to the host or to another machine, and one below the sandbox would be
+// served by the agent to its readers. What lies below a tmpfs is hidden when that is mounted.
+func (s *Spec) checkFileTargets() error {
+	const field = "container.volumes"
+	if len(s.Files) == 0 {
+		return nil
+	}
+	if s.HostConfig.ReadonlyRootfs {
+		return fault(field, "a secret cannot be mounted at %s: the container's file system is read-only by a parameter", quote(s.Files[0].Path))
+	}
+	for _, target := range s.mountTargets() {
+		for _, file := range s.Files {
+			if below, found := strings.CutPrefix(file.Path, strings.TrimRight(path.Clean(target), "/")); found && (below == "" || below[0] == '/') {
+				return fault(field, "a secret cannot be mounted at %s: that lies in what is mounted at %s, and would not stay in the container",
+					quote(file.Path), quote(target))
+			}
+		}
+	}
+	return nil
+}
+
+// mountTargets are the paths in the container at which something else than its own file system is.
+func (s *Spec) mountTargets() []string {
+	var targets []string
+	for _, bind := range s.HostConfig.Binds {
+		if _, rest, found := strings.Cut(bind, ":"); found {
+			target, _, _ := strings.Cut(rest, ":")
+			targets = append(targets, target)
+		}
+	}
+	for _, m := range s.HostConfig.Mounts {
+		targets = append(targets, m.Target)
+	}
+	targets = slices.AppendSeq(targets, maps.Keys(s.HostConfig.Tmpfs))
+	return slices.AppendSeq(targets, maps.Keys(s.Config.Volumes))
 }
 
 // secretValue returns the bytes of a secret that carries its value. A reference could be resolved only by a secret resolver

@@ -42,6 +42,7 @@ func samples() []Message {
 	now := time.Unix(1700000000, 12345).UTC()
 	return []Message{
 		{Attach: &Attach{Version: Version, Route: RouteDropIn, Framework: "f", Executor: "e", Sandbox: "/s", StopGrace: time.Second,
+			TaskEnvironment: map[string]string{"A": "a=b\n", "": "é"},
 			State: &State{Launch: Launch{Task: "t", TaskInfo: []byte{0, 255}}, ContainerID: "c", PrepareDeadline: now,
 				OutputSince: now, Kill: &Kill{Deadline: now}, Exited: true}}},
 		{Launch: &Launch{Task: "t\n=\"", TaskInfo: bytes.Repeat([]byte{1, 2, 3}, 1_000)}},

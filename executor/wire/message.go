@@ -49,6 +49,10 @@ type Attach struct {
 	MappedDirectory string `json:"mapped_directory,omitempty"`
 	ContainerName   string `json:"container_name,omitempty"`
 
+	// TaskEnvironment is what hooks of the agent add to the task's environment, and wins there (contract section 2.3). Its
+	// values are secrets.
+	TaskEnvironment map[string]string `json:"task_environment,omitempty"`
+
 	// StopGrace bounds the container's stop should the executor die without having asked for one.
 	StopGrace time.Duration `json:"stop_grace,omitempty"`
 
