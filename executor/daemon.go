@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
@@ -72,6 +71,9 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser, wg *sync.WaitGr
 	case m.Accepted != nil:
 		e.unanswered.stop()
 		e.task.state.PrepareDeadline = m.Accepted.PrepareDeadline
+		if interval := m.Accepted.ProgressInterval; interval != nil {
+			e.task.progress.configure(*interval)
+		}
 	case m.Progress != nil:
 		e.onProgress(m.Progress)
 	case m.Created != nil:
@@ -147,7 +149,12 @@ func (e *executor) onRunning(r *wire.Running) {
 	if e.task.why.killed {
 		return // contract section 3.1, row 3
 	}
-	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) { s.Data = inspectArray(r.Inspect) })
+	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) {
+		s.Data = inspectArray(r.Inspect)
+		if r.Note != "" {
+			s.Message = &r.Note
+		}
+	})
 }
 
 // onExited settles the outcome. The terminal update waits for the rest of the output, if there is any to come.
@@ -180,13 +187,4 @@ func (e *executor) conclude() {
 		}
 	})
 	e.failSafe.set(acknowledgementTimeout)
-}
-
-// progressInterval is the least time between two updates of a task that is being prepared. On the local route the updates go
-// to a terminal instead of a cluster.
-func (e *executor) progressInterval() time.Duration {
-	if e.Route == wire.RouteLocal {
-		return 200 * time.Millisecond
-	}
-	return 10 * time.Second
 }

@@ -444,34 +444,6 @@ func TestAgentThatRefusesForGood(t *testing.T) {
 	})
 }
 
-func TestProgressIsLimited(t *testing.T) {
-	inBubble(t, func(h *harness) {
-		h.launch(sleeper())
-		starting := h.update(mesos.TASK_STARTING)
-		h.say(wire.Message{Accepted: &wire.Accepted{}})
-		step := wire.Message{Progress: &wire.Progress{Message: "pulling", Pull: &wire.Pull{Bytes: 5}}}
-		h.say(step)
-		h.noUpdate() // one is unacknowledged
-		h.acknowledge(starting)
-		h.say(step)
-		first := h.update(mesos.TASK_STARTING)
-		if first.GetMessage() != "pulling" || !strings.Contains(string(first.Data), `"bytes":5`) {
-			t.Errorf("%q %s", first.GetMessage(), first.Data)
-		}
-		h.acknowledge(first)
-		h.say(step)
-		h.noUpdate() // too early
-		for range progressUpdates - 1 {
-			time.Sleep(10 * time.Second)
-			h.say(step)
-			h.acknowledge(h.update(mesos.TASK_STARTING))
-		}
-		time.Sleep(time.Hour)
-		h.say(step)
-		h.noUpdate() // enough
-	})
-}
-
 // Messages that make no sense at their time change nothing.
 func TestMessagesOutOfPlace(t *testing.T) {
 	inBubble(t, func(h *harness) {

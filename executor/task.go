@@ -91,7 +91,7 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 		return
 	}
 	launch.TaskInfo = encoded
-	e.task = &task{info: info, state: wire.State{Launch: launch}}
+	e.task = &task{info: info, state: wire.State{Launch: launch}, progress: newProgress(e.Route)}
 	e.Logger.Info("task launched", zap.String("task", id))
 	if info.HealthCheck != nil || info.Check != nil {
 		e.Logger.Warn("health checks and checks are not carried out yet; the task runs without", zap.String("task", id))

@@ -120,6 +120,10 @@ type Refused struct {
 // Accepted answers Launch.
 type Accepted struct {
 	PrepareDeadline time.Time `json:"prepare_deadline"`
+
+	// ProgressInterval is the time between the first two progress updates of the task, 0 for no such updates. It is nil from
+	// daemons that leave the choice to the executor.
+	ProgressInterval *time.Duration `json:"progress_interval,omitempty"`
 }
 
 // Progress says what the daemon is doing for a task that does not run yet. It may be dropped.
@@ -135,6 +139,7 @@ type Pull struct {
 	Total     int64  `json:"total"`
 	Layers    int    `json:"layers"`
 	Done      int    `json:"done"`
+	Rate      int64  `json:"rate,omitempty"` // bytes a second; zero while it is unknown
 }
 
 // Created says that the container exists and is about to be started.
@@ -154,6 +159,9 @@ type Running struct {
 	IPv4    string          `json:"ipv4,omitempty"`
 	IPv6    string          `json:"ipv6,omitempty"`
 	Inspect json.RawMessage `json:"inspect"`
+
+	// Note is something about the start that the framework's user should know; mostly empty.
+	Note string `json:"note,omitempty"`
 }
 
 // Outcome is how a container ended.
