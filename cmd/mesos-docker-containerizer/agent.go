@@ -19,9 +19,12 @@ import (
 // agentID makes up the id of the agent that exists for one run, in the form of a master's.
 func agentID() string { return uuid.NewString() + "-S0" }
 
+// frameworkID makes up the id of the framework that the tasks of one run belong to.
+func frameworkID() string { return uuid.NewString() + "-0000" }
+
 // newAgent starts the stand-in for the agent. Its framework does not checkpoint: should this process be killed, executors end
 // with it instead of waiting for an agent that will not come back.
-func newAgent(c *config.Config, offer marathon.Offer, workDirectory string, logger *zap.Logger) (*localagent.Agent, error) {
+func newAgent(c *config.Config, offer marathon.Offer, framework, workDirectory string, logger *zap.Logger) (*localagent.Agent, error) {
 	name := strconv.Itoa(os.Geteuid())
 	if current, err := user.Current(); err == nil {
 		name = current.Username
@@ -33,7 +36,7 @@ func newAgent(c *config.Config, offer marathon.Offer, workDirectory string, logg
 		Framework: &mesos.FrameworkInfo{
 			User: name,
 			Name: "mesos-docker-containerizer run",
-			ID:   &mesos.FrameworkID{Value: uuid.NewString() + "-0000"},
+			ID:   &mesos.FrameworkID{Value: framework},
 			Capabilities: []mesos.FrameworkInfo_Capability{
 				{Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE},
 				{Type: mesos.FrameworkInfo_Capability_PARTITION_AWARE},

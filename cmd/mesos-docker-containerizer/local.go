@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,8 +149,10 @@ func (d *localDaemon) serve(t terminal, c *config.Config, directory, socket, ori
 	return nil
 }
 
-// awaitRemovals returns when the containers of all tasks whose sandboxes lie below the directory are gone.
-func (d *localDaemon) awaitRemovals(sandboxes string) error {
+// cleanUp returns when no container of the framework is left, nor of an earlier run with sandboxes below the directory, which
+// this run holds now. Its own it leaves to the daemon to remove, unless they are to be removed by force, because their executors
+// were not given the time to say so. Those of a run that was killed have been told to stop when this one began.
+func (d *localDaemon) cleanUp(framework, directory string, force bool) error {
 	if d.docker == nil {
 		return nil // the other daemon sees to it
 	}
@@ -157,37 +160,62 @@ func (d *localDaemon) awaitRemovals(sandboxes string) error {
 	defer cancel()
 	ticker := time.NewTicker(removalInterval)
 	defer ticker.Stop()
+	var names []string
+	var failed error
 	for {
-		left, err := d.containers(ctx, sandboxes)
-		if err == nil && len(left) == 0 {
-			return nil
+		own, earlier, err := d.containers(ctx, framework, directory)
+		if err == nil {
+			names = slices.Concat(own, earlier)
+			if len(names) == 0 {
+				return nil
+			}
+			if force {
+				earlier = names
+			}
+			err = d.remove(ctx, earlier)
+		}
+		if ctx.Err() == nil {
+			failed = err
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			if err == nil {
-				err = fmt.Errorf("still there: %s; the next run in this place will remove them", strings.Join(left, ", "))
-			}
-			return fmt.Errorf("the containers of tasks that have ended are not gone after %v: %w", removalWait, err)
+			return errors.Join(fmt.Errorf("containers of tasks that have ended are not gone after %v, remove them with docker rm --force: %s",
+				removalWait, strings.Join(names, " ")), failed)
 		}
 	}
 }
 
-// containers are the names of those whose sandboxes lie below a directory.
-func (d *localDaemon) containers(ctx context.Context, sandboxes string) ([]string, error) {
+// containers names those of the framework, and those of other frameworks whose sandboxes are below a directory.
+func (d *localDaemon) containers(ctx context.Context, framework, directory string) (own, earlier []string, err error) {
 	list, err := d.docker.List(ctx, engine.LabelPrefix+"route=local")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var names []string
 	for _, c := range list {
-		// Damaged labels are somebody else's container: ours are as they were written.
+		// With labels that are not as we write them, or not for this name, it is somebody else's container.
 		labels, err := engine.ParseLabels(c.Labels)
-		if err == nil && strings.HasPrefix(labels.Sandbox, sandboxes+"/") && len(c.Names) > 0 {
-			names = append(names, strings.TrimPrefix(c.Names[0], "/"))
+		if err != nil || len(c.Names) == 0 || !labels.Ours(labels.Instance, c.Names[0]) {
+			continue
+		}
+		switch {
+		case labels.Framework == framework:
+			own = append(own, labels.Name)
+		case strings.HasPrefix(labels.Sandbox, directory+"/"):
+			earlier = append(earlier, labels.Name)
 		}
 	}
-	return names, nil
+	return own, earlier, nil
+}
+
+func (d *localDaemon) remove(ctx context.Context, names []string) error {
+	var failed error
+	for _, name := range names {
+		if err := d.docker.Remove(ctx, name); err != nil && !engine.IsConflict(err) { // a conflict: it is being removed
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
 }
 
 // stop ends a daemon in this process.

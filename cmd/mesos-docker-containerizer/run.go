@@ -174,11 +174,12 @@ func runTasks(t terminal, c *config.Config, f *runFlags, offer marathon.Offer, l
 		return result, err
 	}
 	defer func() { err = errors.Join(err, daemon.stop()) }()
-	agent, err := newAgent(c, offer, sandboxes, logger)
+	framework := frameworkID()
+	agent, err := newAgent(c, offer, framework, sandboxes, logger)
 	if err != nil {
 		return result, err
 	}
-	display, closeDisplay := newDisplay(t, f, launch, interrupts)
+	display, notice, closeDisplay := newDisplay(t, f, launch, interrupts)
 	defer closeDisplay()
 	result, err = tasks.Run(context.Background(), tasks.Options{
 		Agent:      agent,
@@ -188,10 +189,10 @@ func runTasks(t terminal, c *config.Config, f *runFlags, offer marathon.Offer, l
 		For:        f.duration,
 		Interrupts: interrupts,
 		Display:    display,
-		Notice:     func(text string) { fmt.Fprintln(t.stderr, "mesos-docker-containerizer:", text) },
+		Notice:     notice,
 		Logger:     logger,
 	})
-	err = errors.Join(err, daemon.awaitRemovals(sandboxes))
+	err = errors.Join(err, daemon.cleanUp(framework, directory.path, result.Lost > 0))
 	if f.keepSandbox {
 		fmt.Fprintln(t.stderr, "mesos-docker-containerizer: the sandboxes are below", sandboxes)
 	}
@@ -211,26 +212,31 @@ func workDirectory(c *config.Config, f *runFlags, d *runDirectory) (string, erro
 	return filepath.Join(d.path, "work"), nil
 }
 
-// newDisplay shows events as the flags say. When nobody reads them any more that counts as an interrupt.
-func newDisplay(t terminal, f *runFlags, launch []tasks.Task, interrupts chan<- os.Signal) (tasks.Display, func()) {
+// newDisplay shows events as the flags say. When nobody reads them any more that counts as an interrupt. What concerns no task
+// goes to stderr, or above the bars where there can be any.
+func newDisplay(t terminal, f *runFlags, launch []tasks.Task, interrupts chan<- os.Signal) (d tasks.Display, notice func(string), end func()) {
 	var once sync.Once
 	w := &watchedWriter{Writer: t.stdout, broken: func() {
 		once.Do(func() { interrupts <- syscall.SIGPIPE })
 	}}
+	notice = func(text string) { fmt.Fprintln(t.stderr, "mesos-docker-containerizer:", text) }
 	if f.output == "json" {
-		return tasks.NewJSON(w), func() {}
+		return tasks.NewJSON(w), notice, func() {}
 	}
-	width := 0
+	options := tasks.TextOptions{Start: time.Now()}
 	for _, task := range launch {
-		width = max(width, len(task.Name))
+		options.Width = max(options.Width, len(task.Name))
 	}
-	options := tasks.TextOptions{Width: width, Start: time.Now()}
-	if term.IsTerminal(int(t.stdout.Fd())) {
+	isTerminal := term.IsTerminal(int(t.stdout.Fd()))
+	if isTerminal {
 		options.Terminal = t.stdout
 		options.Color = variable(t.environ, "NO_COLOR") == "" && variable(t.environ, "TERM") != "dumb"
 	}
 	text := tasks.NewText(w, options)
-	return text, text.Close
+	if isTerminal {
+		notice = text.Note
+	}
+	return text, notice, text.Close
 }
 
 // watchedWriter tells of an output that nobody reads any more.

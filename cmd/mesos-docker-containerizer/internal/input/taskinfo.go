@@ -188,7 +188,7 @@ func checkID(id string) error {
 	control := func(r rune) bool { return r < ' ' || r == 0x7f || r == '/' || r == '\\' }
 	switch {
 	case id == "", id == ".", id == "..", len(id) > 255, strings.ContainsFunc(id, control):
-		return errors.New("an id has 1 to 255 bytes without slashes and control characters, and is not . or ..")
+		return errors.New("neither . nor .. and 1 to 255 bytes without slashes and control characters are accepted")
 	}
 	return nil
 }

@@ -77,4 +77,5 @@ func (b *bars) close() {
 	b.progress.Wait()
 	b.progress = nil
 	clear(b.bar)
+	clear(b.waiting)
 }

@@ -34,6 +34,9 @@ func portsOf(task *mesos.TaskInfo, status *mesos.TaskStatus) Ports {
 		container = found[0]
 	}
 	p.ContainerID = container.ID
+	if container.HostConfig.NetworkMode == "none" {
+		return p // the address in the status is the agent's
+	}
 	for _, network := range status.GetContainerStatus().GetNetworkInfos() {
 		for _, address := range network.IPAddresses {
 			p.Addresses = append(p.Addresses, address.GetIPAddress())

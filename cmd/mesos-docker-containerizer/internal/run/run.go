@@ -30,8 +30,8 @@ type Task struct {
 // Options of a run.
 type Options struct {
 	Agent    *localagent.Agent
-	Executor string   // path of the executor's program
-	Args     []string // its arguments
+	Executor string   // path of the executor's program, for tasks that name none
+	Args     []string // arguments for any executor: where its daemon is
 	Tasks    []Task
 
 	// For, if it is more than zero, is how long all tasks run before they are killed.
@@ -97,7 +97,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 // launch starts tasks in order and stops at the first that cannot be.
 func (r *runner) launch() error {
 	for _, t := range r.Tasks {
-		launched, err := r.Agent.Launch(localagent.LaunchRequest{Task: t.Info, Path: r.Executor, Args: r.Args})
+		path, args := program(t.Info.Executor, r.Executor, r.Args)
+		launched, err := r.Agent.Launch(localagent.LaunchRequest{Task: t.Info, Path: path, Args: args})
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.Name, err)
 		}

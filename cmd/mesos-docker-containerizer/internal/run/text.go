@@ -75,6 +75,13 @@ func (t *Text) Show(e Event) {
 	}
 }
 
+// Note shows a text that concerns no single task.
+func (t *Text) Note(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.print([]byte(text + "\n"))
+}
+
 // print writes above the bars, if there are any.
 func (t *Text) print(text []byte) {
 	if t.bars != nil && t.bars.write(text) {

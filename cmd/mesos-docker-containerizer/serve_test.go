@@ -1,0 +1,132 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/test/environment"
+)
+
+// serveFlags are those of a daemon of the test's own.
+func serveFlags(t *testing.T) (flags []string, socket string) {
+	directory := t.TempDir()
+	socket = filepath.Join(directory, "executor.sock")
+	return []string{"serve", "--run_dir=" + directory, "--socket=" + socket, "--docker_socket=" + environment.Socket(t)}, socket
+}
+
+// TestRunWithADaemon runs a TaskInfo with a daemon of its own process, which outlives the run, and is told to end.
+func TestRunWithADaemon(t *testing.T) {
+	flags, socket := serveFlags(t)
+	daemon := start(t, flags...)
+	daemon.await("the daemon serves")
+	id := unique(t)
+	task := fmt.Sprintf(`{"name": "hello", "task_id": {"value": %q}, "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}],
+		"container": {"type": "DOCKER", "docker": {"image": %q, "network": "HOST", "parameters": [{"key": "hostname", "value": "elsewhere"}]}},
+		"command": {"shell": true, "value": "echo $GREETING", "environment": {"variables": [{"name": "GREETING", "value": "hello"}]}}}`,
+		id, environment.Busybox(t))
+	p := start(t, "run", "--socket="+socket, "--output=json", file(t, task))
+	p.wantStatus(exitOK)
+	if got := states(p.events())["hello"]; got != "STARTING RUNNING FINISHED" {
+		t.Errorf("states are %s", got)
+	}
+	if !strings.Contains(p.out(), `"line":"hello"`) {
+		t.Error("the task's environment or output is missing")
+	}
+	daemon.await("container removed")
+	nothingLeft(t, id)
+
+	second := start(t, flags...)
+	second.wantStatus(exitFailed)
+	if !strings.Contains(second.err(), "another mesos-docker-containerizer uses this run directory") || !strings.Contains(second.err(), "run_dir") {
+		t.Error("it does not say why it ends, or what to do")
+	}
+	daemon.signal(syscall.SIGTERM)
+	daemon.wantStatus(exitOK)
+	if _, err := net.Dial("unix", socket); err == nil {
+		t.Error("somebody listens at the socket of a daemon that has ended")
+	}
+	for line := range strings.Lines(daemon.err()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("line of the log: %q", line)
+		}
+	}
+}
+
+// TestRefusal: without docker among the containerizers DOCKER tasks fail, and the framework's user learns which setting it is.
+func TestRefusal(t *testing.T) {
+	id := unique(t)
+	p := start(t, "run", "--containerizers=mesos", "--output=json", file(t, shell(t, id, "true", "")))
+	p.wantStatus(exitFailed)
+	events := p.events()
+	if last := events[len(events)-1]; last.State != "TASK_FAILED" || !strings.Contains(last.Message, "--containerizers") {
+		t.Errorf("the last event is %+v", last)
+	}
+	nothingLeft(t, id)
+}
+
+// TestServeWithoutAnEngine accepts executors all the same.
+func TestServeWithoutAnEngine(t *testing.T) {
+	directory := t.TempDir()
+	socket := filepath.Join(directory, "executor.sock")
+	daemon := start(t, "serve", "--run_dir="+directory, "--socket="+socket, "--docker_socket="+filepath.Join(directory, "none"))
+	daemon.await("waiting for it")
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	daemon.interrupt()
+	daemon.wantStatus(exitOK)
+}
+
+func TestVersion(t *testing.T) {
+	p := start(t, "version")
+	p.wantStatus(exitOK)
+	for _, want := range []string{"mesos-docker-containerizer  " + version, "go", fmt.Sprintf("wire                        %d", wire.Version), "docker API"} {
+		if !strings.Contains(p.out(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, p.out())
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	p := start(t, "config", "--orphan_grace=7secs")
+	p.wantStatus(exitOK)
+	if !strings.Contains(p.out(), "orphan_grace") || !strings.Contains(p.out(), "7secs") || !strings.Contains(p.out(), "command line") {
+		t.Errorf("the output is:\n%s", p.out())
+	}
+	p = start(t, "config", "--json", "--orphan_grace=7secs")
+	p.wantStatus(exitOK)
+	var settings []struct{ Name, Value, Layer string }
+	if err := json.Unmarshal([]byte(p.out()), &settings); err != nil || len(settings) < 10 {
+		t.Errorf("%d settings, %v", len(settings), err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}} {
+		p := start(t, args...)
+		p.wantStatus(exitOK)
+		for _, s := range subcommands() {
+			if !strings.Contains(p.out(), "  "+s.name+" ") {
+				t.Errorf("%v does not name %s", args, s.name)
+			}
+		}
+	}
+	for _, s := range subcommands() {
+		for _, args := range [][]string{{s.name, "--help"}, {"help", s.name}, {s.name, "-h", "--nonsense=1"}} {
+			p := start(t, args...)
+			p.wantStatus(exitOK)
+			if !strings.HasPrefix(p.out(), "Usage: mesos-docker-containerizer "+s.name) {
+				t.Errorf("%v shows %q", args, p.out())
+			}
+		}
+	}
+	start(t).wantStatus(exitUsage)
+}
