@@ -61,7 +61,7 @@ const (
 func (m networkMode) mapped() bool { return m == modeBridge || m == modeContainer }
 
 type container struct {
-	image                      string
+	image                      string // "" for an app that has no container, which only one with a path executor can be
 	privileged, forcePull, tty bool
 	parameters                 []pair
 	volumes                    []volume

@@ -254,6 +254,12 @@ var buildTests = []struct {
 	{"path executor without a command", docker(`"executor":"e"`), facts{
 		"/executor/command/value": `"chmod ug+rx 'e' \u0026\u0026 exec 'e' "`, "/executor/command/shell": "false", "/executor/resources": "",
 	}},
+	{"path executor without a container", `{"id":"/g/a","executor":"/x","cmd":"--flag","user":"root","env":{"A":"b"},"ports":[0],"labels":{"DOCKER_CONTAINER":"{}"}}`, facts{
+		"/command": "", "/container": "", "/executor/container": "", "/executor/command/value": `"chmod ug+rx '/x' \u0026\u0026 exec '/x' --flag"`,
+		"/executor/command/shell": "true", "/executor/command/user": `"root"`, "/labels/labels": `[{"key":"DOCKER_CONTAINER","value":"{}"}]`,
+		"/env/A": `"b"`, "/env/PORT0": `"31000"`, "/env/MARATHON_APP_DOCKER_IMAGE": "", "/resources/2/ranges/range": `[{"begin":31000,"end":31000}]`,
+		"/discovery/ports/ports/0/number": "31000",
+	}},
 	{"command executor by name", docker(`"executor":"//cmd","cmd":"c"`), facts{"/executor": "", "/command/value": `"c"`, "/command/shell": "true"}},
 	{"null is absent", docker(`"cmd":null,"args":null,"env":null,"healthChecks":null,"ports":null,"ipAddress":null,"user":null`), facts{
 		"/env/PORT_DEFAULT": `"31000"`, "/command/value": "",

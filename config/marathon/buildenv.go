@@ -52,7 +52,9 @@ func (b *builder) contextEnv(env *variables) {
 	env.set("MESOS_TASK_ID", b.taskID)
 	env.set("MARATHON_APP_ID", b.app.ID)
 	env.set("MARATHON_APP_VERSION", b.offer.Version.UTC().Format("2006-01-02T15:04:05.000Z"))
-	env.set("MARATHON_APP_DOCKER_IMAGE", b.app.container.image)
+	if b.app.container.image != "" {
+		env.set("MARATHON_APP_DOCKER_IMAGE", b.app.container.image)
+	}
 	env.set("MARATHON_APP_RESOURCE_CPUS", javaDouble(b.app.cpus))
 	env.set("MARATHON_APP_RESOURCE_MEM", javaDouble(b.app.mem))
 	env.set("MARATHON_APP_RESOURCE_DISK", javaDouble(b.app.disk))

@@ -2,9 +2,12 @@ package marathon
 
 import mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-// container is the ContainerInfo of the app.
+// container is the ContainerInfo of the app; nil if it has none.
 func (b *builder) container() *mesos.ContainerInfo {
 	c := b.app.container
+	if c.image == "" {
+		return nil
+	}
 	docker := &mesos.ContainerInfo_DockerInfo{
 		Image:          c.image,
 		Network:        dockerNetwork(b.app.network.mode).Enum(),

@@ -12,7 +12,7 @@
 // Parse applies the normalisation and validation of Marathon's API, Build its scheduler's translation. The files follow that split:
 // read*.go and build*.go; document.go and value.go know JSON and nothing about Marathon.
 //
-// Caveats. Only container type DOCKER is accepted. Nothing here looks at the clock, at randomness or at the host: the same app and
+// Caveats. Only container type DOCKER is accepted, or none where the app has an executor of its own. Nothing here looks at the clock, at randomness or at the host: the same app and
 // Offer give the same TaskInfo. What Marathon drops without a word (secrets, port mappings on the host network) or does itself
 // (HTTP health checks from its own host) is dropped here too and named in App.Notes. A limit of "unlimited" is +Inf in
 // TaskInfo.Limits, as Mesos wants it; encoding/json cannot write that value, protobuf can.

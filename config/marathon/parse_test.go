@@ -101,6 +101,9 @@ var mistakeTests = []struct{ document, want string }{
 	// Command.
 	{docker(`"cmd":"c","args":["a"]`), "/args: cmd and args exclude each other"},
 	{docker(`"cmd":""`), "/cmd: must not be empty; leave it out to run the command of the image"},
+	{`{"id":"a","executor":"//cmd","cmd":"x"}`, "/container: missing: only apps with a container of type DOCKER can be run"},
+	{`{"id":"a","executor":"/x","cmd":"x","networks":[{"mode":"container/bridge"}]}`, "/networks: an app without a container has the host's network"},
+	{`{"id":"a","executor":"/x","cmd":"x","ipAddress":{"networkName":"n"}}`, "/ipAddress: an app without a container has the host's network"},
 	{docker(`"executor":"/it's"`), "/executor: a path with a quote breaks the shell command that Marathon builds from it"},
 	{docker(`"executorResources":{"mem":1}`), "/executorResources/mem: 1 is too small: at least 32"},
 	{docker(`"env":{"A":1}`), "/env/A: expected a string, found a number"},

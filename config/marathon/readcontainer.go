@@ -2,10 +2,15 @@ package marathon
 
 import "strings"
 
-// readContainer reads the container with everything that depends on it: the network and the ports.
+// readContainer reads the container with everything that depends on it: the network and the ports. An app of a path executor needs
+// none: what its executor makes of the task is its own affair.
 func (app *App) readContainer(o *object) {
 	v := o.field("container")
 	tty := o.field("tty").boolean(false)
+	if !v.present() && app.executor != "" {
+		app.readWithoutContainer(o, v)
+		return
+	}
 	if !v.present() {
 		if !o.broken {
 			v.mistake("missing: %v", errOnlyDocker)
@@ -27,6 +32,23 @@ func (app *App) readContainer(o *object) {
 
 	docker.close()
 	c.close()
+}
+
+// readWithoutContainer reads the ports of an app that has no container and so is on the host's network.
+func (app *App) readWithoutContainer(o *object, absent value) {
+	if app.cmd == "" {
+		app.note(o.field("executor"), "without cmd Marathon builds a command that no agent can start; set cmd, whose words the executor gets as its arguments")
+	}
+	nothing := absent.object()
+	if app.network = readNetwork(o, nothing); app.network.mode != modeHost {
+		v := o.field("networks")
+		if !v.present() {
+			v = o.field("ipAddress")
+		}
+		v.mistake("an app without a container has the host's network")
+		app.network = network{mode: modeHost}
+	}
+	app.readPorts(o, nothing, nothing)
 }
 
 func (app *App) readDocker(docker *object) {

@@ -88,7 +88,20 @@ type Spec struct {
 // the task's fault and its text is for the framework's user. Any other error is ours or the host's: the context ended, or the
 // ParameterParser did not work.
 func Translate(ctx context.Context, t Task, o Options) (*Spec, error) {
-	run, err := describe(t, o)
+	src, err := findSource(t)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := translate(ctx, t, src, o)
+	if err != nil {
+		return nil, src.locate(err)
+	}
+	return spec, nil
+}
+
+// translate is Translate for a task whose container and command are found.
+func translate(ctx context.Context, t Task, src *source, o Options) (*Spec, error) {
+	run, err := describe(t, src, o)
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +135,7 @@ func Translate(ctx context.Context, t Task, o Options) (*Spec, error) {
 
 // describe collects the option list of a task, in the order in which stock checks it, so that of several mistakes the same
 // one is reported.
-func describe(t Task, o Options) (*runOptions, error) {
-	src, err := findSource(t)
-	if err != nil {
-		return nil, err
-	}
+func describe(t Task, src *source, o Options) (*runOptions, error) {
 	docker := src.container.Docker
 	run := &runOptions{
 		privileged: docker.GetPrivileged(),

@@ -2,6 +2,7 @@ package runspec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,6 +16,7 @@ const ContainerKey = "DOCKER_CONTAINER"
 // source is where a task's container and command were found.
 type source struct {
 	container *mesos.ContainerInfo
+	document  string // the field with the document that holds the container; "" for TaskInfo.container
 
 	// command is nil when nothing is said, which means what the image says.
 	command      *mesos.CommandInfo
@@ -52,7 +54,21 @@ func findSource(t Task) (*source, error) {
 	case executor != nil:
 		src.inherit(executor)
 	}
-	return src, src.check()
+	if src.container == nil && executor.GetContainer() != nil {
+		return nil, fault("executor.container", "the task has no container of its own, and in that of its executor the agent starts the executor "+
+			"itself, out of reach of the host's daemon; give it as TaskInfo.container or under "+ContainerKey)
+	}
+	return src, src.locate(src.check())
+}
+
+// locate completes the field of an error about the container by where the container stands.
+func (s *source) locate(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && s.document != "" && strings.HasPrefix(e.Field, "container") {
+		located := *e
+		located.Field = s.document + "." + e.Field
+		return &located
+	}
+	return err
 }
 
 // inherit takes the executor's environment as the task's.
@@ -91,7 +107,8 @@ func (s *source) readContainerKey(labels *mesos.Labels, executor *mesos.Executor
 	if err := decodeStrict([]byte(text), &document); err != nil {
 		return fault(field, `expected {"container": ContainerInfo, "command": CommandInfo} as JSON: %v`, err)
 	}
-	s.container, s.command, s.commandField = document.Container, document.Command, field+".command"
+	s.container, s.command = document.Container, document.Command
+	s.document, s.commandField = field, field+".command"
 	return nil
 }
 
@@ -119,11 +136,10 @@ func decodeStrict(data []byte, into any) (err error) {
 			err = fmt.Errorf("not readable as JSON of the Mesos v1 API")
 		}
 	}()
-	var raw any
-	if err := json.Unmarshal(data, &raw); err != nil {
+	if err := json.Unmarshal(data, new(any)); err != nil {
 		return err
 	}
-	if err := knownKeys(raw, typeOf(into), ""); err != nil {
+	if err := fits(data, typeOf(into), ""); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(data, into); err != nil {

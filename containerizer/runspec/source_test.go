@@ -108,15 +108,53 @@ func TestContainerKey(t *testing.T) {
 	})
 }
 
+// Mistakes in a document under ContainerKey are named by their place in the TaskInfo.
+func TestMistakesUnderContainerKey(t *testing.T) {
+	for _, test := range []struct{ document, text, field string }{
+		{`{"container": {"type": "DOCKER", "docker": {"image": "x", "network": "BRIDGED"}}}`,
+			`expected {"container": ContainerInfo, "command": CommandInfo} as JSON: container.docker.network: expected a name of ContainerInfo.DockerInfo.Network`, "labels.DOCKER_CONTAINER"},
+		{`{"container": {"type": "DOCKER", "docker": {"image": "x", "port_mappings": [{"host_port": -1, "container_port": 80}]}}}`,
+			`expected {"container": ContainerInfo, "command": CommandInfo} as JSON: container.docker.port_mappings[0].host_port: expected a whole number in its range`, "labels.DOCKER_CONTAINER"},
+		{`{"container": {"docker": {"image": "x"}}}`, "no container type is given; it must be DOCKER", "labels.DOCKER_CONTAINER.container.type"},
+		{`{"container": {"type": "DOCKER", "docker": {"image": ""}}}`, "no image is given", "labels.DOCKER_CONTAINER.container.docker.image"},
+		{`{"container": {"type": "DOCKER", "docker": {"image": "x"}, "volumes": [{"container_path": "/x", "mode": "RW"}]}}`,
+			"Host path or volume source is required", "labels.DOCKER_CONTAINER.container.volumes[0]"},
+		{`{"container": {"type": "DOCKER", "docker": {"image": "x"}}, "command": {"shell": true}}`,
+			"Shell specified but no command value provided", "labels.DOCKER_CONTAINER.command"},
+		{`{}`, "the task has no container, and only Docker containers can be run here", "labels.DOCKER_CONTAINER.container"},
+	} {
+		task := taskOf(infoOf(t, `{"name": "t", "task_id": {"value": "t"}, "agent_id": {"value": "a"}`+customExecutor+`}`))
+		task.Info.Labels = &mesos.Labels{Labels: []mesos.Label{{Key: runspec.ContainerKey, Value: &test.document}}}
+		wantFault(t, task, runspec.Options{}, test.text, test.field)
+	}
+}
+
+// A container that belongs to the executor makes an agent start the executor inside it. Only a stand-in for the agent gets here.
+func TestContainerOfTheExecutor(t *testing.T) {
+	task := taskOf(infoOf(t, `{"name": "t", "task_id": {"value": "t"}, "agent_id": {"value": "a"}`+customExecutor+`}`))
+	task.Info.Executor.Container = infoOf(t, dockerTask("", "", "")).Container
+	_, err := runspec.Translate(t.Context(), task, runspec.Options{})
+	var fault *runspec.Error
+	if !errors.As(err, &fault) || fault.Field != "executor.container" || !strings.Contains(fault.Text, runspec.ContainerKey) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestStrictDocuments(t *testing.T) {
 	tests := []struct{ data, want string }{
 		{`{"comand": {}}`, `unknown key "comand"`},
 		{`{"command": {"value": "x", "enviroment": {}}}`, `unknown key "command.enviroment"`},
 		{`{"command": {"environment": {"variables": [{"name": "A", "vale": "hush"}]}}}`, `unknown key "command.environment.variables[0].vale"`},
 		{`{"command": `, `unexpected end of JSON input`},
-		{`[]`, `not a document of the Mesos v1 API`},
-		{`{"command": {"environment": {"variables": [{"name": "A", "type": "SECRETIVE", "value": "hush"}]}}}`, `not a document of the Mesos v1 API`},
-		{`{"command": {"arguments": "hush"}}`, `not a document of the Mesos v1 API`},
+		{`[]`, `expected an object`},
+		{`{"command": {"environment": {"variables": [{"name": "A", "type": "SECRETIVE", "value": "hush"}]}}}`,
+			`command.environment.variables[0].type: expected a name of Environment.Variable.Type`},
+		{`{"command": {"arguments": "hush"}}`, `command.arguments: expected a list`},
+		{`{"command": {"arguments": ["a", ["hush"]]}}`, `command.arguments[1]: expected text`},
+		{`{"command": {"environment": "hush"}}`, `command.environment: expected an object`},
+		{`{"command": {"shell": "hush"}}`, `command.shell: expected true or false`},
+		{`{"command": {"environment": {"variables": [{"name": "A", "secret": {"type": "VALUE", "value": {"data": "%hush"}}}]}}}`,
+			`command.environment.variables[0].secret.value.data: expected text in base64`},
 		{`{} {}`, `invalid character '{' after top-level value`},
 	}
 	for _, test := range tests {
