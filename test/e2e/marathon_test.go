@@ -20,41 +20,25 @@ import (
 func TestMarathon(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	server := testimage.Spec{
+	for name, test := range map[string]func(*testing.T, *host){
+		"container port zero": marathonContainerPortZero,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, h)
+		})
+	}
+}
+
+// A server stands in for what the apps serve with, a program for what they run. They are tagged right before use, by all tests
+// alike.
+var (
+	server = testimage.Spec{
 		Cmd:   []string{"/bin/probe", "http", "80"},
 		Files: map[string]testimage.File{"/usr/bin/python3": {Link: "/bin/probe"}},
 	}
-	program := testimage.Spec{Entrypoint: []string{"/bin/probe", "report"}}
-	for reference, spec := range map[string]testimage.Spec{
-		"group/image": {Entrypoint: []string{"/bin/probe", "report", "/etc/a", "/etc/b"}},
-		"python:3":    server,
-		"nginx:1":     server,
-		"some.docker.host.com/namespace/repo:1.2": server,
-		"mesosphere/inky":                         program,
-		"quay.io/coreos/etcd":                     program,
-		// The app is told its port, which is the same inside, in PORT0.
-		"registry/p2p:1": {Entrypoint: []string{"/bin/sh", "-c", `exec /bin/probe echo tcp,udp "$PORT0"`}},
-	} {
-		h.tag(t, reference, spec)
-	}
-	t.Run("apps", func(t *testing.T) { // which end before the names go
-		for name, test := range map[string]func(*testing.T, *host){
-			"host volumes":        marathonHostVolumes,
-			"bridge":              marathonBridge,
-			"force pull":          marathonForcePull,
-			"arguments":           marathonArguments,
-			"parameters":          marathonParameters,
-			"private registry":    marathonPrivateRegistry,
-			"container port zero": marathonContainerPortZero,
-			"user network":        marathonUserNetwork,
-		} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				test(t, h)
-			})
-		}
-	})
-}
+	reporter = testimage.Spec{Entrypoint: []string{"/bin/probe", "report"}}
+)
 
 // app builds the task of an example app as Marathon would, with dynamic ports that are free.
 func app(t *testing.T, name string) mesos.TaskInfo {
@@ -120,6 +104,7 @@ func wantVariable(t *testing.T, lookup func(string) (string, bool), name, want s
 }
 
 func marathonHostVolumes(t *testing.T, h *host) {
+	h.tag(t, "group/image", testimage.Spec{Entrypoint: []string{"/bin/probe", "report", "/etc/a", "/etc/b"}})
 	for _, path := range []string{"/var/data", "/var/data/a", "/var/data/b"} {
 		if _, err := os.Stat(path); os.IsNotExist(err) {
 			t.Cleanup(func() { os.Remove(path) }) // the Engine makes it
@@ -151,6 +136,7 @@ func (k *task) wantPage(t *testing.T) {
 }
 
 func marathonBridge(t *testing.T, h *host) {
+	h.tag(t, "python:3", server)
 	t.Run("dynamic ports", func(t *testing.T) {
 		k := h.launch(t, app(t, "02-bridge-dynamic"))
 		k.wantPage(t)
@@ -180,11 +166,14 @@ func marathonBridge(t *testing.T, h *host) {
 }
 
 func marathonForcePull(t *testing.T, h *host) {
+	h.tag(t, "group/image", testimage.Spec{Entrypoint: []string{"/bin/probe", "report", "/etc/a", "/etc/b"}})
 	_, status := h.run(t, app(t, "04-force-pull"))
 	wantMessage(t, status, mesos.TASK_FAILED, "group/image") // there is no such image in any registry
 }
 
 func marathonArguments(t *testing.T, h *host) {
+	h.tag(t, "mesosphere/inky", reporter)
+	h.tag(t, "quay.io/coreos/etcd", reporter)
 	for name, want := range map[string]string{
 		"05-inky-args": "hello", "06-args-list": "--name etcd0 --initial-cluster-state new",
 	} {
@@ -201,6 +190,7 @@ func marathonArguments(t *testing.T, h *host) {
 }
 
 func marathonParameters(t *testing.T, h *host) {
+	h.tag(t, "mesosphere/inky", reporter)
 	info := app(t, "07-privileged-parameters")
 	without := func(key string) {
 		var kept []mesos.Parameter
@@ -228,6 +218,7 @@ func marathonParameters(t *testing.T, h *host) {
 
 // The archive with the registry's credentials is on no test machine; the agent would fetch it.
 func marathonPrivateRegistry(t *testing.T, h *host) {
+	h.tag(t, "some.docker.host.com/namespace/repo:1.2", server)
 	info := app(t, "08-private-registry")
 	if len(info.Command.URIs) != 1 {
 		t.Fatalf("URIs %v", info.Command.URIs)
@@ -247,6 +238,8 @@ func marathonPrivateRegistry(t *testing.T, h *host) {
 }
 
 func marathonContainerPortZero(t *testing.T, h *host) {
+	// The app is told its port, which is the same inside, in PORT0.
+	h.tag(t, "registry/p2p:1", testimage.Spec{Entrypoint: []string{"/bin/sh", "-c", `exec /bin/probe echo tcp,udp "$PORT0"`}})
 	k := h.launch(t, app(t, "09-containerport-zero-udp-tcp"))
 	k.awaitOutput(t, "echoing on udp")
 	for _, m := range k.Info.Container.Docker.PortMappings {
@@ -259,6 +252,7 @@ func marathonContainerPortZero(t *testing.T, h *host) {
 }
 
 func marathonUserNetwork(t *testing.T, h *host) {
+	h.tag(t, "nginx:1", server)
 	_, status := h.run(t, app(t, "11-user-network"))
 	if _, err := h.docker.NetworkInspect(t.Context(), "frontend", network.InspectOptions{}); err == nil {
 		t.Skip("NOT TESTED: this Engine has a network frontend that is not a test's")

@@ -47,6 +47,19 @@ func wantOwnAddress(t *testing.T, running mesos.TaskStatus, seen report.Report) 
 	return all[0]
 }
 
+// reportAndHold is for tests that look at the container while it runs: one that has ended has no address any more.
+const reportAndHold = `/bin/probe report; exec /bin/probe hold >/dev/null`
+
+// reportAlive returns the report of a task that goes on, and what was said of it while it ran, and kills it.
+func (h *host) reportAlive(t *testing.T, info mesos.TaskInfo) (report.Report, mesos.TaskStatus) {
+	t.Helper()
+	k := h.launch(t, info)
+	running := k.await(t, mesos.TASK_RUNNING)
+	k.awaitOutput(t, "}\n") // the end of the report
+	k.kill(t)
+	return k.reported(t), running
+}
+
 // fetch gets a page, anew each time.
 func fetch(t *testing.T, url string) string {
 	t.Helper()
@@ -161,9 +174,9 @@ func TestBridgeNetwork(t *testing.T) {
 	})
 	t.Run("address", func(t *testing.T) {
 		t.Parallel()
-		info := probe(t, "report")
+		info := shell(t, reportAndHold)
 		bridge(&info)
-		seen, running := h.report(t, info)
+		seen, running := h.reportAlive(t, info)
 		wantOwnAddress(t, running, seen)
 	})
 	t.Run("one port for tcp and udp", func(t *testing.T) {
@@ -214,9 +227,9 @@ func TestUserNetwork(t *testing.T) {
 		info.Container.NetworkInfos = []mesos.NetworkInfo{{Name: &name, Groups: []string{"kept"}}}
 	}
 	t.Run("address", func(t *testing.T) {
-		info := probe(t, "report")
+		info := shell(t, reportAndHold)
 		inNetwork(&info, name)
-		seen, running := h.report(t, info)
+		seen, running := h.reportAlive(t, info)
 		address := wantOwnAddress(t, running, seen)
 		endpoint := inspected(t, running).NetworkSettings.Networks[name]
 		if endpoint == nil || endpoint.IPAddress != address {

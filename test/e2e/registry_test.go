@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 
 	"github.com/docker/docker/api/types/image"
@@ -69,10 +70,18 @@ func startRegistry(t *testing.T) (address string) {
 	return address
 }
 
+// tagged counts the tests that use a name, which is taken away after the last.
+var tagged = struct {
+	sync.Mutex
+	uses map[string]int
+}{uses: map[string]int{}}
+
 // tag gives an image of a test a further name until the test ends. A name that somebody else's image has stays with that.
 func (h *host) tag(t *testing.T, reference string, spec testimage.Spec) {
 	t.Helper()
 	built := environment.Image(t, spec)
+	tagged.Lock()
+	defer tagged.Unlock()
 	found, err := h.docker.ImageInspect(t.Context(), reference)
 	if err == nil && (found.Config == nil || found.Config.Labels[testimage.Label] == "") {
 		t.Skipf("NOT TESTED: %s names an image in this Engine that is not a test's", reference)
@@ -80,8 +89,13 @@ func (h *host) tag(t *testing.T, reference string, spec testimage.Spec) {
 	if err := h.docker.ImageTag(t.Context(), built, reference); err != nil {
 		t.Fatal(err)
 	}
+	tagged.uses[reference]++
 	t.Cleanup(func() {
-		h.docker.ImageRemove(context.WithoutCancel(t.Context()), reference, image.RemoveOptions{}) // it may be gone
+		tagged.Lock()
+		defer tagged.Unlock()
+		if tagged.uses[reference]--; tagged.uses[reference] == 0 {
+			h.docker.ImageRemove(context.WithoutCancel(t.Context()), reference, image.RemoveOptions{}) // it may be gone
+		}
 	})
 }
 
