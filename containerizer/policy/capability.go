@@ -1,0 +1,77 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// allCapabilities is docker's word for every capability.
+const allCapabilities = "ALL"
+
+// standardCapabilities are those that the Engine gives to every container, so adding them adds nothing.
+var standardCapabilities = []string{
+	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID",
+	"SETPCAP", "SETUID", "SYS_CHROOT",
+}
+
+// parseCapability reads a capability in any of docker's forms, or ALL.
+func parseCapability(item string) (string, error) {
+	odd := func(r rune) bool { return !('A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_') }
+	name := canonicalCapability(item)
+	if name == "" || strings.ContainsFunc(name, odd) {
+		return "", errors.New("it is not a capability, such as NET_ADMIN or ALL")
+	}
+	return name, nil
+}
+
+// canonicalCapability brings a name into the form SYS_ADMIN, by the Engine's own means: upper case, with or without CAP_.
+func canonicalCapability(name string) string {
+	return strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(name)), "CAP_")
+}
+
+func (j *judgement) capability(d demand, name string) error {
+	if slices.Contains(standardCapabilities, name) {
+		return nil
+	}
+	return permit(j, &j.capabilities, d, func(item string) bool { return item == allCapabilities || item == name })
+}
+
+// judgeCapabilities judges what is added, and what takes a capability to have outside of a container: settings that the Engine
+// makes as root.
+func (j *judgement) judgeCapabilities() error {
+	h := j.HostConfig
+	for _, added := range h.CapAdd {
+		name := canonicalCapability(added)
+		if err := j.capability(demand{"HostConfig.CapAdd", added, "capability " + quote(name)}, name); err != nil {
+			return err
+		}
+	}
+	for _, limit := range h.Ulimits {
+		if limit == nil || limit.Name != "rtprio" && limit.Name != "nice" || limit.Hard == 0 && limit.Soft == 0 {
+			continue
+		}
+		d := demand{"HostConfig.Ulimits", limit.String(), "ulimit " + limit.Name + ", which amounts to capability SYS_NICE,"}
+		if err := j.capability(d, "SYS_NICE"); err != nil {
+			return err
+		}
+	}
+	if n := max(h.CPURealtimeRuntime, h.CPURealtimePeriod); n != 0 {
+		d := demand{"HostConfig.CpuRealtimeRuntime", strconv.FormatInt(n, 10), "real-time scheduling, which amounts to capability SYS_NICE,"}
+		if err := j.capability(d, "SYS_NICE"); err != nil {
+			return err
+		}
+	}
+	if h.OomScoreAdj < 0 {
+		d := demand{"HostConfig.OomScoreAdj", strconv.Itoa(h.OomScoreAdj), "a negative oom-score-adj, which amounts to capability SYS_RESOURCE,"}
+		if err := j.capability(d, "SYS_RESOURCE"); err != nil {
+			return err
+		}
+	}
+	if h.OomKillDisable != nil && *h.OomKillDisable {
+		d := demand{"HostConfig.OomKillDisable", "true", "oom-kill-disable, which amounts to capability SYS_RESOURCE,"}
+		return j.capability(d, "SYS_RESOURCE")
+	}
+	return nil
+}

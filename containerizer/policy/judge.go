@@ -1,0 +1,116 @@
+package policy
+
+import (
+	"context"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+)
+
+// Subject is what is about to be created, and for whom. Judge changes none of it.
+type Subject struct {
+	Config     *container.Config
+	HostConfig *container.HostConfig
+	Networking *network.NetworkingConfig
+
+	// Image is the image as it will be pulled.
+	Image string
+
+	// Parameters are the names of the docker parameters that the task declares, however they came out.
+	Parameters []string
+
+	// Sandbox is the task's own sandbox on the host, an absolute path that the caller vouches for. What lies in it, once
+	// symlinks are followed, the task may mount.
+	Sandbox string
+
+	// User is the user that the executor runs as where that is not root, nil for root's executors. For such a user only what
+	// a policy file allows may affect the host.
+	User *User
+}
+
+// Inspector asks the Engine about what a task refers to. Of its errors those that errdefs.IsNotFound knows mean that there is no
+// such thing; any other keeps the task from being judged.
+type Inspector interface {
+	Container(ctx context.Context, idOrName string) (container.InspectResponse, error)
+	Volume(ctx context.Context, name string) (volume.Volume, error)
+}
+
+// Judge returns nil if all of the subject is allowed, a *Refusal about the first thing that is not, and another error where the
+// Engine could not be asked: that one says nothing about the task.
+func (p *Policy) Judge(ctx context.Context, s Subject, inspector Inspector) error {
+	if p.force == nil && s.User == nil {
+		return nil
+	}
+	j := &judgement{Policy: p, Subject: s, trusted: s.User == nil, inspector: inspector}
+	if j.HostConfig == nil {
+		j.HostConfig = &container.HostConfig{}
+	}
+	if j.Config == nil {
+		j.Config = &container.Config{}
+	}
+	if j.Networking == nil {
+		j.Networking = &network.NetworkingConfig{}
+	}
+	steps := []func() error{
+		j.judgeUnknown,
+		j.judgeParameters,
+		j.judgeImages,
+		j.judgePrivileged,
+		j.judgeConfinement,
+		j.judgeUser,
+		j.judgeCapabilities,
+		j.judgeNamespaces,
+		j.judgeDevices,
+		j.judgeNetworks,
+		j.judgeRuntime,
+		j.judgeLog,
+		func() error { return j.judgeMounts(ctx) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgement is one subject before the policy.
+type judgement struct {
+	*Policy
+	Subject
+	trusted   bool
+	inspector Inspector
+}
+
+// demand is one thing that a subject asks for.
+type demand struct {
+	field  string // of docker's types
+	value  string // as it stands there
+	reason string // in words
+}
+
+// permit decides a demand by a rule. covers tells whether an item allows it.
+func permit[T any](j *judgement, l *list[T], d demand, covers func(T) bool) error {
+	if l.settled(j.trusted) {
+		return nil
+	}
+	for _, item := range l.items {
+		if covers(item) {
+			return nil
+		}
+	}
+	return l.refuse(d)
+}
+
+func (o origin) refuse(d demand) *Refusal {
+	return &Refusal{Rule: o.rule, Source: o.source, Field: d.field, Value: d.value, Reason: d.reason}
+}
+
+// is covers what equals a value.
+func is(value string) func(string) bool {
+	return func(item string) bool { return item == value }
+}
+
+// never covers nothing, for what is not understood.
+func never[T any](T) bool { return false }

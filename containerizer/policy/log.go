@@ -1,0 +1,50 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ownLog are log drivers that keep the log with the container. All others work in the Engine, as root and in the host's
+// network, on what the task tells them.
+var ownLog = []string{"", "none", "local", "json-file"}
+
+// hostLog are log drivers that write to a log of the host itself, with where its door is.
+var hostLog = map[string]string{"journald": "/run/systemd/journal/socket", "syslog": "/dev/log"}
+
+// judgeLog judges a log driver that the task has chosen: a socket or file that an option names is a host path, and an address
+// is reached by the network of the host.
+func (j *judgement) judgeLog() error {
+	l := j.HostConfig.LogConfig
+	if l.Type == j.logDriver && maps.Equal(l.Config, j.logOpts) {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.Config)) {
+		value := l.Config[key]
+		scheme, rest, isURL := strings.Cut(value, "://")
+		switch {
+		case strings.HasPrefix(value, "/"):
+			rest = value
+		case isURL && strings.HasPrefix(rest, "/"): // unix:///run/x, unixgram:///dev/log, file:///etc/x
+		case isURL:
+			d := demand{"HostConfig.LogConfig", key, "log option " + key + " with an address (" + quote(scheme) + `), which is reached by network "host",`}
+			if err := j.network(d, networkHost); err != nil {
+				return err
+			}
+			continue
+		default:
+			continue
+		}
+		if err := j.hostPath(demand{"HostConfig.LogConfig", key, "log option " + key}, rest, readWrite); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(ownLog, l.Type) {
+		return nil
+	}
+	if door, ok := hostLog[l.Type]; ok && l.Config["syslog-address"] == "" {
+		return j.hostPath(demand{"HostConfig.LogConfig", l.Type, "log driver " + l.Type}, door, readWrite)
+	}
+	return j.network(demand{"HostConfig.LogConfig", l.Type, "log driver " + quote(l.Type) + `, which works in network "host",`}, networkHost)
+}

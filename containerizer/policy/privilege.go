@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const rulePrivileged = "allow_privileged"
+
+// privilege decides by allow_privileged.
+func (j *judgement) privilege(d demand) error {
+	allowed := j.privileged.Allow
+	if j.privileged.Source == "" {
+		allowed = j.trusted
+	}
+	if allowed {
+		return nil
+	}
+	return origin{rulePrivileged, j.privileged.Source}.refuse(d)
+}
+
+// judgePrivileged takes privileged for what it is: every capability and device, and with them everything on the host's disks
+// and in its namespaces. So it needs the consent of each of these rules.
+func (j *judgement) judgePrivileged() error {
+	if !j.HostConfig.Privileged {
+		return nil
+	}
+	because := func(of string) demand {
+		return demand{"HostConfig.Privileged", "true", "privileged, which gives " + of + ","}
+	}
+	if err := j.privilege(demand{"HostConfig.Privileged", "true", "privileged"}); err != nil {
+		return err
+	}
+	if err := j.capability(because("every capability"), allCapabilities); err != nil {
+		return err
+	}
+	if err := permit(j, &j.devices, because("every device"), func(d device) bool { return d.coversPath("/dev", "rwm") }); err != nil {
+		return err
+	}
+	if err := permit(j, &j.hostPaths, because("the disks of the host"), func(h hostPath) bool { return h.covers("/", readWrite) }); err != nil {
+		return err
+	}
+	for _, item := range namespaceItems {
+		if strings.HasSuffix(item, ":host") {
+			if err := j.namespace(because("the namespaces of the host"), item); err != nil {
+				return err
+			}
+		}
+	}
+	return permit(j, &j.networks, because("the network of the host"), is(networkHost))
+}
+
+// judgeConfinement judges what takes away from the profiles by which the Engine confines every container.
+func (j *judgement) judgeConfinement() error {
+	h := j.HostConfig
+	for _, opt := range h.SecurityOpt {
+		if loosens(opt) {
+			if err := j.privilege(demand{"HostConfig.SecurityOpt", opt, "a security option that can loosen confinement"}); err != nil {
+				return err
+			}
+		}
+	}
+	// An empty list is not nil, and is what systempaths=unconfined comes to.
+	if h.MaskedPaths != nil {
+		if err := j.privilege(demand{"HostConfig.MaskedPaths", strings.Join(h.MaskedPaths, ","), "another list of masked paths"}); err != nil {
+			return err
+		}
+	}
+	if h.ReadonlyPaths != nil {
+		if err := j.privilege(demand{"HostConfig.ReadonlyPaths", strings.Join(h.ReadonlyPaths, ","), "another list of read-only paths"}); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(h.Sysctls)) {
+		if !namespaced(key) {
+			if err := j.privilege(demand{"HostConfig.Sysctls", key, "a kernel parameter that no namespace has for itself"}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// loosens tells whether a security option can leave a container less confined than without it. It splits as the Engine does: at
+// the first "=", without one at the first ":".
+func loosens(opt string) bool {
+	if opt == "no-new-privileges" {
+		return false
+	}
+	key, value, found := strings.Cut(opt, "=")
+	if !found {
+		key, value, _ = strings.Cut(opt, ":")
+	}
+	switch key {
+	case "no-new-privileges":
+		on, err := strconv.ParseBool(value)
+		return err != nil || !on
+	case "writable-cgroups":
+		on, err := strconv.ParseBool(value)
+		return err != nil || on
+	case "seccomp":
+		return value != "builtin"
+	case "apparmor":
+		return value != "docker-default"
+	}
+	return true // labels choose whose files can be read, others are unknown
+}
+
+// namespaced tells whether a sysctl belongs to a namespace that a container has for itself. Runtimes refuse all others, so this
+// only keeps a runtime that does not from mattering.
+func namespaced(key string) bool {
+	// The kernel takes slashes for dots.
+	key = strings.ReplaceAll(key, "/", ".")
+	if strings.Contains(key, "..") {
+		return false
+	}
+	for _, prefix := range []string{"net.", "fs.mqueue.", "kernel.msg", "kernel.shm"} {
+		if strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return key == "kernel.sem" || key == "kernel.domainname" || key == "kernel.hostname"
+}

@@ -1,0 +1,182 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// The values of a rule that are no items.
+const (
+	anything = "*"
+	nothing  = "none"
+)
+
+// Rule is the value of one policy file.
+type Rule struct {
+	// Source says where the rule was set, for people: a file, a variable or a flag. Empty means that nobody has set it, and
+	// then Items do not count.
+	Source string
+
+	// Items are what is allowed; "*" alone is anything, "none" alone nothing.
+	Items []string
+}
+
+// Switch is the value of a policy file that says yes or no.
+type Switch struct {
+	Source string // as in Rule
+	Allow  bool
+}
+
+// Options are the policy files, and what else the operator has decided.
+type Options struct {
+	AllowPrivileged      Switch
+	AllowedHostPaths     Rule
+	AllowedParameters    Rule
+	AllowedNetworks      Rule
+	AllowedImages        Rule
+	AllowedCapabilities  Rule
+	AllowedDevices       Rule
+	AllowedNamespaces    Rule
+	AllowedVolumeDrivers Rule
+	AllowedRuntimes      Rule
+
+	// LogDriver and LogOpts are what tasks get that ask for no log driver. It is not the task's, so it is not judged.
+	LogDriver string
+	LogOpts   map[string]string
+}
+
+// Policy is the operator's decision about tasks. It is immutable and safe for concurrent use.
+type Policy struct {
+	privileged    Switch
+	hostPaths     list[hostPath]
+	parameters    list[string]
+	networks      list[string]
+	images        list[imagePattern]
+	capabilities  list[string]
+	devices       list[device]
+	namespaces    list[string]
+	volumeDrivers list[string]
+	runtimes      list[string]
+
+	logDriver string
+	logOpts   map[string]string
+
+	// force is the first rule that somebody has set, nil if there is none.
+	force *origin
+}
+
+// origin says which rule something is about and where that was set.
+type origin struct {
+	rule   string
+	source string
+}
+
+// list is a rule with its items read.
+type list[T any] struct {
+	origin
+	any   bool
+	items []T
+}
+
+func (l *list[T]) set() bool { return l.source != "" }
+
+// settled tells that the rule decides without looking at anything.
+func (l *list[T]) settled(trusted bool) bool { return l.any || !l.set() && trusted }
+
+// New reads the rules. Its error is a *multierror.Error that names every item that is wrong and where it stands.
+func New(o Options) (*Policy, error) {
+	p := &Policy{privileged: o.AllowPrivileged, logDriver: o.LogDriver, logOpts: o.LogOpts}
+	var wrong *multierror.Error
+	read := func(err error) { wrong = multierror.Append(wrong, err) }
+	if o.AllowPrivileged.Source != "" {
+		p.force = &origin{rulePrivileged, o.AllowPrivileged.Source}
+	}
+	p.hostPaths = readRule(p, "allowed_host_paths", o.AllowedHostPaths, parseHostPath, read)
+	p.parameters = readRule(p, "allowed_parameters", o.AllowedParameters, parseParameter, read)
+	p.networks = readRule(p, "allowed_networks", o.AllowedNetworks, parseNetwork, read)
+	p.images = readRule(p, "allowed_images", o.AllowedImages, parseImagePattern, read)
+	p.capabilities = readRule(p, "allowed_capabilities", o.AllowedCapabilities, parseCapability, read)
+	p.devices = readRule(p, "allowed_devices", o.AllowedDevices, parseDevice, read)
+	p.namespaces = readRule(p, "allowed_namespaces", o.AllowedNamespaces, parseNamespace, read)
+	p.volumeDrivers = readRule(p, "allowed_volume_drivers", o.AllowedVolumeDrivers, parseVolumeDriver, read)
+	p.runtimes = readRule(p, "allowed_runtimes", o.AllowedRuntimes, parseRuntime, read)
+	if err := wrong.ErrorOrNil(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// readRule reads the items of one rule and reports each that is wrong.
+func readRule[T any](p *Policy, name string, r Rule, parse func(string) (T, error), report func(error)) list[T] {
+	l := list[T]{origin: origin{name, r.Source}}
+	if r.Source == "" {
+		return l
+	}
+	if p.force == nil {
+		p.force = &l.origin
+	}
+	fault := func(item string, err error) {
+		report(fmt.Errorf("%s: %s: %s is refused: %w", r.Source, name, quote(item), err))
+	}
+	switch {
+	case len(r.Items) == 0:
+		fault("", fmt.Errorf("it is empty; %s allows nothing, %s anything", nothing, anything))
+	case slices.Equal(r.Items, []string{anything}):
+		l.any = true
+		return l
+	case slices.Equal(r.Items, []string{nothing}):
+		return l
+	}
+	for _, item := range r.Items {
+		if item == anything || item == nothing {
+			fault(item, errors.New("it can only stand alone"))
+			continue
+		}
+		parsed, err := parse(item)
+		if err != nil {
+			fault(item, err)
+			continue
+		}
+		l.items = append(l.items, parsed)
+	}
+	return l
+}
+
+// Refusal says that a task asks for something that the operator does not allow. It is the fault of the task.
+type Refusal struct {
+	// Rule is the name of the policy file, Source where it was set. Source is empty where nobody has set it: then the executor
+	// is not root's, and only a file can allow what was asked for.
+	Rule   string
+	Source string
+
+	// Field is the field of docker's types, such as "HostConfig.Binds", and Value what stands there. Value holds no secret.
+	Field string
+	Value string
+
+	// Reason says what is asked for.
+	Reason string
+}
+
+func (r *Refusal) Error() string {
+	text := fmt.Sprintf("%s is not allowed on this host (%s: %s)", r.Reason, r.Field, quote(r.Value))
+	if r.Source == "" {
+		return fmt.Sprintf("%s: for executors that do not run as root, the operator has to allow it in the policy file %s", text, r.Rule)
+	}
+	return fmt.Sprintf("%s: policy file %s, set by %s", text, r.Rule, r.Source)
+}
+
+// maxQuoted bounds one value in an error text, in bytes.
+const maxQuoted = 200
+
+// quote returns a value for an error text: quoted, on one line, and bounded.
+func quote(value string) string {
+	if len(value) > maxQuoted {
+		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "")) + "..."
+	}
+	return strconv.Quote(value)
+}

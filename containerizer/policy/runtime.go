@@ -1,0 +1,36 @@
+package policy
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// annotationPrefix begins items of allowed_runtimes that are the key of an annotation.
+const annotationPrefix = "annotation:"
+
+func parseRuntime(item string) (string, error) {
+	if item == "" || strings.ContainsFunc(item, unicode.IsSpace) || item == annotationPrefix {
+		return "", errors.New("it is neither the name of a runtime, such as runsc, nor annotation:KEY")
+	}
+	return item, nil
+}
+
+// judgeRuntime judges the runtime and what it is told: annotations are read by runtimes, some of which do as root what they say.
+func (j *judgement) judgeRuntime() error {
+	if r := j.HostConfig.Runtime; r != "" {
+		covers := func(item string) bool { return item == r && !strings.HasPrefix(item, annotationPrefix) }
+		if err := permit(j, &j.runtimes, demand{"HostConfig.Runtime", r, "runtime " + quote(r)}, covers); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(j.HostConfig.Annotations)) {
+		item := annotationPrefix + key
+		if err := permit(j, &j.runtimes, demand{"HostConfig.Annotations", key, "an instruction to the runtime (" + quote(item) + ")"}, is(item)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

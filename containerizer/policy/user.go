@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+// User is an executor's user that is not root.
+type User struct {
+	UID, GID uint32
+}
+
+// String is the user in docker's notation. Both numbers are there because the Engine takes what is missing from the image,
+// where whoever made it can have written anything.
+func (u User) String() string { return fmt.Sprintf("%d:%d", u.UID, u.GID) }
+
+// Confine has a container run as the user where the task says nothing else. Root in a container could leave a setuid program in
+// the sandbox, which the user would then run on the host, and a setuid program of the image makes root.
+func (u User) Confine(c *container.Config, h *container.HostConfig) {
+	if c.User == "" {
+		c.User = u.String()
+	}
+	if !slices.ContainsFunc(h.SecurityOpt, isNoNewPrivileges) {
+		h.SecurityOpt = append(h.SecurityOpt, "no-new-privileges")
+	}
+}
+
+// isNoNewPrivileges recognises the option with any value, which is then judged by itself.
+func isNoNewPrivileges(opt string) bool {
+	const name = "no-new-privileges"
+	return opt == name || len(opt) > len(name) && opt[:len(name)] == name && (opt[len(name)] == '=' || opt[len(name)] == ':')
+}
+
+// judgeUser keeps an executor that is not root's to its own user, for the reason that Confine gives. Being anybody else needs
+// allow_privileged: it is as good as being root on the host.
+func (j *judgement) judgeUser() error {
+	if j.User == nil {
+		return nil
+	}
+	if j.Config.User != j.User.String() {
+		d := demand{"Config.User", j.Config.User, "a user other than the executor's own (" + j.User.String() + ")"}
+		if err := j.privilege(d); err != nil {
+			return err
+		}
+	}
+	for _, group := range j.HostConfig.GroupAdd {
+		if group == fmt.Sprint(j.User.GID) {
+			continue
+		}
+		if err := j.privilege(demand{"HostConfig.GroupAdd", group, "a group other than the executor's own"}); err != nil {
+			return err
+		}
+	}
+	// That it is not switched off again is judged with the security options.
+	if slices.ContainsFunc(j.HostConfig.SecurityOpt, isNoNewPrivileges) {
+		return nil
+	}
+	return j.privilege(demand{"HostConfig.SecurityOpt", "", "gaining privileges by setuid programs"})
+}

@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/mount"
+)
+
+// Drivers with a meaning of their own.
+const (
+	driverLocal   = "local"
+	driverCluster = "cluster" // Swarm's
+)
+
+// networkFileSystems are those that the local driver mounts from elsewhere and whose files are therefore not the host's.
+var networkFileSystems = []string{"nfs", "nfs4", "cifs", "smb3"}
+
+func parseVolumeDriver(item string) (string, error) {
+	if item == "" || strings.ContainsFunc(item, unicode.IsSpace) {
+		return "", errors.New("it is not the name of a volume driver; local:nfs is a local volume that mounts nfs")
+	}
+	return canonicalDriver(item), nil
+}
+
+// canonicalDriver completes the name of a plugin with its tag, as the Engine does.
+func canonicalDriver(name string) string {
+	if slash := strings.LastIndex(name, "/"); slash >= 0 && !strings.ContainsAny(name[slash:], ":@") {
+		return name + ":latest"
+	}
+	return name
+}
+
+func (j *judgement) volumeDriver(d demand, name string) error {
+	d.reason = "volume driver " + quote(name)
+	return permit(j, &j.volumeDrivers, d, is(canonicalDriver(name)))
+}
+
+// volume judges a volume: what is asked for, and what is there already under the name.
+func (j *judgement) volume(ctx context.Context, d demand, name string, driver mount.Driver, a access) error {
+	if j.hostPaths.settled(j.trusted) && j.volumeDrivers.settled(j.trusted) {
+		return nil
+	}
+	asked := driver.Name != "" || len(driver.Options) > 0
+	if asked {
+		if err := j.volumeOf(d, driver, a); err != nil {
+			return err
+		}
+	}
+	if name == "" {
+		return nil // a new one, which goes with the container
+	}
+	found, err := j.inspector.Volume(ctx, name)
+	switch {
+	case errdefs.IsInvalidArgument(err):
+		d.reason = "a volume with an impossible name"
+		return permit(j, &j.volumeDrivers, d, never[string])
+	case errdefs.IsNotFound(err):
+		if asked {
+			return nil
+		}
+		return j.volumeOf(d, mount.Driver{}, a)
+	case err != nil:
+		return fmt.Errorf("judge volume %s: %w", quote(name), err)
+	}
+	return j.volumeOf(d, mount.Driver{Name: found.Driver, Options: found.Options}, a)
+}
+
+// volumeOf judges a volume by its driver and options. What a plugin does with its options only the plugin knows: to allow it is
+// to trust it. What the local driver mounts is looked at.
+func (j *judgement) volumeOf(d demand, driver mount.Driver, a access) error {
+	if driver.Name != "" && driver.Name != driverLocal {
+		return j.volumeDriver(d, driver.Name)
+	}
+	kind, device := driver.Options["type"], driver.Options["device"]
+	options := strings.Split(driver.Options["o"], ",")
+	has := func(name string) bool { return slices.Contains(options, name) }
+	switch {
+	case has("shared") || has("rshared"):
+		a = shared
+	case has("ro") && !has("rw"):
+		a = readOnly
+	}
+	switch {
+	case has("bind") || has("rbind"), kind == "" && device != "", kind == "none", kind == "bind":
+		d.reason = "a local volume that is a bind mount"
+		if err := j.hostPath(d, device, a); err != nil {
+			return err
+		}
+		return j.volumeDriver(d, driverLocal)
+	case kind == "" || kind == "tmpfs":
+		return j.volumeDriver(d, driverLocal)
+	case !slices.Contains(networkFileSystems, kind): // a disk, or layers of directories: it could be anything of the host
+		d.reason = "a local volume that mounts a file system of type " + quote(kind)
+		if err := j.hostPath(d, "/", readWrite); err != nil {
+			return err
+		}
+	}
+	return j.volumeDriver(d, driverLocal+":"+kind)
+}
