@@ -21,7 +21,14 @@ func TestMarathon(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	for name, test := range map[string]func(*testing.T, *host){
+		"host volumes":        marathonHostVolumes,
+		"bridge":              marathonBridge,
+		"force pull":          marathonForcePull,
+		"arguments":           marathonArguments,
+		"parameters":          marathonParameters,
+		"private registry":    marathonPrivateRegistry,
 		"container port zero": marathonContainerPortZero,
+		"user network":        marathonUserNetwork,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
