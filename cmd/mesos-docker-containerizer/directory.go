@@ -79,7 +79,7 @@ func (d *runDirectory) empty() error {
 	return nil
 }
 
-// release removes the directory, and the base with the last.
+// release removes the directory, and with the last the base and what was made for that.
 func (d *runDirectory) release() error {
 	defer d.lock.Close()
 	held, err := lockBase(d.base)
@@ -90,19 +90,25 @@ func (d *runDirectory) release() error {
 	if err := os.RemoveAll(d.path); err != nil {
 		return fmt.Errorf("directory of the run: %w", err)
 	}
-	_ = os.Remove(d.base) // fails while there are others in it
+	if os.Remove(d.base) == nil { // fails while there are others in it
+		_ = os.Remove(filepath.Dir(d.base)) // fails if it is used for more than this
+	}
 	return nil
 }
+
+// baseAttempts bounds how often the base may be removed under our hands before something else must be wrong.
+const baseAttempts = 1000
 
 // lockBase serialises who makes and who removes directories. What is locked is the base itself, which may have been removed by
 // the time the lock is had: then it is another one's turn to make it.
 func lockBase(base string) (*os.File, error) {
-	for {
-		if err := os.MkdirAll(base, 0o700); err != nil {
-			return nil, err
+	for attempt := 1; ; attempt++ {
+		err := os.MkdirAll(base, 0o700)
+		var held *os.File
+		if err == nil {
+			held, err = os.Open(base)
 		}
-		held, err := os.Open(base)
-		if errors.Is(err, os.ErrNotExist) {
+		if errors.Is(err, os.ErrNotExist) && attempt < baseAttempts {
 			continue
 		}
 		if err != nil {
@@ -120,7 +126,7 @@ func lockBase(base string) (*os.File, error) {
 			}
 		}
 		held.Close()
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err != nil && (!errors.Is(err, os.ErrNotExist) || attempt >= baseAttempts) {
 			return nil, err
 		}
 	}
