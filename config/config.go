@@ -20,8 +20,11 @@ type Config struct {
 	// DockerSocket is the bare path of the Engine's socket.
 	DockerSocket string
 	// DockerConfig is a JSON object in the form of docker's config.json or of
-	// the older .dockercfg; nil where not set.
+	// the older .dockercfg; nil where not set. AgentDockerConfig is what the
+	// agent's layers say where our own file says something else: then both
+	// count, the agent's first.
 	DockerConfig      Secret
+	AgentDockerConfig Secret
 	DockerRemoveDelay time.Duration
 	DockerStopTimeout time.Duration
 	DockerKillOrphans bool
@@ -47,7 +50,15 @@ type Config struct {
 	RunDir                string
 	PrepareTimeout        time.Duration
 	PullInactivityTimeout time.Duration
-	OrphanGrace           time.Duration
+	// MaxConcurrentPulls is 0 for no limit.
+	MaxConcurrentPulls int
+	// PullPolicy is task, always, if_not_present or never.
+	PullPolicy string
+	// PullFallback is none or cached.
+	PullFallback string
+	// PullProgressInterval is 0 for no progress updates.
+	PullProgressInterval time.Duration
+	OrphanGrace          time.Duration
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 	// LogDriver is empty for the Engine's own default, in which case LogOpts

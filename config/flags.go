@@ -54,7 +54,7 @@ var flags = []*flag{
 		name: "docker_config", agents: true, optional: true, secret: true,
 		bind: func(c *Config) value { return dockerConfigValue(&c.DockerConfig) },
 		doc: "Registry credentials for tasks that bring none of their own: the content of a docker `config.json` or `.dockercfg`, or its path. " +
-			"It is never shown.",
+			"Where `/etc/mesos-docker-containerizer` sets it too, both count, the agent's first. It is never shown.",
 	},
 	{
 		name: "docker_remove_delay", agents: true, standard: "6hrs",
@@ -142,6 +142,31 @@ var flags = []*flag{
 		name: "pull_inactivity_timeout", standard: "5mins",
 		bind: func(c *Config) value { return durationValue(&c.PullInactivityTimeout, time.Second, 24*time.Hour) },
 		doc:  "How long a pull may go without any progress before it is given up.",
+	},
+	{
+		name: "max_concurrent_pulls", standard: "5",
+		bind: func(c *Config) value { return countValue(&c.MaxConcurrentPulls, 1000) },
+		doc:  "How many images may be pulled at once; others wait in the order in which they were asked for. 0 is no limit. Tasks that wait for the same image need one pull.",
+	},
+	{
+		name: "pull_policy", standard: "task",
+		bind: func(c *Config) value {
+			return choiceValue(&c.PullPolicy, "task", "always", "if_not_present", "never")
+		},
+		doc: "When a registry is asked for an image: `task` if the image is absent or the task forces it (`forcePullImage`), `always` at each launch, " +
+			"`if_not_present` if it is absent whatever the task says, `never`.",
+	},
+	{
+		name: "pull_fallback", standard: "none",
+		bind: func(c *Config) value { return choiceValue(&c.PullFallback, "none", "cached") },
+		doc: "What is done when a registry that has to be asked for an image has an outage: with `none` the task fails, " +
+			"with `cached` it gets the image that is present, if there is one, and its TASK_RUNNING says so.",
+	},
+	{
+		name: "pull_progress_interval", standard: "10secs",
+		bind: func(c *Config) value { return durationValue(&c.PullProgressInterval, 0, 24*time.Hour) },
+		doc: "The time between the first two TASK_STARTING updates that tell of the progress of a pull. It grows from one to the next, and a task sends ten at most. " +
+			"0secs turns them off.",
 	},
 	{
 		name: "orphan_grace", standard: "30secs",

@@ -45,6 +45,12 @@ func texts(f *flag) *rapid.Generator[string] {
 			}
 			return formatLogOpts(m)
 		})
+	case "max_concurrent_pulls":
+		return rapid.Map(rapid.IntRange(0, 1000), strconv.Itoa)
+	case "pull_policy":
+		return rapid.SampledFrom([]string{"task", "always", "if_not_present", "never"})
+	case "pull_fallback":
+		return rapid.SampledFrom([]string{"none", "cached"})
 	case "log_level":
 		return rapid.SampledFrom([]string{"debug", "info", "warn", "error"})
 	case "docker_socket", "sandbox_directory", "work_dir", "launcher_dir", "socket", "run_dir":

@@ -95,6 +95,22 @@ func (s *scan) settle(c *Config, f *flag) {
 			s.judge(each, new(Config))
 		}
 	}
+	if f.name == "docker_config" && all[last].origin.Layer == OwnFiles {
+		s.keepAgents(c, all)
+	}
+}
+
+// keepAgents stores the agent's docker_config next to our own: credentials for
+// more registries take nothing from those of the agent.
+func (s *scan) keepAgents(c *Config, all []candidate) {
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].origin.Layer.agents() {
+			agents := new(Config)
+			s.judge(all[i], agents)
+			c.AgentDockerConfig = agents.DockerConfig
+			return
+		}
+	}
 }
 
 // judge stores a candidate in c or reports what is wrong with it. It gives

@@ -54,6 +54,10 @@ var defaults = Config{
 	RunDir:                      "/run/mesos-docker-containerizer",
 	PrepareTimeout:              15 * time.Minute,
 	PullInactivityTimeout:       5 * time.Minute,
+	MaxConcurrentPulls:          5,
+	PullPolicy:                  "task",
+	PullFallback:                "none",
+	PullProgressInterval:        10 * time.Second,
 	OrphanGrace:                 30 * time.Second,
 	LogDriver:                   "local",
 	LogOpts:                     map[string]string{"max-size": "5m", "max-file": "2", "compress": "false"},
@@ -72,6 +76,29 @@ func TestLoadDefaults(t *testing.T) {
 	}
 	if !c.DockerEnabled() {
 		t.Error("DOCKER tasks are refused where nobody has said anything")
+	}
+}
+
+// Our own docker_config does not take the agent's away, but one closer to the command does.
+func TestTwoDockerConfigs(t *testing.T) {
+	const agents, own = `{"agents":{}}`, `{"own":{}}`
+	files := map[string]string{
+		"/etc/default/mesos-slave":                      "MESOS_DOCKER_CONFIG='{}'",
+		"/etc/mesos-slave/docker_config":                agents,
+		"/etc/mesos-docker-containerizer/docker_config": own,
+	}
+	c := mustLoad(t, Options{Root: tree(t, files)})
+	if string([]byte(c.AgentDockerConfig)) != agents || string([]byte(c.DockerConfig)) != own {
+		t.Errorf("%s, %s", []byte(c.AgentDockerConfig), []byte(c.DockerConfig))
+	}
+	c = mustLoad(t, Options{Root: tree(t, files), Args: []string{"--docker_config=" + own}})
+	if c.AgentDockerConfig != nil || string([]byte(c.DockerConfig)) != own {
+		t.Errorf("%s, %s", []byte(c.AgentDockerConfig), []byte(c.DockerConfig))
+	}
+	files["/etc/mesos-slave/docker_config"] = "secret"
+	_, _, err := Load(Options{Root: tree(t, files)})
+	if err == nil || !strings.Contains(err.Error(), "/etc/mesos-slave/docker_config") || strings.Contains(err.Error(), "secret is") {
+		t.Errorf("the agent's is broken: %v", err)
 	}
 }
 

@@ -111,6 +111,34 @@ func optionalDurationValue(p *time.Duration) value {
 	return v
 }
 
+// countValue accepts a whole number up to highest.
+func countValue(p *int, highest int) value {
+	read := func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 0 {
+			return 0, errors.New("it is not a whole number")
+		}
+		if n > highest {
+			return 0, errors.New("it is too large")
+		}
+		return n, nil
+	}
+	return field[int]{p, read, strconv.Itoa, fmt.Sprintf("a whole number from 0 to %d", highest), plain}
+}
+
+// choiceValue accepts one of some words.
+func choiceValue(p *string, words ...string) value {
+	read := func(s string) (string, error) {
+		if !slices.Contains(words, s) {
+			return "", errors.New("there is no such choice")
+		}
+		return s, nil
+	}
+	last := len(words) - 1
+	wants := strings.Join(words[:last], ", ") + " or " + words[last]
+	return field[string]{p, read, identity, wants, plain}
+}
+
 func identity(s string) string { return s }
 
 // pathValue accepts an absolute path other than the root and stores it clean.

@@ -50,7 +50,7 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
 		deadline = state.PrepareDeadline
 	}
-	s.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: deadline}})
+	s.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval}})
 	if err := s.server.enlist(containerName(&s.attach, launch.Task, s.executor), s); err != nil {
 		return nil, err
 	}
@@ -242,6 +242,8 @@ func (s *session) create(ctx context.Context, launch wire.Launch, at *phase) (*e
 	if err != nil {
 		return nil, nil, err
 	}
+	spec.ForcePull = s.server.Images.Forces(spec.ForcePull)
+	defer s.server.Images.Hold(ctx, spec.Image)() // until the container does
 	if spec.ForcePull {
 		if err := s.pull(ctx, spec, at); err != nil {
 			return nil, nil, err

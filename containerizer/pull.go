@@ -21,8 +21,8 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error
 		pull, ok := errors.AsType[*image.Error](err)
 		return ok && pull.Kind == image.NoEngine
 	}
-	return untilAnswered(ctx, engineAway, func() error {
-		return s.server.Images.Pull(ctx, image.Request{
+	return untilAnswered(ctx, engineAway, func() (err error) {
+		s.note, err = s.server.Images.Pull(ctx, image.Request{
 			Reference:        spec.Image,
 			Platform:         spec.Platform,
 			Force:            spec.ForcePull,
@@ -32,6 +32,7 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error
 				s.mention(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
 			},
 		})
+		return err
 	})
 }
 
@@ -41,6 +42,7 @@ func progressOf(reference string, p image.Progress) *wire.Progress {
 		Message: "Pulling " + reference + ": " + p.String(),
 		Pull: &wire.Pull{
 			Reference: reference, Bytes: p.BytesDone, Total: p.BytesTotal, Layers: p.Layers, Done: p.LayersDone,
+			Rate: p.Rate,
 		},
 	}
 }

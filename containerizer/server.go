@@ -36,6 +36,9 @@ type Options struct {
 	PrepareTimeout time.Duration
 	PrepareSource  string
 
+	// ProgressInterval is the least time between two reports of a task's preparation to its framework; 0 for none at all.
+	ProgressInterval time.Duration
+
 	// OrphanGrace is how long a container may be without its executor where it cannot be seen whether that lives.
 	OrphanGrace time.Duration
 

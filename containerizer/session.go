@@ -34,6 +34,7 @@ type session struct {
 	// Set before the container is created, by run alone.
 	task    string
 	name    string
+	note    string          // about the pull, for the task's user; empty for none
 	gone    <-chan struct{} // closed when the executor's process has died
 	unwatch func()
 

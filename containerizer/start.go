@@ -117,7 +117,7 @@ func (s *session) start(ctx context.Context, c *engine.Container) (*engine.Conta
 // reportRunning tells the executor that the container was started and whether it still runs.
 func (s *session) reportRunning(c *engine.Container) bool {
 	ipv4, ipv6 := addresses(c)
-	s.say(wire.Message{Running: &wire.Running{IPv4: ipv4, IPv6: ipv6, Inspect: c.Raw}})
+	s.say(wire.Message{Running: &wire.Running{IPv4: ipv4, IPv6: ipv6, Inspect: c.Raw, Note: s.note}})
 	return c.State.Running
 }
 

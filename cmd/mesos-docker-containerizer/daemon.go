@@ -19,11 +19,14 @@ func newServer(c *config.Config, docker *engine.Client, runDirectory string, log
 	images, err := image.New(image.Options{
 		Engine:            docker,
 		InactivityTimeout: c.PullInactivityTimeout,
-		DockerConfig:      c.DockerConfig,
+		MaxConcurrent:     c.MaxConcurrentPulls,
+		Policy:            image.Policy(c.PullPolicy),
+		Fallback:          image.Fallback(c.PullFallback),
+		DockerConfigs:     dockerConfigs(c),
 		Logger:            logger,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w (%s)", err, c.Origin("docker_config"))
+		return nil, err
 	}
 	dns, err := defaultDNS(c)
 	if err != nil {
@@ -36,6 +39,7 @@ func newServer(c *config.Config, docker *engine.Client, runDirectory string, log
 		Parameters:          parameters.NewSubprocess(),
 		RunDirectory:        runDirectory,
 		Refusal:             refusal(c),
+		ProgressInterval:    c.PullProgressInterval,
 		PrepareTimeout:      limit,
 		PrepareSource:       fmt.Sprintf("%s, from %s", limitFlag, c.Origin(limitFlag)),
 		OrphanGrace:         c.OrphanGrace,
@@ -59,6 +63,18 @@ func refusal(c *config.Config) string {
 	}
 	return fmt.Sprintf("DOCKER tasks are not accepted on this host: docker is not among the containerizers (%s); add it there and restart",
 		c.Origin("containerizers"))
+}
+
+// dockerConfigs are the operator's credentials, in the order in which they are looked at.
+func dockerConfigs(c *config.Config) (configs []image.DockerConfig) {
+	if c.AgentDockerConfig != nil {
+		configs = append(configs, image.DockerConfig{Source: "the agent's docker_config", Content: c.AgentDockerConfig})
+	}
+	if c.DockerConfig != nil {
+		source := fmt.Sprintf("docker_config (%s)", c.Origin("docker_config"))
+		configs = append(configs, image.DockerConfig{Source: source, Content: c.DockerConfig})
+	}
+	return configs
 }
 
 // defaultDNS hands the setting on in its own form, which both sides read.

@@ -26,8 +26,9 @@ type streamError struct {
 func (e *streamError) Error() string { return e.message }
 
 // Pull pulls an image and hands every message of the Engine to onMessage, in order and from the calling goroutine. auth is the
-// encoded X-Registry-Auth value or empty. Without a platform the Engine takes its host's. There is no limit: cancel ctx when nothing has come for too long. An error of the
-// Engine is IsImageNotFound where it says so by status, which for most registries covers "access denied" too.
+// encoded X-Registry-Auth value or empty. Without a platform the Engine takes its host's. There is no limit: cancel ctx when
+// nothing has come for too long. An error of the Engine is IsImageNotFound where it says so by status, which for most registries
+// covers "access denied" too.
 func (c *Client) Pull(ctx context.Context, ref, auth string, platform *ocispec.Platform, onMessage func(jsonmessage.JSONMessage)) error {
 	options := image.PullOptions{RegistryAuth: auth}
 	if platform != nil {
@@ -96,15 +97,17 @@ func isFor(have, want ocispec.Platform) bool {
 	return have.Variant == "" && have.OS == want.OS && have.Architecture == want.Architecture
 }
 
-// InspectDistribution makes the Engine ask the registry for the manifest of a reference. Its error has the kind of the
-// registry's answer (errdefs.IsNotFound, IsUnauthorized, IsPermissionDenied), which that of a pull has not; any other kind but
-// ErrUnavailable means that the Engine did not get a proper answer from the registry.
-func (c *Client) InspectDistribution(ctx context.Context, ref, auth string) error {
-	err := c.call(ctx, "ask the registry for image", ref, registryLimit, func(ctx context.Context, api *client.Client) error {
-		_, err := api.DistributionInspect(ctx, ref, auth)
+// InspectDistribution makes the Engine ask the registry for the manifest of a reference, and returns the platforms it is for. Its
+// error has the kind of the registry's answer (errdefs.IsNotFound, IsUnauthorized, IsPermissionDenied, IsResourceExhausted),
+// which that of a pull has not; any other kind but ErrUnavailable means that the Engine did not get a proper answer from the
+// registry.
+func (c *Client) InspectDistribution(ctx context.Context, ref, auth string) (has []ocispec.Platform, err error) {
+	err = c.call(ctx, "ask the registry for image", ref, registryLimit, func(ctx context.Context, api *client.Client) error {
+		answer, err := api.DistributionInspect(ctx, ref, auth)
+		has = answer.Platforms
 		return err
 	})
-	return ofImage(err)
+	return has, ofImage(err)
 }
 
 // ofImage marks that what a call did not find is an image and no container.

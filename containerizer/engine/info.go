@@ -6,8 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/platforms"
 	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Info is what the daemon wants to know of the Engine's host.
@@ -15,6 +17,9 @@ type Info struct {
 	ServerVersion string // of the Engine, as it writes it: "20.10.24+dfsg1"
 	CgroupVersion int    // 1 or 2
 	MemoryBytes   int64  // of the host
+
+	Platform      ocispec.Platform // of the host
+	RootDirectory string           // where the Engine keeps images, on its host
 
 	// GPUs reports that the Engine knows of something that hands GPUs to containers: a runtime of NVIDIA's, or a GPU among the
 	// devices of the Container Device Interface, which Engines tell from 28.2 on. A request for GPUs can still fail for other
@@ -30,7 +35,8 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		if err != nil {
 			return err
 		}
-		info = Info{ServerVersion: answer.ServerVersion, MemoryBytes: answer.MemTotal, CgroupVersion: 1, GPUs: hasGPUs(answer)}
+		info = Info{ServerVersion: answer.ServerVersion, MemoryBytes: answer.MemTotal, CgroupVersion: 1, GPUs: hasGPUs(answer), RootDirectory: answer.DockerRootDir}
+		info.Platform = platforms.Normalize(ocispec.Platform{OS: answer.OSType, Architecture: answer.Architecture})
 		if answer.CgroupVersion == "" { // Engines before 20.10 do not say, and know version 1 only
 			return nil
 		}
@@ -38,6 +44,12 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		return err
 	})
 	return info, err
+}
+
+// Platform asks the Engine for the platform of its host.
+func (c *Client) Platform(ctx context.Context) (ocispec.Platform, error) {
+	info, err := c.Info(ctx)
+	return info.Platform, err
 }
 
 // hasGPUs looks for the runtime under the names that NVIDIA's tool configures (nvidia, nvidia-cdi, nvidia-legacy), and for

@@ -15,11 +15,11 @@ import (
 	"github.com/docker/docker/api/types/registry"
 )
 
-// Credentials are looked for in this order, and the first entry for the registry wins (contract section 1.2.4):
+// Credentials are looked for in this order, and the first entry for the registry wins:
 //
-//  1. .docker/config.json in the sandbox, where the fetcher puts what the task's uris deliver,
+//  1. .docker/config.json in the sandbox, where the fetcher puts what the task's uris deliver (contract section 1.2.4),
 //  2. .dockercfg in the sandbox,
-//  3. the agent's docker_config.
+//  3. the operator's, in the order of Options.DockerConfigs (admin.go).
 //
 // A file without an entry for the registry leaves the question to the next; a file that cannot be read is a failure, since a
 // pull without the credentials it should have would fail for a reason that nobody understands. From the sandbox only plain
@@ -29,7 +29,6 @@ import (
 const (
 	sandboxConfig = ".docker/config.json"
 	sandboxLegacy = ".dockercfg"
-	adminConfig   = "docker_config"
 )
 
 // logins are the entries of one file by the address of the registry, each still encoded, so that one that is broken spoils no
@@ -52,18 +51,6 @@ func parseLegacy(content []byte) (logins, error) {
 	var file logins
 	if err := json.Unmarshal(content, &file); err != nil {
 		return nil, malformed(err)
-	}
-	return file, nil
-}
-
-// parseAdmin reads docker_config, which has either form: with the key "auths" that of a config.json (contract section 1.2.4).
-func parseAdmin(content []byte) (logins, error) {
-	file, err := parseLegacy(content)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := file["auths"]; ok {
-		return parseConfig(content)
 	}
 	return file, nil
 }
@@ -139,43 +126,42 @@ func decodeLogin(address string, entry json.RawMessage) (registry.AuthConfig, er
 	}, nil
 }
 
-// credentialsFor returns the encoded credentials for a registry and where they are from, both empty if there are none.
-func (p *Puller) credentialsFor(domain, sandbox string) (auth, source string, err error) {
-	candidates := []struct {
-		path  string
-		parse func([]byte) (logins, error)
-	}{
-		{sandboxConfig, parseConfig},
-		{sandboxLegacy, parseLegacy},
-	}
-	if sandbox == "" {
-		candidates = nil
-	}
-	for _, c := range candidates {
+// sandboxFiles are where a task brings credentials, in the order in which they are looked at.
+var sandboxFiles = []struct {
+	path  string
+	parse func([]byte) (logins, error)
+}{
+	{sandboxConfig, parseConfig},
+	{sandboxLegacy, parseLegacy},
+}
+
+// sandboxLogin returns the login for a registry that a task has brought and the file it is from, which is empty if there is none.
+func sandboxLogin(sandbox, domain string) (login registry.AuthConfig, source string, err error) {
+	for _, c := range sandboxFiles {
 		content, err := readBeneath(sandbox, c.path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return "", "", fmt.Errorf("credentials in the sandbox: %w", err)
+			return login, "", fmt.Errorf("credentials in the sandbox: %w", err)
 		}
 		file, err := c.parse(content)
 		if err != nil {
-			return "", "", fmt.Errorf("credentials in the sandbox: %s is %w", c.path, err)
+			return login, "", fmt.Errorf("credentials in the sandbox: %s is %w", c.path, err)
 		}
 		login, found, err := file.find(domain)
 		if err != nil {
-			return "", "", fmt.Errorf("credentials in the sandbox: %s: %w", c.path, err)
+			return login, "", fmt.Errorf("credentials in the sandbox: %s: %w", c.path, err)
 		}
 		if found {
-			auth, err := registry.EncodeAuthConfig(login)
-			return auth, c.path + " of the sandbox", err
+			return login, c.path + " of the sandbox", nil
 		}
 	}
-	login, found, err := p.admin.find(domain)
-	if err != nil || !found {
-		return "", "", err
-	}
+	return login, "", nil
+}
+
+// encodeLogin puts a login into the form that the Engine takes.
+func encodeLogin(login registry.AuthConfig, source string) (auth, from string, err error) {
 	auth, err = registry.EncodeAuthConfig(login)
-	return auth, adminConfig, err
+	return auth, source, err
 }

@@ -1,14 +1,17 @@
 package image
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/google/go-cmp/cmp"
 )
@@ -49,34 +52,63 @@ func TestCredentialsOrder(t *testing.T) {
 			`":{"auth":"?"},"` + here + `":{"auth":"` + encoded("first:x") + `"}}}`}, "", "first", ".docker/config.json of the sandbox"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var admin []byte
+			var admin []DockerConfig
 			if tt.admin != "" {
-				admin = []byte(tt.admin)
+				admin = agents(tt.admin)
 			}
-			p, err := New(Options{InactivityTimeout: time.Minute, DockerConfig: admin})
-			if err != nil {
-				t.Fatal(err)
-			}
-			auth, source, err := p.credentialsFor(here, sandboxWith(t, tt.files))
+			login, source, err := loginFor(t, admin, here, sandboxWith(t, tt.files))
 			if err != nil || source != tt.source {
 				t.Fatalf("from %q, %v", source, err)
 			}
+			want := registry.AuthConfig{Username: tt.login, Password: "x", ServerAddress: here}
 			if tt.login == "" {
-				if auth != "" {
-					t.Errorf("credentials %q from nowhere", auth)
-				}
-				return
+				want = registry.AuthConfig{}
 			}
-			got, err := registry.DecodeAuthConfig(auth)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(&registry.AuthConfig{Username: tt.login, Password: "x", ServerAddress: here}, got); diff != "" {
+			if diff := cmp.Diff(want, login); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
+
+// agents is the agent's docker_config.
+func agents(content string) []DockerConfig {
+	return []DockerConfig{{Source: "docker_config", Content: []byte(content)}}
+}
+
+// loginFor returns the credentials that the Engine is given for a registry, and where the failure of the pull says they are
+// from. The error is that of a pull to which it did not come.
+func loginFor(t *testing.T, admin []DockerConfig, domain, sandbox string) (login registry.AuthConfig, source string, err error) {
+	t.Helper()
+	e := &fakeEngine{
+		pull: func(context.Context, func(string)) error { return errdefs.ErrNotFound },
+		ask:  errdefs.ErrUnauthenticated,
+	}
+	p, err := New(Options{Engine: e, InactivityTimeout: time.Minute, DockerConfigs: admin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.helperDirectories = []string{filepath.Join(sandbox, helperPrograms)}
+	_, err = p.Pull(t.Context(), Request{Reference: domain + "/app:v1", SandboxDirectory: sandbox})
+	if len(e.pulls) == 0 {
+		return login, "", err
+	}
+	failed, ok := errors.AsType[*Error](err)
+	if !ok || failed.Kind != Denied {
+		t.Fatal(err)
+	}
+	if auth := strings.Fields(e.pulls[0]); len(auth) > 1 {
+		decoded, err := registry.DecodeAuthConfig(auth[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		login = *decoded
+	}
+	return login, failed.Source, nil
+}
+
+// helperPrograms is where in a sandbox loginFor takes credential helpers from.
+const helperPrograms = "programs"
 
 // The login of the daemon's own user is not used.
 func TestOwnLoginIsNotUsed(t *testing.T) {
@@ -84,13 +116,9 @@ func TestOwnLoginIsNotUsed(t *testing.T) {
 	t.Setenv("HOME", home)
 	t.Setenv("DOCKER_CONFIG", filepath.Join(home, ".docker"))
 	t.Setenv("DOCKER_AUTH_CONFIG", config("registry.example.com", "root:x"))
-	p, err := New(Options{InactivityTimeout: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, sandbox := range []string{"", t.TempDir()} {
-		if auth, _, err := p.credentialsFor("registry.example.com", sandbox); err != nil || auth != "" {
-			t.Errorf("%q, %v", auth, err)
+		if login, source, err := loginFor(t, nil, "registry.example.com", sandbox); err != nil || source != "" || login.Username != "" {
+			t.Errorf("%q, %v", source, err)
 		}
 	}
 }
@@ -132,10 +160,6 @@ func TestFindLogin(t *testing.T) {
 // A file that should give credentials and cannot is a failure that names the file and nothing from it.
 func TestBrokenCredentials(t *testing.T) {
 	const secret = "geheim"
-	p, err := New(Options{InactivityTimeout: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, content := range map[string]string{
 		"no JSON":           `{"auths":{"r":{"password":"` + secret + `"`,
 		"stray letters":     `{"auths":{"r":{"password":` + secret + `}}}`,
@@ -148,7 +172,7 @@ func TestBrokenCredentials(t *testing.T) {
 		"entry is a string": `{"auths":{"r":"` + secret + `"}}`,
 		"empty":             ``,
 	} {
-		_, _, err := p.credentialsFor("r", sandboxWith(t, map[string]string{sandboxConfig: content}))
+		_, _, err := loginFor(t, nil, "r.example.com", sandboxWith(t, map[string]string{sandboxConfig: strings.ReplaceAll(content, `"r"`, `"r.example.com"`)}))
 		if err == nil || !strings.Contains(err.Error(), sandboxConfig) {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -158,7 +182,7 @@ func TestBrokenCredentials(t *testing.T) {
 				t.Errorf("%s: %v repeats the secret", name, err)
 			}
 		}
-		if _, err := New(Options{InactivityTimeout: time.Minute, DockerConfig: []byte(content)}); err != nil && strings.Contains(err.Error(), secret) {
+		if _, err := New(Options{InactivityTimeout: time.Minute, DockerConfigs: agents(content)}); err != nil && strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v repeats the secret", name, err)
 		}
 	}
@@ -166,12 +190,17 @@ func TestBrokenCredentials(t *testing.T) {
 	if err := os.Symlink("other", filepath.Join(sandbox, ".docker")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.credentialsFor("r", sandbox); err == nil || !strings.Contains(err.Error(), "symbolic") {
+	if _, _, err := loginFor(t, nil, "r.example.com", sandbox); err == nil || !strings.Contains(err.Error(), "symbolic") {
 		t.Errorf("symbolic link: %v", err)
 	}
-	if _, err := New(Options{InactivityTimeout: time.Minute, DockerConfig: []byte("[]")}); err == nil || !strings.Contains(err.Error(), adminConfig) {
+	if _, err := New(Options{InactivityTimeout: time.Minute, DockerConfigs: agents("[]")}); err == nil || !strings.Contains(err.Error(), "docker_config") {
 		t.Errorf("docker_config is a list: %v", err)
 	}
+}
+
+func adminLogins(content []byte) (logins, error) {
+	file, err := parseAdmin(DockerConfig{Content: content})
+	return file.logins, err
 }
 
 func FuzzCredentials(f *testing.F) {
@@ -180,7 +209,7 @@ func FuzzCredentials(f *testing.F) {
 	f.Add([]byte(`{"auths":{"r":{"identitytoken":"t"}},"credsStore":"desktop"}`), "r")
 	f.Add([]byte(`{"auths":{"\ud800":{"auth":"????"}}}`), "\ufffd")
 	f.Fuzz(func(t *testing.T, content []byte, domain string) {
-		for _, parse := range []func([]byte) (logins, error){parseConfig, parseLegacy, parseAdmin} {
+		for _, parse := range []func([]byte) (logins, error){parseConfig, parseLegacy, adminLogins} {
 			entries, err := parse(content)
 			if err != nil {
 				continue

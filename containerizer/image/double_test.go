@@ -83,7 +83,10 @@ func TestFaultsOfTheEngine(t *testing.T) {
 	}{
 		{"error in the stream", func(w http.ResponseWriter, _ *http.Request) {
 			say(w, someProgress+`{"errorDetail":{"message":"no space left on device"},"error":"no space left on device"}`)
-		}, image.Other, []string{far, "no space left on device"}},
+		}, image.DiskFull, []string{far, "no space left on device"}},
+		{"error without a meaning", func(w http.ResponseWriter, _ *http.Request) {
+			say(w, someProgress+`{"errorDetail":{"message":"words"},"error":"words"}`)
+		}, image.Other, []string{far, "words"}},
 		{"cut in the stream", func(w http.ResponseWriter, _ *http.Request) { say(w, someProgress); cut(w) },
 			image.NoEngine, []string{far, "Docker Engine"}},
 		{"cut at once", func(w http.ResponseWriter, _ *http.Request) { cut(w) }, image.NoEngine, nil},
@@ -92,7 +95,7 @@ func TestFaultsOfTheEngine(t *testing.T) {
 		{"ends well with nothing", func(http.ResponseWriter, *http.Request) {}, image.Other, []string{"does not have the image"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := doublePuller(t, time.Minute, tt.pull).Pull(t.Context(), image.Request{Reference: "example.com/app:v1"})
+			_, err := doublePuller(t, time.Minute, tt.pull).Pull(t.Context(), image.Request{Reference: "example.com/app:v1"})
 			wantKind(t, err, tt.kind, append(tt.parts, "example.com/app:v1")...)
 		})
 	}
@@ -106,7 +109,7 @@ func TestHungPull(t *testing.T) {
 		<-r.Context().Done()
 		close(stopped)
 	})
-	err := p.Pull(t.Context(), image.Request{Reference: "app"})
+	_, err := p.Pull(t.Context(), image.Request{Reference: "app"})
 	wantKind(t, err, image.TimedOut, "700B of 1kB", "no progress for 100ms")
 	<-stopped
 }
@@ -120,7 +123,7 @@ func TestAbandonedPull(t *testing.T) {
 		close(stopped)
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	err := p.Pull(ctx, image.Request{Reference: "app", Progress: func(progress image.Progress) {
+	_, err := p.Pull(ctx, image.Request{Reference: "app", Progress: func(progress image.Progress) {
 		if progress.BytesDone == 700 {
 			cancel()
 		}

@@ -16,6 +16,9 @@ type Progress struct {
 	BytesDone      int64 // downloaded
 	BytesTotal     int64 // to download, as far as sizes are known
 	BytesExtracted int64 // of BytesTotal; stays 0 with Engines that extract without saying how much
+	Rate           int64 // bytes downloaded a second, of late; 0 while it is not known
+
+	Trouble string // why the last try failed, while the next is waited for
 }
 
 // Status is what a pull is doing.
@@ -23,22 +26,30 @@ type Status string
 
 // The order of the statuses is that in which a pull goes through them; with several layers the least advanced work counts.
 const (
+	Queued      Status = "waiting for other pulls on this host"
 	Asking      Status = "asking the registry"
 	Downloading Status = "downloading"
 	Extracting  Status = "extracting"
 	Complete    Status = "complete"
+	Waiting     Status = "waiting to try again" // from where it begins anew
 )
 
-// String reads "downloading, 2 of 5 layers, 12.4MB of 40MB".
+// String reads "downloading, 2 of 5 layers, 12.4MB of 40MB, 3.1MB/s".
 func (p Progress) String() string {
 	switch {
-	case p.Layers == 0 && p.Status == "":
+	case p.Status == "":
 		return "the start"
+	case p.Status == Waiting:
+		return fmt.Sprintf("%s after this failure: %s", p.Status, p.Trouble)
 	case p.Layers == 0:
 		return string(p.Status)
 	}
-	return fmt.Sprintf("%s, %d of %d layers, %s of %s", p.Status, p.LayersDone, p.Layers,
+	text := fmt.Sprintf("%s, %d of %d layers, %s of %s", p.Status, p.LayersDone, p.Layers,
 		units.HumanSize(float64(p.BytesDone)), units.HumanSize(float64(p.BytesTotal)))
+	if p.Status == Downloading && p.Rate > 0 {
+		text += ", " + units.HumanSize(float64(p.Rate)) + "/s"
+	}
+	return text
 }
 
 // The words of the Engine for the phases of a layer. There is no other form in which it tells them; a word we do not know

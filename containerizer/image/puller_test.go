@@ -24,8 +24,10 @@ type fakeEngine struct {
 	mu      sync.Mutex
 	present map[string]bool // guarded by mu: by reference, behind it " platform" if one is asked for
 	pulls   []string        // guarded by mu: "reference auth platform", what is empty left out
+	tags    []string        // guarded by mu: "reference name"
 
 	pull    func(ctx context.Context, say func(line string)) error
+	has     []ocispec.Platform // what the registry has the image for
 	ask     error
 	inspect error
 
@@ -63,10 +65,23 @@ func (f *fakeEngine) InspectImage(_ context.Context, ref string, platform *ocisp
 	case !f.present[onPlatform(ref, platform)]:
 		return image.InspectResponse{}, errdefs.ErrNotFound
 	}
-	return image.InspectResponse{ID: "sha256:1"}, nil
+	return image.InspectResponse{ID: fmt.Sprintf("sha256:%d", len(f.pulls))}, nil
 }
 
-func (f *fakeEngine) InspectDistribution(context.Context, string, string) error { return f.ask }
+func (f *fakeEngine) InspectDistribution(context.Context, string, string) ([]ocispec.Platform, error) {
+	return f.has, f.ask
+}
+
+func (f *fakeEngine) Platform(context.Context) (ocispec.Platform, error) {
+	return ocispec.Platform{OS: "linux", Architecture: "amd64"}, nil
+}
+
+func (f *fakeEngine) TagImage(_ context.Context, ref, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tags = append(f.tags, ref+" "+name)
+	return nil
+}
 
 func newPuller(t *testing.T, e Engine) *Puller {
 	t.Helper()
@@ -91,7 +106,7 @@ func TestWhenTheRegistryIsAsked(t *testing.T) {
 		{"forced and absent", false, true, 1},
 	} {
 		e := &fakeEngine{present: map[string]bool{"app:latest": tt.present}, pull: arrives}
-		if err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app", Force: tt.force}); err != nil || len(e.pulls) != tt.pulls {
+		if _, err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app", Force: tt.force}); err != nil || len(e.pulls) != tt.pulls {
 			t.Errorf("%s: pulls %q, %v", tt.name, e.pulls, err)
 		}
 	}
@@ -113,7 +128,7 @@ func TestCredentialsDivideAPull(t *testing.T) {
 			}
 			sandbox := sandboxWith(t, files)
 			wg.Go(func() {
-				if err := p.Pull(t.Context(), Request{Reference: "registry.example.com/app", SandboxDirectory: sandbox}); err != nil {
+				if _, err := p.Pull(t.Context(), Request{Reference: "registry.example.com/app", SandboxDirectory: sandbox}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -143,7 +158,7 @@ func TestPlatformDividesAPull(t *testing.T) {
 				r.Platform = &ocispec.Platform{OS: "linux", Architecture: architecture}
 			}
 			wg.Go(func() {
-				if err := p.Pull(t.Context(), r); err != nil {
+				if _, err := p.Pull(t.Context(), r); err != nil {
 					t.Error(err)
 				}
 			})
@@ -161,9 +176,9 @@ func TestPlatformDividesAPull(t *testing.T) {
 // An Engine that brings the one platform a registry has, whichever was asked for, does not make a task wait or run in vain.
 func TestPlatformThatTheRegistryLacks(t *testing.T) {
 	e := &fakeEngine{present: map[string]bool{}, pull: arrives, singlePlatform: true}
-	err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app", Platform: &ocispec.Platform{OS: "linux", Architecture: "arm64"}})
+	_, err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app", Platform: &ocispec.Platform{OS: "linux", Architecture: "arm64"}})
 	failed, ok := errors.AsType[*Error](err)
-	if !ok || failed.Kind != NotFound || !strings.Contains(err.Error(), "platform linux/arm64") {
+	if !ok || failed.Kind != WrongPlatform || !strings.Contains(err.Error(), "platform linux/arm64") {
 		t.Errorf("%v", err)
 	}
 }
@@ -182,7 +197,7 @@ func TestInactivity(t *testing.T) {
 			}
 			return fmt.Errorf("engine: %w", ctx.Err())
 		}}
-		err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app"})
+		_, err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app"})
 		failed, ok := errors.AsType[*Error](err)
 		if !ok || failed.Kind != TimedOut || failed.Fault() != Platform {
 			t.Fatalf("%v", err)
@@ -208,7 +223,7 @@ func TestEndOfTheContext(t *testing.T) {
 		p := newPuller(t, &fakeEngine{pull: hang})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		err := p.Pull(ctx, Request{Reference: "app"})
+		_, err := p.Pull(ctx, Request{Reference: "app"})
 		failed, ok := errors.AsType[*Error](err)
 		if !ok || failed.Kind != TimedOut || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "10B of 1kB") {
 			t.Errorf("deadline: %v", err)
@@ -216,7 +231,7 @@ func TestEndOfTheContext(t *testing.T) {
 		cancelled, cancelCause := context.WithCancelCause(t.Context())
 		reason := errors.New("task was killed")
 		time.AfterFunc(time.Second, func() { cancelCause(reason) })
-		if err := p.Pull(cancelled, Request{Reference: "app"}); !errors.Is(err, reason) {
+		if _, err := p.Pull(cancelled, Request{Reference: "app"}); !errors.Is(err, reason) {
 			t.Errorf("cancelled: %v", err)
 		}
 	})
@@ -247,7 +262,7 @@ func TestKindsOfFailure(t *testing.T) {
 		{"refused", of(errdefs.ErrInvalidArgument), nil, Invalid, User},
 	} {
 		e := &fakeEngine{pull: failing(tt.pull), ask: tt.ask}
-		err := newPuller(t, e).Pull(t.Context(), Request{Reference: "registry:5000/app:7"})
+		_, err := newPuller(t, e).Pull(t.Context(), Request{Reference: "registry:5000/app:7"})
 		failed, ok := errors.AsType[*Error](err)
 		if !ok || failed.Kind != tt.kind || failed.Fault() != tt.fault || !errors.Is(err, words) {
 			t.Errorf("%s: %v", tt.name, err)
@@ -274,7 +289,7 @@ func TestKindsOfFailure(t *testing.T) {
 		{"ended well without an image", &fakeEngine{pull: arrives}, Request{Reference: "app"}, Other},
 		{"credentials", &fakeEngine{}, Request{Reference: "app", SandboxDirectory: sandboxWith(t, map[string]string{sandboxConfig: "["})}, Invalid},
 	} {
-		err := newPuller(t, tt.engine).Pull(t.Context(), tt.request)
+		_, err := newPuller(t, tt.engine).Pull(t.Context(), tt.request)
 		if failed, ok := errors.AsType[*Error](err); !ok || failed.Kind != tt.kind {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -283,7 +298,7 @@ func TestKindsOfFailure(t *testing.T) {
 
 func TestPresentImageByID(t *testing.T) {
 	e := &fakeEngine{present: map[string]bool{digest: true}}
-	if err := newPuller(t, e).Pull(t.Context(), Request{Reference: digest}); err != nil {
+	if _, err := newPuller(t, e).Pull(t.Context(), Request{Reference: digest}); err != nil {
 		t.Error(err)
 	}
 }
@@ -295,12 +310,12 @@ func TestSecretsStayInside(t *testing.T) {
 		e := &fakeEngine{present: map[string]bool{}, ask: errdefs.ErrUnauthenticated, pull: func(context.Context, func(string)) error { return result }}
 		p, err := New(Options{
 			Engine: e, InactivityTimeout: time.Minute, Logger: zap.New(core),
-			DockerConfig: []byte(config("registry.example.com", "user:geheim")),
+			DockerConfigs: agents(config("registry.example.com", "user:geheim")),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = p.Pull(t.Context(), Request{Reference: "registry.example.com/app"})
+		_, err = p.Pull(t.Context(), Request{Reference: "registry.example.com/app"})
 		said := fmt.Sprintf("%+v", err)
 		for _, entry := range logs.All() {
 			said += fmt.Sprintf("%+v", entry)

@@ -16,18 +16,28 @@ import (
 
 func newPuller(t *testing.T, h *host, dockerConfig []byte) *image.Puller {
 	t.Helper()
-	p, err := image.New(image.Options{Engine: newEngine(t, h.socket), InactivityTimeout: time.Minute, DockerConfig: dockerConfig})
+	var configs []image.DockerConfig
+	if dockerConfig != nil {
+		configs = append(configs, image.DockerConfig{Source: "docker_config", Content: dockerConfig})
+	}
+	p, err := image.New(image.Options{Engine: newEngine(t, h.socket), InactivityTimeout: time.Minute, DockerConfigs: configs})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return p.Hurry()
+}
+
+func pullError(t *testing.T, p *image.Puller, ref string) error {
+	t.Helper()
+	_, err := p.Pull(t.Context(), image.Request{Reference: ref})
+	return err
 }
 
 func wantKind(t *testing.T, err error, want image.Kind, parts ...string) {
 	t.Helper()
 	failed, ok := errors.AsType[*image.Error](err)
 	if !ok || failed.Kind != want {
-		t.Fatalf("kind is not %d: %#v", want, err)
+		t.Fatalf("kind is not %v: %v", want, err)
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
@@ -51,7 +61,7 @@ func TestPullFromARegistry(t *testing.T) {
 	last := make([]image.Progress, 10)
 	for i := range last {
 		wg.Go(func() {
-			err := p.Pull(ctx, image.Request{Reference: ref, Progress: func(p image.Progress) { last[i] = p }})
+			_, err := p.Pull(ctx, image.Request{Reference: ref, Progress: func(p image.Progress) { last[i] = p }})
 			if err != nil {
 				t.Error(err)
 			}
@@ -75,13 +85,13 @@ func TestPullFromARegistry(t *testing.T) {
 	blobs := h.registry.requests(blobRequests)
 	manifests := h.registry.requests(manifestRequests)
 
-	if err := p.Pull(ctx, image.Request{Reference: ref}); err != nil {
+	if _, err := p.Pull(ctx, image.Request{Reference: ref}); err != nil {
 		t.Fatal(err)
 	}
 	if n := h.registry.requests(manifestRequests); n != manifests {
 		t.Error("registry was asked for an image that is present")
 	}
-	if err := p.Pull(ctx, image.Request{Reference: ref, Force: true}); err != nil {
+	if _, err := p.Pull(ctx, image.Request{Reference: ref, Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	if n := h.registry.requests(manifestRequests); n == manifests {
@@ -103,7 +113,7 @@ func TestPullFromARegistry(t *testing.T) {
 	if err := h.bare.ImageTag(ctx, before.ID, ref); err != nil { // here the tag is where it was
 		t.Fatal(err)
 	}
-	if err := p.Pull(ctx, image.Request{Reference: ref, Force: true}); err != nil {
+	if _, err := p.Pull(ctx, image.Request{Reference: ref, Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	if after, err := h.bare.ImageInspect(ctx, ref); err != nil || after.ID != moved.ID {
@@ -116,7 +126,7 @@ func TestPullByDigest(t *testing.T) {
 	h := newHost(t, "")
 	ref := h.publish(t, 1000)
 	p := newPuller(t, h, nil)
-	if err := p.Pull(t.Context(), image.Request{Reference: ref}); err != nil {
+	if _, err := p.Pull(t.Context(), image.Request{Reference: ref}); err != nil {
 		t.Fatal(err)
 	}
 	inspected, err := h.bare.ImageInspect(t.Context(), ref)
@@ -127,7 +137,7 @@ func TestPullByDigest(t *testing.T) {
 	h.remove(t, ref)
 	_, digest, _ := strings.Cut(byDigest, "@")
 	for range 2 { // absent, then present
-		if err := p.Pull(t.Context(), image.Request{Reference: ref + "@" + digest}); err != nil {
+		if _, err := p.Pull(t.Context(), image.Request{Reference: ref + "@" + digest}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -168,16 +178,16 @@ func TestPullWithCredentials(t *testing.T) {
 			admin = []byte(tt.admin)
 		}
 		p := newPuller(t, h, admin)
-		if err := p.Pull(t.Context(), image.Request{Reference: ref, SandboxDirectory: tt.sandbox}); err != nil {
+		if _, err := p.Pull(t.Context(), image.Request{Reference: ref, SandboxDirectory: tt.sandbox}); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}
 		h.remove(t, ref)
 	}
 
-	err := newPuller(t, h, nil).Pull(t.Context(), image.Request{Reference: ref})
+	_, err := newPuller(t, h, nil).Pull(t.Context(), image.Request{Reference: ref})
 	wantKind(t, err, image.Denied, ref, "without credentials")
-	err = newPuller(t, h, []byte(entry)).Pull(t.Context(), image.Request{Reference: ref, SandboxDirectory: sandbox(".dockercfg", wrong)})
+	_, err = newPuller(t, h, []byte(entry)).Pull(t.Context(), image.Request{Reference: ref, SandboxDirectory: sandbox(".dockercfg", wrong)})
 	wantKind(t, err, image.Denied, ref, ".dockercfg of the sandbox")
 	if strings.Contains(err.Error(), "falsch") {
 		t.Errorf("%v tells the password", err)
@@ -188,8 +198,8 @@ func TestPullThatFails(t *testing.T) {
 	h := newHost(t, "")
 	p := newPuller(t, h, nil)
 	ref := h.publish(t, 1000)
-	wantKind(t, p.Pull(t.Context(), image.Request{Reference: strings.TrimSuffix(ref, "v1") + "v2"}), image.NotFound, ":v2", "manifest unknown")
-	wantKind(t, p.Pull(t.Context(), image.Request{Reference: h.registry.address + "/no/such:name"}), image.NotFound, "no/such:name")
+	wantKind(t, pullError(t, p, strings.TrimSuffix(ref, "v1")+"v2"), image.NotFound, ":v2", "manifest unknown")
+	wantKind(t, pullError(t, p, h.registry.address+"/no/such:name"), image.NotFound, "no/such:name")
 
 	nobody, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -197,5 +207,5 @@ func TestPullThatFails(t *testing.T) {
 	}
 	address := nobody.Addr().String()
 	_ = nobody.Close()
-	wantKind(t, p.Pull(t.Context(), image.Request{Reference: address + "/app"}), image.Unreachable, "connection refused")
+	wantKind(t, pullError(t, p, address+"/app"), image.Unreachable, "connection refused")
 }

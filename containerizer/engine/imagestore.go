@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+)
+
+// ListImages returns the images that have names, or containers, and those that others are built on.
+func (c *Client) ListImages(ctx context.Context) ([]image.Summary, error) {
+	var list []image.Summary
+	err := c.call(ctx, "list images", "", listLimit, func(ctx context.Context, api *client.Client) error {
+		var err error
+		list, err = api.ImageList(ctx, image.ListOptions{All: true})
+		return err
+	})
+	return list, err
+}
+
+// ImagesInUse returns the ids of the images that containers were made of, in whatever state these are and whoever made them.
+func (c *Client) ImagesInUse(ctx context.Context) (map[string]bool, error) {
+	used := make(map[string]bool)
+	err := c.call(ctx, "list containers", "", listLimit, func(ctx context.Context, api *client.Client) error {
+		list, err := api.ContainerList(ctx, container.ListOptions{All: true})
+		for _, c := range list {
+			used[c.ImageID] = true
+		}
+		return err
+	})
+	return used, err
+}
+
+// TagImage gives an image one more name, or the same once more.
+func (c *Client) TagImage(ctx context.Context, ref, name string) error {
+	return ofImage(c.call(ctx, "tag image", ref, imageInspectLimit, func(ctx context.Context, api *client.Client) error {
+		return api.ImageTag(ctx, ref, name)
+	}))
+}
+
+// RemoveImage takes a name from an image and removes it with the last one; by id it removes the image. IsConflict means that a
+// container uses it, or that by id it has other names. One that does not exist is a success.
+func (c *Client) RemoveImage(ctx context.Context, ref string) error {
+	err := ofImage(c.call(ctx, "remove image", ref, removeLimit, func(ctx context.Context, api *client.Client) error {
+		_, err := api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+		return err
+	}))
+	if IsImageNotFound(err) {
+		return nil
+	}
+	return err
+}

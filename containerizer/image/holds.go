@@ -1,0 +1,143 @@
+package image
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/distribution/reference"
+)
+
+// holds keeps images that are about to be used from being removed. An image that a container uses needs none: the Engine itself
+// does not remove that.
+type holds struct {
+	mu       sync.Mutex
+	held     map[string]int       // guarded by mu: how often, by name
+	used     map[string]time.Time // guarded by mu: when a name was last held, since the last call of forget
+	removals map[*removal]bool    // guarded by mu: those that run
+}
+
+// removal is the removal of one image.
+type removal struct {
+	id    string          // "sha256:…"
+	names map[string]bool // as nameOf writes them
+	ended chan struct{}
+}
+
+func newHolds() *holds {
+	return &holds{held: make(map[string]int), used: make(map[string]time.Time), removals: make(map[*removal]bool)}
+}
+
+// nameOf is the one form of a reference by which it is known here.
+func nameOf(ref string) string {
+	parsed, err := parseReference(ref)
+	if err != nil {
+		return ref
+	}
+	return parsed.String()
+}
+
+// covers says whether a name leads to the image. The Engine takes the beginning of an id for the image too.
+func (r *removal) covers(name string) bool {
+	if r.names[name] || name == r.id {
+		return true
+	}
+	parsed, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return false
+	}
+	_, hex, _ := strings.Cut(r.id, ":")
+	return strings.HasPrefix(hex, reference.FamiliarName(parsed))
+}
+
+// Hold keeps an image from being cleaned up until release is called: from before it is looked for or pulled until a container
+// uses it. It waits for the end of a removal that is under way, or of ctx.
+func (p *Puller) Hold(ctx context.Context, ref string) (release func()) {
+	return p.holds.hold(ctx, nameOf(ref))
+}
+
+func (h *holds) hold(ctx context.Context, name string) (release func()) {
+	h.mu.Lock()
+	for {
+		running := h.removing(name)
+		if running == nil {
+			break
+		}
+		h.mu.Unlock()
+		select {
+		case <-running.ended:
+		case <-ctx.Done():
+			return func() {}
+		}
+		h.mu.Lock()
+	}
+	h.held[name]++
+	h.mu.Unlock()
+	return sync.OnceFunc(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.used[name] = time.Now()
+		if h.held[name]--; h.held[name] == 0 {
+			delete(h.held, name)
+		}
+	})
+}
+
+// removing needs h.mu.
+func (h *holds) removing(name string) *removal {
+	for r := range h.removals {
+		if r.covers(name) {
+			return r
+		}
+	}
+	return nil
+}
+
+// claim begins a removal unless the image is held. Who is let in must call done.
+func (h *holds) claim(r *removal) (done func(), ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range h.held {
+		if r.covers(name) {
+			return nil, false
+		}
+	}
+	r.ended = make(chan struct{})
+	h.removals[r] = true
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.removals, r)
+		close(r.ended)
+	}, true
+}
+
+// lastUse is when the image was last held, zero if it was not; it is now while it is held.
+func (h *holds) lastUse(r *removal) time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name := range h.held {
+		if r.covers(name) {
+			return time.Now()
+		}
+	}
+	var last time.Time
+	for name, at := range h.used {
+		if r.covers(name) && at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// forget drops what is known of uses before a time, which somebody has noted elsewhere.
+func (h *holds) forget(before time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, at := range h.used {
+		if at.Before(before) {
+			delete(h.used, name)
+		}
+	}
+}
