@@ -55,6 +55,7 @@ type Environment struct {
 
 	AgentEndpoint string // MESOS_AGENT_ENDPOINT, host:port; of MESOS_SLAVE_PID where absent; empty only beside a DomainSocket
 	AgentProcess  string // the part of MESOS_SLAVE_PID before the @, such as slave(1); empty where absent
+	AgentAddress  string // the part of MESOS_SLAVE_PID behind the @, host:port; empty where absent
 	DomainSocket  string // MESOS_DOMAIN_SOCKET, absolute path; empty where the agent offers none
 
 	Checkpoint             bool          // MESOS_CHECKPOINT: the agent's restart is to be survived
@@ -64,10 +65,20 @@ type Environment struct {
 
 	AuthenticationToken Token // MESOS_EXECUTOR_AUTHENTICATION_TOKEN; empty where the agent requires none
 
-	TLS TLS
+	Libprocess Libprocess
+	TLS        TLS
 }
 
-// TLS is what LIBPROCESS_SSL_* says about connections that we open. Names, defaults and meaning are libprocess's. Protocol
+// Libprocess is where a libprocess process is to listen and how others reach it (contract section 5.2). The values are as the
+// environment has them: an agent sets only the first two, a task anything, and who speaks no libprocess must not care.
+type Libprocess struct {
+	IP            string // LIBPROCESS_IP
+	Port          string // LIBPROCESS_PORT; agents say 0
+	AdvertiseIP   string // LIBPROCESS_ADVERTISE_IP
+	AdvertisePort string // LIBPROCESS_ADVERTISE_PORT
+}
+
+// TLS is what LIBPROCESS_SSL_* says about connections with the agent. Names, defaults and meaning are libprocess's. Protocol
 // versions, ciphers, curves and depth are not ours to weaken, so their variables are not read, nor is SUPPORT_DOWNGRADE.
 type TLS struct {
 	Enabled bool // ENABLED: the agent's endpoint speaks https. Nothing below is read without it.
@@ -77,8 +88,9 @@ type TLS struct {
 	CertFile string // CERT_FILE with KEY_FILE: the certificate we show if the agent asks
 	KeyFile  string
 
-	VerifyServerCert bool // VERIFY_SERVER_CERT or its alias VERIFY_CERT; REQUIRE_CLIENT_CERT (REQUIRE_CERT) implies it
-	VerifyIPAddress  bool // VERIFY_IPADD: an address in the certificate may stand for the agent's name
+	VerifyServerCert  bool // VERIFY_SERVER_CERT or its alias VERIFY_CERT; REQUIRE_CLIENT_CERT (REQUIRE_CERT) implies it
+	RequireClientCert bool // REQUIRE_CLIENT_CERT (REQUIRE_CERT): who connects to us must show a certificate
+	VerifyIPAddress   bool // VERIFY_IPADD: an address in the certificate may stand for the agent's name
 
 	HostnameValidation string // HOSTNAME_VALIDATION_SCHEME
 }
@@ -108,6 +120,12 @@ func FromEnviron(getenv func(string) string) (Environment, error) {
 		ShutdownGracePeriod: r.duration("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", defaultShutdownGracePeriod),
 		AuthenticationToken: r.token("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"),
 		TLS:                 r.tls(),
+		Libprocess: Libprocess{
+			IP:            getenv("LIBPROCESS_IP"),
+			Port:          getenv("LIBPROCESS_PORT"),
+			AdvertiseIP:   getenv("LIBPROCESS_ADVERTISE_IP"),
+			AdvertisePort: getenv("LIBPROCESS_ADVERTISE_PORT"),
+		},
 
 		SubscriptionBackoffMax: defaultSubscriptionBackoffMax,
 	}
@@ -142,7 +160,7 @@ func (r *reader) mistake(name, format string, args ...any) {
 // agent fills in where the agent listens: MESOS_AGENT_ENDPOINT, and MESOS_SLAVE_PID, "slave(1)@IP:PORT".
 func (r *reader) agent(e *Environment) {
 	process, pidEndpoint := r.pid("MESOS_SLAVE_PID")
-	e.AgentProcess, e.AgentEndpoint = process, pidEndpoint
+	e.AgentProcess, e.AgentAddress, e.AgentEndpoint = process, pidEndpoint, pidEndpoint
 	if endpoint := r.getenv("MESOS_AGENT_ENDPOINT"); endpoint != "" {
 		if err := checkEndpoint(endpoint); err != nil {
 			r.mistake("MESOS_AGENT_ENDPOINT", "is %s: %w", shown(endpoint), err)
@@ -270,8 +288,13 @@ func (r *reader) tls() TLS {
 		VerifyIPAddress:    r.boolean(prefix + "VERIFY_IPADD"),
 		HostnameValidation: r.getenv(prefix + "HOSTNAME_VALIDATION_SCHEME"),
 	}
-	for _, name := range []string{"VERIFY_SERVER_CERT", "VERIFY_CERT", "REQUIRE_CLIENT_CERT", "REQUIRE_CERT"} {
-		// No short cut: a mistake in each is to be named.
+	// No short cut in either: a mistake in each is to be named.
+	for _, name := range []string{"REQUIRE_CLIENT_CERT", "REQUIRE_CERT"} {
+		if r.boolean(prefix + name) {
+			t.RequireClientCert, t.VerifyServerCert = true, true
+		}
+	}
+	for _, name := range []string{"VERIFY_SERVER_CERT", "VERIFY_CERT"} {
 		if r.boolean(prefix + name) {
 			t.VerifyServerCert = true
 		}

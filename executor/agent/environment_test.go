@@ -40,9 +40,10 @@ func expected(change func(*Environment)) Environment {
 	e := Environment{
 		FrameworkID: "bc318b3c-b281-4168-bf51-c244c21660a4-0000", ExecutorID: "app.1", AgentID: "bc318b3c-b281-4168-bf51-c244c21660a4-S0",
 		Directory: "/var/lib/mesos/slaves/S0/runs/latest", Sandbox: "/mnt/mesos/sandbox",
-		AgentEndpoint: "10.0.0.7:5051", AgentProcess: "slave(1)", DomainSocket: "/run/mesos/agent.sock",
+		AgentEndpoint: "10.0.0.7:5051", AgentProcess: "slave(1)", AgentAddress: "10.0.0.7:5051", DomainSocket: "/run/mesos/agent.sock",
 		Checkpoint: true, RecoveryTimeout: 10 * time.Minute, SubscriptionBackoffMax: 4 * time.Second, ShutdownGracePeriod: 7 * time.Second,
 		AuthenticationToken: "header.claims.signature",
+		Libprocess:          Libprocess{Port: "0"},
 	}
 	change(&e)
 	return e
@@ -59,9 +60,9 @@ func TestFromEnviron(t *testing.T) {
 		"no socket":               {[]string{"MESOS_DOMAIN_SOCKET="}, func(e *Environment) { e.DomainSocket = "" }},
 		"endpoint of the pid":     {[]string{"MESOS_AGENT_ENDPOINT="}, func(*Environment) {}},
 		"endpoint unlike the pid": {[]string{"MESOS_AGENT_ENDPOINT=agent-7.example:5052"}, func(e *Environment) { e.AgentEndpoint = "agent-7.example:5052" }},
-		"endpoint without pid":    {[]string{"MESOS_SLAVE_PID=", "MESOS_DOMAIN_SOCKET="}, func(e *Environment) { e.AgentProcess, e.DomainSocket = "", "" }},
-		"another id":              {[]string{"MESOS_SLAVE_PID=agent_x-2.b@h:1", "MESOS_AGENT_ENDPOINT="}, func(e *Environment) { e.AgentProcess, e.AgentEndpoint = "agent_x-2.b", "h:1" }},
-		"IPv6":                    {[]string{"MESOS_SLAVE_PID=slave(1)@[2001:db8::7]:5051", "MESOS_AGENT_ENDPOINT=[2001:db8::7]:5051"}, func(e *Environment) { e.AgentEndpoint = "[2001:db8::7]:5051" }},
+		"endpoint without pid":    {[]string{"MESOS_SLAVE_PID=", "MESOS_DOMAIN_SOCKET="}, func(e *Environment) { e.AgentProcess, e.AgentAddress, e.DomainSocket = "", "", "" }},
+		"another id":              {[]string{"MESOS_SLAVE_PID=agent_x-2.b@h:1", "MESOS_AGENT_ENDPOINT="}, func(e *Environment) { e.AgentProcess, e.AgentEndpoint, e.AgentAddress = "agent_x-2.b", "h:1", "h:1" }},
+		"IPv6":                    {[]string{"MESOS_SLAVE_PID=slave(1)@[2001:db8::7]:5051", "MESOS_AGENT_ENDPOINT=[2001:db8::7]:5051"}, func(e *Environment) { e.AgentEndpoint, e.AgentAddress = "[2001:db8::7]:5051", "[2001:db8::7]:5051" }},
 		"defaults with checkpoint": {
 			[]string{"MESOS_RECOVERY_TIMEOUT=", "MESOS_SUBSCRIPTION_BACKOFF_MAX=", "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD="},
 			func(e *Environment) {
@@ -89,9 +90,13 @@ func TestFromEnviron(t *testing.T) {
 				e.TLS = TLS{Enabled: true, CAFile: "/ca", CADir: "/cas", CertFile: "/c", KeyFile: "/k", VerifyServerCert: true, VerifyIPAddress: true, HostnameValidation: OpenSSLValidation}
 			},
 		},
-		"VERIFY_CERT is an alias":    verifies("VERIFY_CERT"),
-		"REQUIRE_CERT implies it":    verifies("REQUIRE_CERT"),
-		"REQUIRE_CLIENT_CERT does":   verifies("REQUIRE_CLIENT_CERT"),
+		"VERIFY_CERT is an alias":  verifies("VERIFY_CERT"),
+		"REQUIRE_CERT implies it":  requires("REQUIRE_CERT"),
+		"REQUIRE_CLIENT_CERT does": requires("REQUIRE_CLIENT_CERT"),
+		"libprocess": {
+			[]string{"LIBPROCESS_IP=10.0.0.7", "LIBPROCESS_PORT=$PORT0", "LIBPROCESS_ADVERTISE_IP=192.0.2.7", "LIBPROCESS_ADVERTISE_PORT=1"},
+			func(e *Environment) { e.Libprocess = Libprocess{"10.0.0.7", "$PORT0", "192.0.2.7", "1"} },
+		},
 		"one alias is enough to ask": {[]string{"LIBPROCESS_SSL_ENABLED=1", "LIBPROCESS_SSL_VERIFY_SERVER_CERT=0", "LIBPROCESS_SSL_VERIFY_CERT=1"}, verifies("VERIFY_CERT").want},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +119,16 @@ func verifies(name string) (c struct {
 	c.want = func(e *Environment) {
 		e.TLS = TLS{Enabled: true, VerifyServerCert: true, HostnameValidation: LegacyValidation}
 	}
+	return c
+}
+
+func requires(name string) (c struct {
+	changes []string
+	want    func(*Environment)
+}) {
+	c = verifies(name)
+	verified := c.want
+	c.want = func(e *Environment) { verified(e); e.TLS.RequireClientCert = true }
 	return c
 }
 

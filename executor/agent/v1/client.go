@@ -19,6 +19,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/httpcli"
 
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/executor/agent/secure"
 )
 
 const (
@@ -59,7 +60,7 @@ func newClient(env agent.Environment) (*client, error) {
 }
 
 // connectBy chooses the transport; dial opens TCP connections.
-func (c *client) connectBy(dial dialFunc) error {
+func (c *client) connectBy(dial secure.DialFunc) error {
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
 	transport := &http.Transport{
@@ -75,11 +76,11 @@ func (c *client) connectBy(dial dialFunc) error {
 	case c.env.DomainSocket != "":
 		transport.DialContext = dialSocket(c.env.DomainSocket)
 	case c.env.TLS.Enabled:
-		secured, err := newTLSDialer(c.env.TLS, dial)
+		secured, err := secure.New(c.env.TLS)
 		if err != nil {
 			return err
 		}
-		transport.DialTLSContext = secured.dialContext
+		transport.DialTLSContext = secured.Dialer(dial)
 	}
 	c.http.Transport = transport
 	return nil

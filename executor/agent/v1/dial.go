@@ -7,16 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"mesos-docker-containerizer/executor/agent/secure"
 )
 
 // maxSocketPath is the size of sun_path in sockaddr_un, which ends with a NUL.
 const maxSocketPath = 108
 
-// dialFunc is net.Dialer.DialContext.
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
-
-// dialSocket returns a dialFunc that connects to the agent's domain socket, whatever the address.
-func dialSocket(path string) dialFunc {
+// dialSocket returns a dial function that connects to the agent's domain socket, whatever the address.
+func dialSocket(path string) secure.DialFunc {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var dialer net.Dialer
 		if len(path) < maxSocketPath {

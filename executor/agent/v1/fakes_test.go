@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/executor/agent/secure"
 )
 
 // ledger is an Outbox.
@@ -277,7 +278,7 @@ type fixture struct {
 }
 
 // start runs a connection over dial, or over the real network where dial is nil, until the test's end.
-func start(t testing.TB, env agent.Environment, dial dialFunc, outbox *ledger, logger *zap.Logger) *fixture {
+func start(t testing.TB, env agent.Environment, dial secure.DialFunc, outbox *ledger, logger *zap.Logger) *fixture {
 	t.Helper()
 	c, err := New(Options{Environment: env, Logger: logger})
 	if err != nil {

@@ -1,4 +1,9 @@
-package v1
+// Package secure is TLS between an executor and its agent as LIBPROCESS_SSL_* describes it, for connections of either direction.
+//
+// TLS.Dialer wraps a dial function, TLS.Accept a connection that was accepted. Both shake hands and verify the peer as
+// libprocess does: not at all unless told to, and then its certificate's chain and one of its names. Nothing is ever sent in
+// the clear: LIBPROCESS_SSL_SUPPORT_DOWNGRADE is not honoured.
+package secure
 
 import (
 	"context"
@@ -30,23 +35,23 @@ var cipherSuites = []uint16{
 	tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA,
 }
 
-// tlsDialer opens TLS connections that verify the agent as libprocess's client side does: not at all unless told to, and then
-// its certificate's chain and one of its names.
-type tlsDialer struct {
+// DialFunc is net.Dialer.DialContext.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// TLS holds the credentials and the rules of verification. It is safe for concurrent use.
+type TLS struct {
 	config     *tls.Config
 	settings   agent.TLS
 	roots      *x509.CertPool // nil for the system's
-	dial       dialFunc
 	lookupAddr func(ctx context.Context, address string) ([]string, error)
 }
 
-// newTLSDialer reads the files that settings name.
-func newTLSDialer(settings agent.TLS, dial dialFunc) (*tlsDialer, error) {
-	d := &tlsDialer{
+// New reads the files that settings name. Its error names the variable that is at fault.
+func New(settings agent.TLS) (*TLS, error) {
+	t := &TLS{
 		// The standard verification knows one way to name a server. Ours runs in its place, on every connection.
 		config:     &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites},
 		settings:   settings,
-		dial:       dial,
 		lookupAddr: net.DefaultResolver.LookupAddr,
 	}
 	if settings.CertFile != "" {
@@ -54,62 +59,95 @@ func newTLSDialer(settings agent.TLS, dial dialFunc) (*tlsDialer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("LIBPROCESS_SSL_CERT_FILE %s with LIBPROCESS_SSL_KEY_FILE %s: %w", settings.CertFile, settings.KeyFile, err)
 		}
-		d.config.Certificates = []tls.Certificate{certificate}
+		t.config.Certificates = []tls.Certificate{certificate}
 	}
-	if settings.VerifyServerCert {
+	if settings.VerifyServerCert || settings.RequireClientCert {
 		var err error
-		if d.roots, err = loadRoots(settings.CAFile, settings.CADir); err != nil {
+		if t.roots, err = loadRoots(settings.CAFile, settings.CADir); err != nil {
 			return nil, err
 		}
 	}
-	return d, nil
+	return t, nil
 }
 
-// dialContext connects and shakes hands. The error of an agent that is not verified says why.
-func (d *tlsDialer) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
+// Dialer returns a DialFunc that connects by dial and shakes hands. The error of an agent that is not verified says why.
+func (t *TLS) Dialer(dial DialFunc) DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		config := t.config.Clone()
+		config.ServerName = host
+		if t.settings.VerifyServerCert {
+			config.VerifyConnection = func(state tls.ConnectionState) error {
+				return t.verifyAgent(ctx, state.PeerCertificates, host, conn.RemoteAddr())
+			}
+		}
+		secured := tls.Client(conn, config)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("TLS with the agent at %s: %w", address, err)
+		}
+		return secured, nil
 	}
-	conn, err := d.dial(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	config := d.config.Clone()
-	config.ServerName = host
-	if d.settings.VerifyServerCert {
+}
+
+// Accept shakes hands on a connection that the agent opened. It closes conn if that fails. It needs a certificate of our own.
+func (t *TLS) Accept(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	config := t.config.Clone()
+	if t.settings.RequireClientCert {
+		config.ClientAuth = tls.RequireAnyClientCert
 		config.VerifyConnection = func(state tls.ConnectionState) error {
-			return d.verify(ctx, state.PeerCertificates, host, conn.RemoteAddr())
+			if err := t.verifyChain(state.PeerCertificates, x509.ExtKeyUsageClientAuth); err != nil {
+				return err
+			}
+			if t.settings.HostnameValidation == agent.OpenSSLValidation {
+				return nil // this scheme names servers only
+			}
+			return t.verifyPeer(ctx, state.PeerCertificates[0], conn.RemoteAddr())
 		}
 	}
-	secured := tls.Client(conn, config)
+	secured := tls.Server(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("TLS with the agent at %s: %w", address, err)
+		return nil, fmt.Errorf("TLS with %s: %w", conn.RemoteAddr(), err)
 	}
 	return secured, nil
 }
 
-func (d *tlsDialer) verify(ctx context.Context, certificates []*x509.Certificate, host string, peer net.Addr) error {
-	leaf, intermediates := certificates[0], x509.NewCertPool()
+func (t *TLS) verifyAgent(ctx context.Context, certificates []*x509.Certificate, host string, peer net.Addr) error {
+	if err := t.verifyChain(certificates, x509.ExtKeyUsageServerAuth); err != nil {
+		return err
+	}
+	if t.settings.HostnameValidation == agent.OpenSSLValidation {
+		return t.verifyHost(certificates[0], host)
+	}
+	return t.verifyPeer(ctx, certificates[0], peer)
+}
+
+func (t *TLS) verifyChain(certificates []*x509.Certificate, usage x509.ExtKeyUsage) error {
+	intermediates := x509.NewCertPool()
 	for _, c := range certificates[1:] {
 		intermediates.AddCert(c)
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: d.roots, Intermediates: intermediates}); err != nil {
+	options := x509.VerifyOptions{Roots: t.roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{usage}}
+	if _, err := certificates[0].Verify(options); err != nil {
 		return fmt.Errorf("verify the agent's certificate (LIBPROCESS_SSL_CA_FILE, LIBPROCESS_SSL_CA_DIR): %w", err)
 	}
-	if d.settings.HostnameValidation == agent.OpenSSLValidation {
-		return d.verifyHost(leaf, host)
-	}
-	return d.verifyPeer(ctx, leaf, peer)
+	return nil
 }
 
 // verifyHost is the scheme "openssl": the certificate must bear the host of the endpoint.
-func (d *tlsDialer) verifyHost(leaf *x509.Certificate, host string) error {
+func (t *TLS) verifyHost(leaf *x509.Certificate, host string) error {
 	if net.ParseIP(host) == nil {
 		return bears(leaf, host)
 	}
-	if !d.settings.VerifyIPAddress {
+	if !t.settings.VerifyIPAddress {
 		return fmt.Errorf("the agent's endpoint is the address %s, which no certificate can prove unless LIBPROCESS_SSL_VERIFY_IPADD is true", host)
 	}
 	return leaf.VerifyHostname(host)
@@ -117,16 +155,16 @@ func (d *tlsDialer) verifyHost(leaf *x509.Certificate, host string) error {
 
 // verifyPeer is the scheme "legacy": the certificate must bear the first name that the peer's address resolves to or, if
 // addresses count, the address.
-func (d *tlsDialer) verifyPeer(ctx context.Context, leaf *x509.Certificate, peer net.Addr) error {
+func (t *TLS) verifyPeer(ctx context.Context, leaf *x509.Certificate, peer net.Addr) error {
 	tcp, ok := peer.(*net.TCPAddr)
 	if !ok {
 		return fmt.Errorf("the agent's address %s is not an IP address", peer)
 	}
 	address := tcp.IP.String()
-	if d.settings.VerifyIPAddress && leaf.VerifyHostname(address) == nil {
+	if t.settings.VerifyIPAddress && leaf.VerifyHostname(address) == nil {
 		return nil
 	}
-	names, err := d.lookupAddr(ctx, address)
+	names, err := t.lookupAddr(ctx, address)
 	if err == nil && len(names) == 0 {
 		err = errors.New("it has none")
 	}
