@@ -5,7 +5,7 @@
 // because agents of other versions pass other flags. What it reads of them:
 //
 //	--container=NAME            the container's exact name; given by agents that run us in place of the stock executor
-//	--sandbox_directory=PATH    the sandbox on the host; default $MESOS_DIRECTORY
+//	--sandbox_directory=PATH    the sandbox on the host; default: the working directory, which the agent sets
 //	--mapped_directory=PATH     the sandbox in the container; default: the daemon's sandbox_directory
 //	--task_environment=JSON     variables for the task, an object of texts; they win over the task's own
 //	--stop_timeout=DURATION     raises the shutdown grace period, as in stock
@@ -55,7 +55,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	env, err := agent.FromEnviron(getenv)
+	env, err := agent.FromEnviron(inSandbox(getenv))
 	if err != nil {
 		return err
 	}
