@@ -67,6 +67,8 @@ type Config struct {
 	LogOpts   map[string]string
 	LogLevel  zapcore.Level
 
+	Policy Policy
+
 	origins map[string]Origin
 }
 

@@ -31,8 +31,9 @@ func (f *flag) restart() string {
 	return "daemon"
 }
 
-// flags is the table, the agent's flags first.
-var flags = []*flag{
+// flags is the table, the agent's flags first. The rows of the policy stand in
+// policy.go.
+var flags = append([]*flag{
 	{
 		name: "containerizers", agents: true, standard: "docker,mesos",
 		bind: func(c *Config) value { return containerizersValue(&c.Containerizers) },
@@ -196,7 +197,7 @@ var flags = []*flag{
 		bind: func(c *Config) value { return logLevelValue(&c.LogLevel) },
 		doc:  "How much the daemon logs: `debug`, `info`, `warn` or `error`.",
 	},
-}
+}, policyFlags...)
 
 // byName finds a row of the table; nil where there is none.
 func byName(name string) *flag {

@@ -51,6 +51,11 @@ func texts(f *flag) *rapid.Generator[string] {
 		return rapid.SampledFrom([]string{"task", "always", "if_not_present", "never"})
 	case "pull_fallback":
 		return rapid.SampledFrom([]string{"none", "cached"})
+	case "allow_privileged":
+		return rapid.SampledFrom([]string{"true", "false", "1", "0"})
+	case "allowed_host_paths", "allowed_parameters", "allowed_networks", "allowed_images", "allowed_capabilities", "allowed_devices",
+		"allowed_namespaces", "allowed_volume_drivers", "allowed_runtimes":
+		return rapid.Map(rapid.SliceOfN(rapid.StringMatching(`[a-z/][a-z:,#/ ]{0,8}[a-z*]`), 1, 4), formatAllowed)
 	case "log_level":
 		return rapid.SampledFrom([]string{"debug", "info", "warn", "error"})
 	case "docker_socket", "sandbox_directory", "work_dir", "launcher_dir", "socket", "run_dir":

@@ -62,6 +62,11 @@ var defaults = Config{
 	LogDriver:                   "local",
 	LogOpts:                     map[string]string{"max-size": "5m", "max-file": "2", "compress": "false"},
 	LogLevel:                    zapcore.InfoLevel,
+	Policy: Policy{
+		AllowPrivileged: true, AllowedHostPaths: []string{"*"}, AllowedParameters: []string{"*"}, AllowedNetworks: []string{"*"},
+		AllowedImages: []string{"*"}, AllowedCapabilities: []string{"*"}, AllowedDevices: []string{"*"}, AllowedNamespaces: []string{"*"},
+		AllowedVolumeDrivers: []string{"*"}, AllowedRuntimes: []string{"*"},
+	},
 }
 
 var configOptions = cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateComparable(netip.Addr{}), cmp.Transformer("bytes", func(s Secret) []byte { return s })}

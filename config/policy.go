@@ -1,0 +1,102 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"unicode"
+)
+
+// Policy is what tasks are allowed to ask for. Which of it somebody has set,
+// Origin says; docs/policy.md says what each list means. The items are judged
+// by package policy.
+type Policy struct {
+	AllowPrivileged      bool
+	AllowedHostPaths     []string
+	AllowedParameters    []string
+	AllowedNetworks      []string
+	AllowedImages        []string
+	AllowedCapabilities  []string
+	AllowedDevices       []string
+	AllowedNamespaces    []string
+	AllowedVolumeDrivers []string
+	AllowedRuntimes      []string
+}
+
+// policyFlags are the rows of the table for Policy.
+var policyFlags = []*flag{
+	{
+		name: "allow_privileged", standard: "true",
+		bind: func(c *Config) value { return boolValue(&c.Policy.AllowPrivileged) },
+		doc:  "Policy: whether tasks may be privileged, or loosen the profiles (seccomp, AppArmor, SELinux, masked paths) that confine them.",
+	},
+	allowed("allowed_host_paths", "host paths, as /srv/data, /etc/ssl:ro or /mnt/csi:shared", func(p *Policy) *[]string { return &p.AllowedHostPaths },
+		"Policy: host paths that tasks may mount, each with all below it, after symlinks are followed. The sandbox of a task is its own in any case."),
+	allowed("allowed_parameters", "names of docker run's options, as label,env,ulimit", func(p *Policy) *[]string { return &p.AllowedParameters },
+		"Policy: docker parameters that tasks may have at all. Marathon gives a `label` to every task."),
+	allowed("allowed_networks", "names of networks, as bridge,apps; host is the host's, container another container's", func(p *Policy) *[]string { return &p.AllowedNetworks },
+		"Policy: networks that tasks may be in. `none` is always allowed."),
+	allowed("allowed_images", "images, as registry.example/team/*, registry.example/app, busybox:1.36 or an id", func(p *Policy) *[]string { return &p.AllowedImages },
+		"Policy: images that tasks may run."),
+	allowed("allowed_capabilities", "capabilities, as NET_ADMIN,SYS_PTRACE or ALL", func(p *Policy) *[]string { return &p.AllowedCapabilities },
+		"Policy: kernel capabilities that tasks may add to those that the Engine gives to every container."),
+	allowed("allowed_devices", `devices, as /dev/fuse, /dev/snd:rw, "c 10:200 rwm", gpus or cdi:vendor.example/class`, func(p *Policy) *[]string { return &p.AllowedDevices },
+		"Policy: devices of the host that tasks may have."),
+	allowed("allowed_namespaces", "of pid:host, pid:container, ipc:host, ipc:container, uts:host, userns:host, cgroup:host, cgroup:container, cgroup:parent", func(p *Policy) *[]string { return &p.AllowedNamespaces },
+		"Policy: namespaces of the host or of other containers that tasks may be in."),
+	allowed("allowed_volume_drivers", "volume drivers, as local, local:nfs or rexray", func(p *Policy) *[]string { return &p.AllowedVolumeDrivers },
+		"Policy: drivers of the named volumes that tasks may use."),
+	allowed("allowed_runtimes", "runtimes, as runsc, and annotation:KEY", func(p *Policy) *[]string { return &p.AllowedRuntimes },
+		"Policy: OCI runtimes that tasks may choose. The Engine's default is always allowed."),
+}
+
+// allowed is the row of a list of what is allowed.
+func allowed(name, items string, list func(*Policy) *[]string, doc string) *flag {
+	return &flag{
+		name: name, standard: "*", doc: doc,
+		bind: func(c *Config) value { return allowedValue(list(&c.Policy), items) },
+	}
+}
+
+// allowedValue accepts a list with commas, or over several lines, among which
+// those that begin with # are comments; or a JSON list, for items with commas.
+// An empty list is refused: whoever empties a file may mean either.
+func allowedValue(p *[]string, items string) value {
+	read := func(s string) ([]string, error) {
+		var list []string
+		if strings.HasPrefix(strings.TrimSpace(s), "[") {
+			if err := json.Unmarshal([]byte(s), &list); err != nil {
+				return nil, errors.New("it begins like a JSON list and is none, of texts")
+			}
+		} else {
+			for line := range strings.Lines(s) {
+				if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+					list = append(list, strings.Split(line, ",")...)
+				}
+			}
+		}
+		if len(list) == 0 {
+			return nil, errors.New("it is empty, which could mean nothing as well as anything")
+		}
+		for i, item := range list {
+			list[i] = strings.TrimSpace(item)
+			switch {
+			case list[i] == "":
+				return nil, errors.New("an item of the list is empty")
+			case strings.ContainsFunc(list[i], unicode.IsControl):
+				return nil, errors.New("it contains a control character")
+			}
+		}
+		return list, nil
+	}
+	return field[[]string]{p, read, formatAllowed, "* for anything, none for nothing, or a list of " + items, plain}
+}
+
+func formatAllowed(list []string) string {
+	for _, item := range list {
+		if strings.ContainsAny(item, ",#[") {
+			return marshal(list)
+		}
+	}
+	return strings.Join(list, ",")
+}
