@@ -58,6 +58,9 @@ func findSource(t Task) (*source, error) {
 		return nil, fault("executor.container", "the task has no container of its own, and in that of its executor the agent starts the executor "+
 			"itself, out of reach of the host's daemon; give it as TaskInfo.container or under "+ContainerKey)
 	}
+	if src.commandField != "command" && len(src.command.GetURIs()) > 0 {
+		return nil, fault(src.commandField+".uris", "the agent does not see these and would fetch none; name them in executor.command.uris")
+	}
 	return src, src.locate(src.check())
 }
 
