@@ -11,5 +11,6 @@
 // was asked of it its executor says again when it attaches (design section 4). An error of the Engine is never an exit, and an
 // absent container never a reason to create a second one.
 //
-// The leaves: engine (the Engine's API with deadlines and kinds of errors), image (pulls), runspec (TaskInfo to container).
+// The leaves: engine (the Engine's API with deadlines and kinds of errors), image (pulls), runspec (TaskInfo to container),
+// policy (what tasks may ask for).
 package containerizer

@@ -10,6 +10,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -126,6 +127,7 @@ func (s *session) failure(ctx context.Context, err error) wire.Exited {
 	exit := wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost, Message: err.Error()}
 	var spec *runspec.Error
 	var pull *image.Error
+	var refusal *policy.Refusal
 	switch {
 	case errors.Is(err, errVanished):
 		exit.Outcome = wire.OutcomeUnknown
@@ -134,6 +136,9 @@ func (s *session) failure(ctx context.Context, err error) wire.Exited {
 	case errors.As(err, &spec):
 		exit.Fault = wire.FaultTask
 		exit.Message = "Failed to create docker run options: " + spec.Error()
+	case errors.As(err, &refusal):
+		exit.Fault = wire.FaultTask
+		exit.Message = "The policy of this host refuses the task: " + refusal.Error()
 	case errors.As(err, &pull):
 		if pull.Fault() == image.User {
 			exit.Fault = wire.FaultTask

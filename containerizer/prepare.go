@@ -242,10 +242,16 @@ func (s *session) create(ctx context.Context, launch wire.Launch, at *phase) (*e
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.judge(ctx, spec); err != nil {
+		return nil, nil, err
+	}
 	spec.ForcePull = s.server.Images.Forces(spec.ForcePull)
 	defer s.server.Images.Hold(ctx, spec.Image)() // until the container does
 	if spec.ForcePull {
 		if err := s.pull(ctx, spec, at); err != nil {
+			return nil, nil, err
+		}
+		if err := s.judge(ctx, spec); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -257,6 +263,9 @@ func (s *session) create(ctx context.Context, launch wire.Launch, at *phase) (*e
 	container, err := s.createOnce(ctx, spec)
 	if engine.IsImageNotFound(err) && !spec.ForcePull {
 		if err := s.pull(ctx, spec, at); err != nil {
+			return nil, nil, err
+		}
+		if err := s.judge(ctx, spec); err != nil {
 			return nil, nil, err
 		}
 		at.set("creating the container")

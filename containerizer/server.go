@@ -13,6 +13,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -31,6 +32,9 @@ type Options struct {
 
 	// Refusal, if not empty, is why no DOCKER task is accepted on this host.
 	Refusal string
+
+	// Policy judges every task before anything is done for it. Nil allows everything.
+	Policy *policy.Policy
 
 	// PrepareTimeout bounds pull, create and start of one task together. PrepareSource says where it was set, for people.
 	PrepareTimeout time.Duration
@@ -92,6 +96,9 @@ func New(o Options) (*Server, error) {
 	i, err := claim(o.RunDirectory)
 	if err != nil {
 		return nil, err
+	}
+	if o.Policy == nil {
+		o.Policy = &policy.Policy{}
 	}
 	g := newGraves(o.Engine, i.id, o.Logger)
 	return &Server{

@@ -58,6 +58,9 @@ func (a *arguments) parse(environ, args []string) (c *config.Config, positional 
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, err := newPolicy(c); err != nil {
+		return nil, nil, err
+	}
 	var tail []string
 	if end := slices.Index(rest, "--"); end >= 0 {
 		rest, tail = rest[:end], rest[end+1:]

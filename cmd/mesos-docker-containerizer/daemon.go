@@ -32,6 +32,10 @@ func newServer(c *config.Config, docker *engine.Client, runDirectory string, log
 	if err != nil {
 		return nil, err
 	}
+	rules, err := newPolicy(c)
+	if err != nil {
+		return nil, err
+	}
 	limit, limitFlag := c.PrepareLimit()
 	return containerizer.New(containerizer.Options{
 		Engine:              docker,
@@ -39,6 +43,7 @@ func newServer(c *config.Config, docker *engine.Client, runDirectory string, log
 		Parameters:          parameters.NewSubprocess(),
 		RunDirectory:        runDirectory,
 		Refusal:             refusal(c),
+		Policy:              rules,
 		ProgressInterval:    c.PullProgressInterval,
 		PrepareTimeout:      limit,
 		PrepareSource:       fmt.Sprintf("%s, from %s", limitFlag, c.Origin(limitFlag)),

@@ -46,6 +46,9 @@ const (
 	// has no limit: silence is normal in all three.
 	streamOpenLimit = 10 * time.Second
 
+	// volumeInspectLimit covers a question to the volume's driver, which may ask a storage system in turn.
+	volumeInspectLimit = 30 * time.Second
+
 	// imageInspectLimit covers a look into the image store, which pulls and deletions lock for moments.
 	imageInspectLimit = 15 * time.Second
 

@@ -148,3 +148,12 @@ func plainLabels(parameters []parameter) (map[string]string, bool) {
 	}
 	return labels, true
 }
+
+// parameterKeys are the keys of all parameters, as they were declared.
+func parameterKeys(declared []mesos.Parameter) []string {
+	keys := make([]string, 0, len(declared))
+	for _, d := range declared {
+		keys = append(keys, d.Key)
+	}
+	return keys
+}

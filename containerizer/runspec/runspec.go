@@ -75,6 +75,9 @@ type Spec struct {
 	// TTY says that the container has a terminal, so its output is one stream that is not multiplexed.
 	TTY bool
 
+	// Parameters are the keys of the docker parameters that the task declares, whichever way they came out.
+	Parameters []string
+
 	// Files are to be copied into the created container before it starts: secret volumes. FilesArchive packs them.
 	Files []File
 
@@ -113,6 +116,7 @@ func translate(ctx context.Context, t Task, src *source, o Options) (*Spec, erro
 		SandboxDirectory: t.SandboxDirectory,
 		SandboxPaths:     run.sandboxPaths,
 		MountSources:     run.mountSources,
+		Parameters:       parameterKeys(src.container.Docker.Parameters),
 	}
 	if labels, ok := plainLabels(run.parameters); ok && run.replacedNetwork == nil {
 		spec.Config, spec.HostConfig, spec.Networking = run.typed(labels)

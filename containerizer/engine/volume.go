@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+)
+
+// InspectVolume returns what the Engine has under the name of a volume. Where there is none errdefs.IsNotFound holds, for a name
+// that no volume can have IsInvalid. Volume drivers other than the Engine's own are asked, too.
+func (c *Client) InspectVolume(ctx context.Context, name string) (volume.Volume, error) {
+	const op = "inspect volume"
+	// Drivers may take names that the Engine's own does not, but one that leads elsewhere as a path is no name.
+	if name == "" || slices.ContainsFunc(strings.Split(name, "/"), func(s string) bool { return s == "" || s == "." || s == ".." }) {
+		return volume.Volume{}, &Error{Op: op, Object: name, kind: errdefs.ErrInvalidArgument, text: "this is not the name of a volume"}
+	}
+	var found volume.Volume
+	err := c.call(ctx, op, name, volumeInspectLimit, func(ctx context.Context, api *client.Client) error {
+		var err error
+		found, err = api.VolumeInspect(ctx, name)
+		if err == nil && found.Name != name {
+			err = errors.New("the answer is about another volume")
+		}
+		return err
+	})
+	return found, err
+}
