@@ -18,6 +18,9 @@ func (r *runOptions) amend(spec *Spec, o Options) error {
 				quote(label), LabelPrefix)
 		}
 	}
+	if err := r.suitEngine(spec, o.EngineAPI); err != nil {
+		return err
+	}
 	if config.Labels == nil {
 		config.Labels = map[string]string{}
 	}

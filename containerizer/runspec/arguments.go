@@ -39,7 +39,7 @@ func (r *runOptions) generated() []string {
 	}
 	addList("volume", r.binds)
 	addText("volume-driver", r.volumeDriver)
-	add("network", r.network)
+	add("net", r.network)
 	addList("dns", r.dns.Nameservers)
 	addList("dns-search", r.dns.Search)
 	addList("dns-option", r.dns.Options)

@@ -58,26 +58,32 @@ type parameter struct {
 // argument is the parameter as an argument of docker run.
 func (p parameter) argument() string { return "--" + p.name + "=" + p.value }
 
-// takeParameters checks the docker parameters against the rules and takes the first net or network out of the list: it
-// replaces the network (contract section 2.5, HEAD).
-func (r *runOptions) takeParameters(declared []mesos.Parameter, sandbox string) error {
+// takeParameters splits the docker parameters and takes the first net or network out of the list: it replaces the network
+// (contract section 2.5, HEAD).
+func (r *runOptions) takeParameters(declared []mesos.Parameter) {
 	for i, d := range declared {
 		field := fmt.Sprintf("container.docker.parameters[%d], key %s", i, quote(d.Key))
 		r.remember(field, d.Key)
 		r.remember(field, d.Value)
 		name, value, _ := strings.Cut(d.Key+"="+d.Value, "=")
 		p := parameter{field: field, name: name, value: value}
-		if err := p.check(); err != nil {
-			return err
-		}
-		if err := p.resolveRelative(sandbox); err != nil {
-			return err
-		}
 		if r.replacedNetwork == nil && (name == "net" || name == "network") {
 			r.replacedNetwork = &p
 			continue
 		}
 		r.parameters = append(r.parameters, p)
+	}
+}
+
+// checkParameters holds the parameters against the rules. Stock hands them to docker unseen, so its own checks come before.
+func (r *runOptions) checkParameters(sandbox string) error {
+	for i := range r.parameters {
+		if err := r.parameters[i].check(); err != nil {
+			return err
+		}
+		if err := r.parameters[i].resolveRelative(sandbox); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -47,6 +47,9 @@ type Options struct {
 	LogDriver string
 	LogOpts   map[string]string
 
+	// EngineAPI is the version of the Engine's API that is spoken to it, such as "1.41". Empty means that it is recent.
+	EngineAPI string
+
 	// GPUs says that the Engine can hand GPUs to containers. Without it a task that asks for gpus is refused.
 	GPUs bool
 
@@ -147,10 +150,8 @@ func describe(t Task, src *source, o Options) (*runOptions, error) {
 		forcePull:  docker.GetForcePullImage(),
 	}
 	steps := []func() error{
-		func() error { return run.checkImage() },
-		func() error { return run.takeParameters(docker.Parameters, t.SandboxDirectory) },
+		func() error { run.takeParameters(docker.Parameters); return nil },
 		func() error { return run.describeResources(t.Info, o) },
-		func() error { return run.describeGPUs(t.Info, o) },
 		func() error { return run.describeEnvironment(t, src) },
 		func() error { return run.describeVolumes(t, src.container) },
 		func() error { return run.describeNetwork(src.container) },
@@ -158,6 +159,9 @@ func describe(t Task, src *source, o Options) (*runOptions, error) {
 		func() error { return run.describePorts(docker, resourcesOf(t.Info)) },
 		func() error { return run.describeDNS(docker, o.DefaultContainerDNS) },
 		func() error { return run.describeCommand(src, o) },
+		func() error { return run.checkParameters(t.SandboxDirectory) },
+		func() error { return run.checkImage() },
+		func() error { return run.describeGPUs(t.Info, o) },
 		func() error { return run.describeLimits(src.container) },
 		func() error { return run.checkFiles(o) },
 		func() error { return run.checkText() },

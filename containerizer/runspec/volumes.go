@@ -37,9 +37,28 @@ func (r *runOptions) describeVolumes(t Task, info *mesos.ContainerInfo) error {
 	if v.driver != nil {
 		r.remember("container.docker.volume_driver", *v.driver)
 		r.volumeDriver = *v.driver
+		r.driveMounts(*v.driver)
 	}
 	r.bind(t.SandboxDirectory, t.MappedDirectory, "", "")
 	return nil
+}
+
+// driveMounts gives the task's volume driver to volumes that no bind can express: the Engine uses the driver of the container
+// for binds only.
+func (r *runOptions) driveMounts(driver string) {
+	for i := range r.mounts {
+		m := &r.mounts[i]
+		if m.Type != mount.TypeVolume {
+			continue
+		}
+		if m.VolumeOptions == nil {
+			m.VolumeOptions = &mount.VolumeOptions{}
+		}
+		if m.VolumeOptions.DriverConfig == nil {
+			m.VolumeOptions.DriverConfig = &mount.Driver{}
+		}
+		m.VolumeOptions.DriverConfig.Name = driver
+	}
 }
 
 // volumes is the state of translating one task's list.
@@ -150,10 +169,7 @@ func (v *volumes) addDockerVolume(volume *mesos.Volume_Source_DockerVolume, targ
 	if len(options) == 0 {
 		return v.named(volume.Name, target, mode, field+".name")
 	}
-	driver := &mount.Driver{Name: volume.GetDriver(), Options: make(map[string]string, len(options))}
-	if driver.Name == "" {
-		driver.Name = v.docker.GetVolumeDriver()
-	}
+	driver := &mount.Driver{Options: make(map[string]string, len(options))} // driveMounts names it
 	for i, option := range options {
 		v.run.remember(fmt.Sprintf("%s.driver_options[%d]", field, i), option.Key+option.Value)
 		driver.Options[option.Key] = option.Value

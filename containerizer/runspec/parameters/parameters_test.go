@@ -162,7 +162,7 @@ func TestParametersThatFail(t *testing.T) {
 			"conflicting options: cannot attach both user-defined and non-user-defined network-modes", 2, "network"},
 		{[]string{"net-alias=a"}, "network-scoped aliases are only supported for user-defined networks", 0, "net-alias"},
 		{[]string{"user=u", "network=name=weave,color=red"},
-			`invalid argument "name=weave,color=red" for "--network" flag: invalid field key color`, 1, "network"},
+			`invalid argument "name=weave,color=red" for "--net" flag: invalid field key color`, 1, "network"},
 		{[]string{"log-driver=none", "log-opt=splunk-token=hush"}, "invalid logging opts for driver none", 1, "log-opt"},
 		{[]string{"mount=type=bind,src=../x,dst=/x"}, `"../x" leaves the sandbox`, 0, "mount"},
 		{[]string{"volume=./../../etc:/x"}, `"./../../etc" leaves the sandbox`, 0, "volume"},
