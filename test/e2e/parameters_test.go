@@ -229,16 +229,22 @@ func TestResources(t *testing.T) {
 	}
 }
 
+// The Engine begins to watch a container's memory a moment after its start and misses one case in a hundred, so one of a few
+// attempts must do.
 func TestOutOfMemory(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	info := probe(t, "memory", strconv.Itoa(200<<20))
-	parameter(&info, "memory-swap=32m")
-	_, status := h.run(t, info)
-	wantMessage(t, status, mesos.TASK_FAILED, "137", "ran out of memory")
-	if status.GetReason() != mesos.REASON_CONTAINER_LIMITATION_MEMORY {
-		t.Errorf("reason %s", status.GetReason())
+	var status mesos.TaskStatus
+	for range 3 {
+		info := shell(t, fmt.Sprintf("sleep 0.2; exec /bin/probe memory %d", 200<<20))
+		parameter(&info, "memory-swap=32m")
+		_, status = h.run(t, info)
+		wantMessage(t, status, mesos.TASK_FAILED, "Container exited with status 137")
+		if status.GetReason() == mesos.REASON_CONTAINER_LIMITATION_MEMORY {
+			break
+		}
 	}
+	wantMessage(t, status, mesos.TASK_FAILED, "ran out of memory")
 }
 
 // A path that a parameter takes from the sandbox lies in the sandbox.
