@@ -30,7 +30,8 @@ the same containers and the same status updates. It stays in the foreground, and
 task, the progress of pulls, and what the tasks print ("|" is stdout, "!" is stderr).
 
 A file holds an app, a list of apps or a group, in the forms of Marathon 0.7 to 1.11, or a TaskInfo in JSON; "-" is standard
-input. All instances are started. Nothing is started if anything is wrong in any file.
+input. All instances are started. Nothing is started if anything is wrong in any file. Where an app or a TaskInfo names its
+executor, that one is started as an agent would start it; docs/custom-executor.md has examples.
 
 No daemon has to run: the command does its work itself, with the Engine at --docker_socket if that is on the command line, else
 at DOCKER_HOST if that is set, else at the configured docker_socket. With --socket=PATH on the command line it uses the daemon

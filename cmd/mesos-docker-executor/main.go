@@ -40,7 +40,8 @@ func main() {
 }
 
 func run() error {
-	flags, ignored, err := parseFlags(os.Args[1:])
+	// An agent starts a program that is given no arguments without even a name.
+	flags, ignored, err := parseFlags(os.Args[min(1, len(os.Args)):])
 	if err != nil {
 		return err
 	}

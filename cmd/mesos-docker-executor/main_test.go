@@ -81,6 +81,28 @@ func TestParseFlags(t *testing.T) {
 	}
 }
 
+// Whatever the command line is, it is read or refused, and a refusal shows no variable's value.
+func FuzzParseFlags(f *testing.F) {
+	f.Add("--container=mesos-1", `--task_environment={"A":"b"}`)
+	f.Add("--stop_timeout=1.5mins", "--route=local")
+	f.Add("--", "--no-such")
+	f.Add(`--task_environment={"A":1}`, "--logging_level=")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		got, _, err := parseFlags([]string{first, second})
+		switch {
+		case err != nil && strings.HasPrefix(err.Error(), "flag --task_environment=") && !strings.HasPrefix(err.Error(), "flag --task_environment=...: "):
+			t.Errorf("the value is shown: %v", err)
+		case err == nil && got.route == "":
+			t.Error("no route")
+		}
+		for name := range got.taskEnvironment {
+			if name == "" {
+				t.Error("a variable has no name")
+			}
+		}
+	})
+}
+
 // What a task puts into its executor's environment reaches neither a second process image nor, therefore, its Go runtime; the
 // token reaches it, but stands in no environment.
 func TestIsolation(t *testing.T) {

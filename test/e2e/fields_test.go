@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 )
@@ -104,6 +105,45 @@ func TestPlatform(t *testing.T) {
 	parameter(&info, "platform=linux/s390x")
 	_, status := h.run(t, info)
 	wantMessage(t, status, mesos.TASK_FAILED, reference, "linux/s390x")
+}
+
+// The agent's default_container_dns reaches containers on the networks it names, unless a parameter says otherwise.
+func TestDefaultDNS(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.stopDaemon(t)
+	var err error
+	h.daemon.DefaultContainerDNS, err = runspec.ParseDNS([]byte(`{"docker": [{"network_mode": "BRIDGE",
+		"dns": {"nameservers": ["192.0.2.53"], "search": ["corp.example"], "options": ["ndots:3"]}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.start(t)
+	for name, test := range map[string]struct {
+		change func(*mesos.TaskInfo)
+		want   bool
+	}{
+		"bridge":       {func(i *mesos.TaskInfo) { bridge(i) }, true},
+		"host":         {func(*mesos.TaskInfo) {}, false},
+		"by parameter": {func(i *mesos.TaskInfo) { bridge(i); parameter(i, "dns=192.0.2.54") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			info := shell(t, "cat /etc/resolv.conf")
+			test.change(&info)
+			k := h.launch(t, info)
+			k.finish(t)
+			got := k.output(t, "stdout")
+			for _, line := range []string{"nameserver 192.0.2.53\n", "search corp.example\n", "options ndots:3\n"} {
+				if strings.Contains(got, line) != test.want {
+					t.Errorf("resolv.conf is %q", got)
+				}
+			}
+			if name == "by parameter" && !strings.Contains(got, "nameserver 192.0.2.54\n") {
+				t.Errorf("resolv.conf is %q", got)
+			}
+		})
+	}
 }
 
 // networkOf makes a user network with subnets of its own, an IPv4 and if wanted an IPv6 one, and puts tasks into it.
