@@ -21,6 +21,12 @@ const (
 	socketFile    = "/etc/mesos-docker-containerizer/socket"
 )
 
+// environmentFlag holds secrets. The process that starts itself again gives its successor environmentFileFlag in its place.
+const (
+	environmentFlag     = "task_environment"
+	environmentFileFlag = "task_environment_fd"
+)
+
 type flags struct {
 	container       string
 	sandbox         string
@@ -45,8 +51,8 @@ func parseFlags(args []string) (flags, []string, error) {
 		}
 		known, err := f.set(name, value)
 		if err != nil {
-			if name == "task_environment" {
-				value = "..." // it holds secrets
+			if name == environmentFlag {
+				value = "..."
 			}
 			return flags{}, nil, fmt.Errorf("flag --%s=%s: %w", name, value, err)
 		}
@@ -71,7 +77,14 @@ func (f *flags) set(name, value string) (known bool, err error) {
 		f.sandbox = value
 	case "mapped_directory":
 		f.mappedDirectory = value
-	case "task_environment":
+	case environmentFileFlag:
+		text, err := readSecret(value)
+		if err != nil {
+			return true, err
+		}
+		f.taskEnvironment, err = parseEnvironment(text)
+		return true, err
+	case environmentFlag:
 		f.taskEnvironment, err = parseEnvironment(value)
 	case "stop_timeout":
 		f.stopTimeout, err = mesostime.ParseDuration(value)

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -24,9 +21,6 @@ const (
 	tokenFileVariable = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN_FD"
 
 	procsVariable = "GOMAXPROCS"
-
-	// pipeCapacity is what a pipe takes without a reader; a token larger than that is not one.
-	pipeCapacity = 4096
 )
 
 // kept are the variables that survive; LIBPROCESS_SSL_* as well.
@@ -68,34 +62,41 @@ func isolated(environ []string) (remaining []string, token string, already bool)
 	return remaining, token, already && slices.Contains(environ, procsVariable+"=1")
 }
 
-// isolate replaces this process by one with a clean environment, once. It returns if this is the one.
-func isolate(environ []string) error {
+// isolate replaces this process by one with a clean environment and command line, once. It returns if this is the one.
+func isolate(environ, args []string) error {
 	remaining, token, already := isolated(environ)
-	if already {
+	shown, err := withoutSecrets(args)
+	if err != nil {
+		return err
+	}
+	if already && slices.Equal(shown, args) {
 		return nil
 	}
 	if token != "" {
-		fd, err := tokenPipe(token)
+		fd, err := secretPipe(token)
 		if err != nil {
 			return fmt.Errorf("pass on the authentication token: %w", err)
 		}
 		remaining = append(remaining, tokenFileVariable+"="+strconv.Itoa(fd))
 	}
-	return fmt.Errorf("start again with a clean environment: %w", syscall.Exec("/proc/self/exe", os.Args, remaining))
+	return fmt.Errorf("start again with a clean environment: %w", syscall.Exec("/proc/self/exe", shown, remaining))
 }
 
-// tokenPipe returns the read end of a pipe that holds the token and survives the exec.
-func tokenPipe(token string) (int, error) {
-	if len(token) > pipeCapacity {
-		return 0, errors.New("it is too long")
+// withoutSecrets replaces each value of the flag task_environment by the number of a descriptor to read it from.
+func withoutSecrets(args []string) ([]string, error) {
+	shown := slices.Clone(args)
+	for i, arg := range args {
+		value, secret := strings.CutPrefix(arg, "--"+environmentFlag+"=")
+		if !secret {
+			continue
+		}
+		fd, err := secretPipe(value)
+		if err != nil {
+			return nil, fmt.Errorf("pass on the value of --%s: %w", environmentFlag, err)
+		}
+		shown[i] = "--" + environmentFileFlag + "=" + strconv.Itoa(fd)
 	}
-	var ends [2]int
-	if err := syscall.Pipe(ends[:]); err != nil {
-		return 0, err
-	}
-	defer syscall.Close(ends[1])
-	_, err := syscall.Write(ends[1], []byte(token))
-	return ends[0], err
+	return shown, nil
 }
 
 // environment returns a lookup in the clean environment that knows the token too.
@@ -104,17 +105,11 @@ func environment() (func(string) string, error) {
 	if number == "" {
 		return os.Getenv, nil
 	}
-	fd, err := strconv.Atoi(number)
-	if err != nil || fd <= 2 {
-		return nil, fmt.Errorf("%s is not a descriptor", tokenFileVariable)
-	}
-	pipe := os.NewFile(uintptr(fd), "token")
-	defer pipe.Close()
-	token, err := io.ReadAll(io.LimitReader(pipe, pipeCapacity))
+	token, err := readSecret(number)
 	if err != nil {
-		return nil, fmt.Errorf("read the authentication token: %w", err)
+		return nil, fmt.Errorf("read the authentication token from %s: %w", tokenFileVariable, err)
 	}
-	text := string(bytes.TrimSpace(token))
+	text := strings.TrimSpace(token)
 	return func(name string) string {
 		if name == tokenVariable {
 			return text

@@ -49,7 +49,7 @@ func run() error {
 		fmt.Println("mesos-docker-executor", version)
 		return nil
 	}
-	if err := isolate(os.Environ()); err != nil {
+	if err := isolate(os.Environ(), os.Args); err != nil {
 		return err
 	}
 	getenv, err := environment()

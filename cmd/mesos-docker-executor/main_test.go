@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -21,9 +22,21 @@ const asExecutor = "--report-environment"
 
 func TestMain(m *testing.M) {
 	if slices.Contains(os.Args, asExecutor) {
-		if err := isolate(os.Environ()); err != nil {
+		if err := isolate(os.Environ(), os.Args); err != nil {
 			panic(err)
 		}
+		flags, _, err := parseFlags(os.Args[1:])
+		if err != nil {
+			panic(err)
+		}
+		for name, value := range flags.taskEnvironment {
+			fmt.Fprintf(os.Stderr, "%s of %d bytes\n", name, len(value))
+		}
+		commandLine, err := os.ReadFile("/proc/self/cmdline")
+		if err != nil {
+			panic(err)
+		}
+		os.Stderr.Write(commandLine)
 		getenv, err := environment()
 		if err != nil {
 			panic(err)
@@ -86,8 +99,12 @@ func FuzzParseFlags(f *testing.F) {
 	f.Add("--container=mesos-1", `--task_environment={"A":"b"}`)
 	f.Add("--stop_timeout=1.5mins", "--route=local")
 	f.Add("--", "--no-such")
+	f.Add("--task_environment_fd=1", "--task_environment_fd=x")
 	f.Add(`--task_environment={"A":1}`, "--logging_level=")
 	f.Fuzz(func(t *testing.T, first, second string) {
+		if strings.Contains(first+second, "--"+environmentFileFlag+"=") && strings.ContainsAny(first+second, "3456789") {
+			t.Skip("would close a descriptor of the fuzzer's")
+		}
 		got, _, err := parseFlags([]string{first, second})
 		switch {
 		case err != nil && strings.HasPrefix(err.Error(), "flag --task_environment=") && !strings.HasPrefix(err.Error(), "flag --task_environment=...: "):
@@ -151,6 +168,31 @@ func TestIsolatedIsAFixedPoint(t *testing.T) {
 	}
 	if diff := cmp.Diff(remaining, again); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The agent's command line shows what hooks add to the task's environment for a moment only.
+func TestTaskEnvironmentIsHidden(t *testing.T) {
+	for name, size := range map[string]int{"small": 10, "as large as an argument can be": 127 << 10} {
+		t.Run(name, func(t *testing.T) {
+			secret := strings.Repeat("s", size)
+			cmd := exec.Command("/proc/self/exe", "--container=c", `--task_environment={"HOOK":"`+secret+`"}`, asExecutor)
+			for _, environ := range [][]string{{"PATH=/"}, {"GOMAXPROCS=1"}} { // the second needs no clean-up but for this
+				again := exec.Command(cmd.Path, cmd.Args[1:]...)
+				again.Env = environ
+				var said bytes.Buffer
+				again.Stderr = &said
+				if err := again.Run(); err != nil {
+					t.Fatalf("%v: %.300s", err, said.String())
+				}
+				if want := fmt.Sprintf("HOOK of %d bytes\n", size); !strings.HasPrefix(said.String(), want) {
+					t.Errorf("it says %.300q, want %q", said.String(), want)
+				}
+				if strings.Contains(said.String(), "ssssss") || !strings.Contains(said.String(), "--container=c\x00--task_environment_fd=") {
+					t.Errorf("the command line is %.300q", said.String())
+				}
+			}
+		})
 	}
 }
 
