@@ -94,14 +94,19 @@ func exitOf(c *engine.Container) (wire.Exited, bool) {
 
 // resumeOutput gives the executor a new output stream if it has lost the one it had while the container runs on, which is so
 // after an Engine restart with live-restore. It may repeat up to outputOverlap of output, and leaves none out.
+//
+// A stream that ended while the Engine was there has nothing to follow: the container is about to be seen exited, and what is
+// known of it here may be older than that.
 func (s *session) resumeOutput(ctx context.Context, c *engine.Container) {
+	lost := s.server.watch.lost()
 	s.mu.Lock()
 	wanted := s.resume
-	s.resume = nil
-	s.mu.Unlock()
-	if wanted == nil {
+	if wanted == nil || lost == s.opened {
+		s.mu.Unlock()
 		return
 	}
+	s.resume, s.opened = nil, lost
+	s.mu.Unlock()
 	since := wanted.Since
 	if !since.IsZero() {
 		since = since.Add(-outputOverlap)
@@ -112,7 +117,7 @@ func (s *session) resumeOutput(ctx context.Context, c *engine.Container) {
 			s.logger.Warn("output cannot be resumed yet", zap.Error(err))
 			s.mu.Lock()
 			if s.resume == nil {
-				s.resume = wanted // at the next look
+				s.resume, s.opened = wanted, -1 // at the next look
 			}
 			s.mu.Unlock()
 		}

@@ -140,7 +140,7 @@ func TestOutputIsResumed(t *testing.T) {
 	e.awaitRunning()
 	awaitText(t, e, "ready\n")
 	e.output.Close()
-	e.send(wire.Message{Resume: &wire.Resume{Since: time.Now()}})
+	e.send(wire.Message{Resume: &wire.Resume{Since: time.Now(), Broken: true}})
 	for e.next().Output == nil {
 	}
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})

@@ -42,6 +42,7 @@ type session struct {
 	conn   *wire.Conn // nil while the executor is away
 	said   []wire.Message
 	resume *wire.Resume // an output stream is wanted
+	opened int          // watch.lost when the executor's output stream was opened; -1 if it has certainly lost that
 	isDone bool
 }
 
@@ -55,6 +56,7 @@ func newSession(s *Server, a *wire.Attach, p wire.Process) *session {
 		done:    make(chan struct{}),
 		gone:    make(chan struct{}),
 		unwatch: func() {},
+		opened:  s.watch.lost(),
 	}
 }
 
@@ -103,7 +105,7 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 			s.kills.order(state.Kill.Deadline)
 		}
 		if state.ContainerID != "" && !state.HasOutput {
-			s.wantOutput(&wire.Resume{Since: state.OutputSince})
+			s.wantOutput(&wire.Resume{Since: state.OutputSince, Broken: true})
 		}
 	}
 	prepared, err := s.prepare(ctx, launch)
@@ -209,7 +211,7 @@ func (s *session) catchUp(state *wire.State) {
 		s.take(wire.Message{Kill: state.Kill})
 	}
 	if state.ContainerID != "" && !state.HasOutput && !state.Exited {
-		s.take(wire.Message{Resume: &wire.Resume{Since: state.OutputSince}})
+		s.wantOutput(&wire.Resume{Since: state.OutputSince, Broken: true})
 	}
 }
 
@@ -239,6 +241,9 @@ func (s *session) take(m wire.Message) {
 func (s *session) wantOutput(r *wire.Resume) {
 	s.mu.Lock()
 	s.resume = r
+	if r.Broken {
+		s.opened = -1
+	}
 	s.mu.Unlock()
 	s.wakeUp()
 }

@@ -74,6 +74,7 @@ func created(id string, spec *runspec.Spec) *engine.Container {
 func (s *session) start(ctx context.Context, c *engine.Container) (*engine.Container, error) {
 	tty := c.Config.Tty
 	var output *os.File
+	lost := s.server.watch.lost()
 	if err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
 		output, err = s.server.engine.AttachOutput(ctx, c.ID)
 		return err
@@ -81,7 +82,7 @@ func (s *session) start(ctx context.Context, c *engine.Container) (*engine.Conta
 		return c, err
 	}
 	s.mu.Lock()
-	s.resume = nil // this stream is complete
+	s.resume, s.opened = nil, lost // this stream is complete
 	s.mu.Unlock()
 	s.mention(wire.Message{Output: &wire.Output{TTY: tty}}, output)
 	output.Close()

@@ -30,6 +30,7 @@ type watch struct {
 	mu      sync.Mutex
 	wakes   map[string]func() // by container name; guarded by mu
 	trouble error             // why the Engine is away, nil while the stream is open; guarded by mu
+	losses  int               // how often an open stream has ended; guarded by mu
 	opens   int               // how often the stream was opened; guarded by mu
 }
 
@@ -73,6 +74,13 @@ func (w *watch) generation() int {
 	return w.opens
 }
 
+// lost counts how often the stream was lost, which happens with each restart of the Engine.
+func (w *watch) lost() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.losses
+}
+
 // run keeps the stream open until ctx ends.
 func (w *watch) run(ctx context.Context) {
 	wait := reopenMin
@@ -85,6 +93,9 @@ func (w *watch) run(ctx context.Context) {
 			w.once.Do(func() { close(w.opened) })
 			w.wakeAll()
 			err = w.follow(stream)
+			w.mu.Lock()
+			w.losses++
+			w.mu.Unlock()
 		}
 		if ctx.Err() != nil {
 			return

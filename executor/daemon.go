@@ -126,7 +126,7 @@ func (e *executor) onOutputEnd(end outputEnd) {
 	if end.err != nil {
 		e.Logger.Warn("output stream broke; asking for the rest", zap.Error(end.err))
 	}
-	e.tell(wire.Message{Resume: &wire.Resume{Since: e.task.state.OutputSince}})
+	e.tell(wire.Message{Resume: &wire.Resume{Since: e.task.state.OutputSince, Broken: end.err != nil}})
 }
 
 // closeOutput ends the copying of a stream that is still open when the executor ends.

@@ -103,9 +103,11 @@ type Kill struct {
 }
 
 // Resume says that the output stream ended while the container, as far as the executor knows, runs on. The daemon opens a new
-// stream from the Engine's log where that is so.
+// stream from the Engine's log if the Engine was away meanwhile, or the stream was Broken: it ended with an error. Any other has
+// come to its regular end, of which the Engine tells a moment later.
 type Resume struct {
-	Since time.Time `json:"since,omitzero"`
+	Since  time.Time `json:"since,omitzero"`
+	Broken bool      `json:"broken,omitempty"`
 }
 
 // Done says that the terminal update was acknowledged: the container may be removed.

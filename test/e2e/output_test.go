@@ -88,3 +88,37 @@ func TestBinaryOutput(t *testing.T) {
 		}
 	}
 }
+
+// A program that closes its output goes on without; what it had written is there once.
+func TestOutputIsClosedEarly(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	k := h.launch(t, shell(t, "echo once; echo once >&2; exec >&- 2>&-; sleep 1; exit 5"))
+	wantMessage(t, k.end(t), mesos.TASK_FAILED, "Container exited with status 5")
+	if stdout, stderr := k.output(t, "stdout"), k.output(t, "stderr"); stdout != "once\n" || stderr != "once\n" {
+		t.Errorf("stdout %q, stderr %q", stdout, stderr)
+	}
+}
+
+// The end of the output comes before the Engine tells of the exit, and the larger a task the longer before. It is no reason to
+// show the last output again.
+func TestOutputComesOnce(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	var texts []string
+	for _, name := range strings.Fields("A B C D E F G H I J") {
+		texts = append(texts, name+"="+strings.Repeat("=\n", 50_000))
+	}
+	for i := range 6 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			info := shell(t, "sleep 0.1; echo once")
+			info.Command.Environment = variables(texts...)
+			k := h.launch(t, info)
+			k.finish(t)
+			if got := k.output(t, "stdout"); got != "once\n" {
+				t.Errorf("stdout %q", got)
+			}
+		})
+	}
+}
