@@ -165,6 +165,18 @@ func TestMistakesOfACustomExecutorApp(t *testing.T) {
 	}
 }
 
+// Marathon puts the container of such an app into the executor, where it does not belong.
+func TestContainerOfTheExecutor(t *testing.T) {
+	id := unique(t)
+	p := start(t, "run", "--output=json", file(t, shell(t, id, "--logging_level=ERROR", fmt.Sprintf(`, "executor": %q`, filepath.Join(installed, "mesos-docker-executor")))))
+	p.wantStatus(exitFailed)
+	events := p.events()
+	if last := events[len(events)-1]; last.State != "TASK_FAILED" || !strings.Contains(last.Message, "(executor.container)") || !strings.Contains(last.Message, "DOCKER_CONTAINER") {
+		t.Errorf("the task ends as %s, %q", last.State, last.Message)
+	}
+	nothingLeft(t, id)
+}
+
 // An executor that is not there ends its task, as on an agent, and the reason is in the output.
 func TestExecutorThatIsNotThere(t *testing.T) {
 	id := unique(t)
