@@ -1,0 +1,324 @@
+// Package v0 is the executor's connection to the Mesos agent over libprocess, the protocol of the stock docker executor
+// (contract section 5.2). Agents recover the executors of their docker containerizer over no other.
+//
+// New takes what the agent said in the environment, Run does the rest until its context ends: it listens for the agent's
+// messages and hands them to the executor as events of the v1 API, registers, and delivers the updates of the executor's ledger
+// (agent.Outbox). Nothing else is kept here, so nothing is lost with a connection: what the agent has not acknowledged is part
+// of the next re-registration.
+//
+// There are two TCP connections, one for each direction: the agent opens one to our address and sends its messages there
+// (server), we open one to the agent's (link). Messages have the form of HTTP requests; what comes back says nothing.
+//
+// # When the agent is away
+//
+// Its death is the end of the link. The agent that follows, perhaps elsewhere, asks us to re-register: whoever does so is the
+// agent from then on, with a new link. The executor is told by a SHUTDOWN event of our own, at most one and none after the
+// agent's, when
+//   - the link could not be made or ended before the agent had registered us: at once, it will not do so any more;
+//   - the framework does not checkpoint and the link ended: at once, for the agent keeps no such executor;
+//   - the framework does checkpoint and no agent has taken us back within MESOS_RECOVERY_TIMEOUT.
+//
+// Run goes on afterwards until its context ends: terminal updates are delivered and acknowledged as ever, and an agent that
+// returns still gets them.
+//
+// # Caveats
+//
+// The protocol knows no authentication. Messages are taken only from the agent's own address, which on its host is not proof of
+// much. A message for an executor or a framework that is not ours is ignored: ports are used again, and an agent writes to the
+// last address it knows of an executor. Updates are sent once per link: the agent stores what it has read or dies, and then
+// gets them again.
+package v0
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mesos/mesos-go/api/v1/lib/executor"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/executor/agent/secure"
+)
+
+// Options are what a Connection needs.
+type Options struct {
+	Environment agent.Environment
+	Logger      *zap.Logger // with the fields that name the executor; nil logs nothing
+}
+
+// Connection is an executor's connection to its agent. It keeps no state between calls of Run.
+type Connection struct {
+	env    agent.Environment
+	secure *secure.TLS // nil for none
+	logger *zap.Logger
+}
+
+// New reads the files that LIBPROCESS_SSL_* names and neither connects nor listens yet.
+func New(options Options) (*Connection, error) {
+	c := &Connection{env: options.Environment, logger: options.Logger}
+	if c.logger == nil {
+		c.logger = zap.NewNop()
+	}
+	if c.env.AgentProcess == "" || c.env.AgentAddress == "" {
+		return nil, errors.New("MESOS_SLAVE_PID is not set; without it nothing says where the agent takes libprocess messages")
+	}
+	if c.env.TLS.Enabled {
+		if c.env.TLS.CertFile == "" {
+			return nil, errors.New("LIBPROCESS_SSL_ENABLED is set without LIBPROCESS_SSL_CERT_FILE and LIBPROCESS_SSL_KEY_FILE: the agent connects to us and wants to see a certificate")
+		}
+		var err error
+		if c.secure, err = secure.New(c.env.TLS); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Run registers with the agent and serves it until ctx ends, whose error it then returns. Any other error says that no socket
+// could be opened. It owns neither outbox nor events, closes nothing of theirs, and has no goroutine left when it returns.
+func (c *Connection) Run(ctx context.Context, outbox agent.Outbox, events chan<- *agent.Event) error {
+	listener, self, err := listen(ctx, c.env.Libprocess, c.env.AgentAddress, c.logger)
+	if err != nil {
+		return err
+	}
+	messages := make(chan message)
+	r := &run{
+		Connection: c,
+		outbox:     outbox,
+		events:     events,
+		self:       self,
+		agent:      upid{c.env.AgentProcess, c.env.AgentAddress},
+	}
+	r.identity.Store(&identity{framework: c.env.FrameworkID, executor: c.env.ExecutorID, agent: c.env.AgentID})
+	s := &server{self: self, listener: listener, secure: c.secure, trusts: r.trusts, messages: messages, logger: c.logger}
+	ctx, cancel := context.WithCancel(ctx)
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer cancel()
+	serving.Go(func() { s.serve(ctx) })
+	return r.loop(ctx, messages)
+}
+
+// run is one call of Run. One goroutine owns it, but for the atomics, which links and the server read.
+type run struct {
+	*Connection
+	outbox agent.Outbox
+	events chan<- *agent.Event
+
+	self  upid
+	agent upid  // where the agent is now
+	link  *link // nil while there is none
+
+	registered bool                      // the agent has taken us
+	subscribed executor.Event_Subscribed // what it said then
+
+	deadline *time.Timer // when the executor has to be told to shut down; nil while there is no reason to
+	told     bool        // that it was, by the agent or by us
+
+	peer     atomic.Pointer[netip.Addr] // the agent's address as seen on the last link
+	identity atomic.Pointer[identity]
+}
+
+// trusts tells whether the agent is known to have an address.
+func (r *run) trusts(peer netip.Addr) bool {
+	known := r.peer.Load()
+	return known != nil && *known == peer
+}
+
+func (r *run) loop(ctx context.Context, messages <-chan message) error {
+	r.connect(ctx, r.registration)
+	defer func() { r.disconnect() }()
+	for {
+		var deadline <-chan time.Time
+		if r.deadline != nil {
+			deadline = r.deadline.C
+		}
+		var err error
+		select {
+		case m := <-messages:
+			err = r.receive(ctx, m)
+		case <-r.link.ended():
+			err = r.linkEnded(ctx)
+		case <-deadline:
+			r.deadline = nil
+			r.logger.Warn("no agent has come back, shutting down", zap.Duration("waited", r.env.RecoveryTimeout))
+			err = r.shutDown(ctx)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil {
+			r.stopDeadline()
+			return err
+		}
+	}
+}
+
+// connect replaces the link. What hello returns is sent first on it.
+func (r *run) connect(ctx context.Context, hello func() opening) {
+	r.disconnect()
+	ctx, cancel := context.WithCancel(ctx)
+	l := &link{run: r, agent: r.agent, cancel: cancel, done: make(chan struct{})}
+	r.link = l
+	go func() {
+		defer close(l.done)
+		l.err = l.live(ctx, hello)
+	}()
+}
+
+// disconnect ends the link and waits for that.
+func (r *run) disconnect() {
+	if r.link != nil {
+		r.link.cancel()
+		<-r.link.done
+		r.link = nil
+	}
+}
+
+func (r *run) registration() opening {
+	return opening{name: registerExecutor, body: r.identity.Load().register()}
+}
+
+func (r *run) linkEnded(ctx context.Context) error {
+	r.link.cancel()
+	r.logger.Warn("disconnected from the agent", zap.Stringer("agent", r.agent), zap.Bool("checkpoint", r.env.Checkpoint), zap.Error(r.link.err))
+	r.link = nil
+	switch {
+	case r.told:
+		return nil
+	case !r.registered || !r.env.Checkpoint:
+		return r.shutDown(ctx)
+	case r.deadline == nil:
+		r.deadline = time.NewTimer(r.env.RecoveryTimeout)
+	}
+	return nil
+}
+
+func (r *run) stopDeadline() {
+	if r.deadline != nil {
+		r.deadline.Stop()
+		r.deadline = nil
+	}
+}
+
+// shutDown tells the executor that the agent is gone for good.
+func (r *run) shutDown(ctx context.Context) error {
+	if r.told {
+		return nil
+	}
+	return r.deliver(ctx, &agent.Event{Type: executor.Event_SHUTDOWN})
+}
+
+// receive acts on a message of the agent. A message that cannot be understood is as good as lost; it fails only with ctx's
+// error.
+func (r *run) receive(ctx context.Context, m message) error {
+	log := r.logger.With(zap.String("message", m.name), zap.Stringer("sender", m.from))
+	got, err := decode(m.name, m.body)
+	if err == nil {
+		err = r.checkRecipient(got)
+	}
+	if err != nil {
+		log.Warn("a message is ignored", zap.Error(err))
+		return nil
+	}
+	size := len(m.body)
+	m.body = nil
+	switch m.name {
+	case reconnectExecutor:
+		r.reconnect(ctx, m.from, got.agentID)
+		return nil
+	case executorRegistered:
+		r.registered, r.subscribed = true, *got.event.Subscribed
+		r.belongTo(got.agentID)
+	case executorReregistered:
+		r.registered = true
+		r.stopDeadline()
+		got.event.Subscribed.ExecutorInfo = r.subscribed.ExecutorInfo
+		got.event.Subscribed.FrameworkInfo = r.subscribed.FrameworkInfo
+	case runTask:
+		if r.told {
+			log.Warn("a task that came after the shutdown is ignored", zap.String("task", got.event.Launch.Task.TaskID.Value))
+			return nil
+		}
+	}
+	err = r.deliver(ctx, got.event)
+	if size >= largeMessage {
+		got = received{}
+		debug.FreeOSMemory() // the next collection may be minutes away
+	}
+	return err
+}
+
+// largeMessage is the size from which memory is given back at once. Below it a collection costs more than it frees.
+const largeMessage = 1 << 20
+
+// checkRecipient refuses a message for somebody else, who had our port before us.
+func (r *run) checkRecipient(got received) error {
+	ours := r.identity.Load()
+	switch {
+	case got.executorID != "" && got.executorID != ours.executor:
+		return fmt.Errorf("it is for the executor %.200q", got.executorID)
+	case got.frameworkID != "" && got.frameworkID != ours.framework:
+		return fmt.Errorf("it is for the framework %.200q", got.frameworkID)
+	case r.registered && got.agentID != "" && got.agentID != ours.agent:
+		return fmt.Errorf("it is of the agent %.200q, ours is %.200q", got.agentID, ours.agent)
+	}
+	return nil
+}
+
+// belongTo notes the agent's id. Until the agent has said it we know it only from the environment, which is the task's to set.
+func (r *run) belongTo(agentID string) {
+	ours := *r.identity.Load()
+	ours.agent = agentID
+	r.identity.Store(&ours)
+}
+
+// reconnect follows the agent that says it is ours after a restart, and says what it may have missed. An agent may ask more
+// than once (contract section 5.2).
+func (r *run) reconnect(ctx context.Context, from upid, agentID string) {
+	r.logger.Info("the agent asks for re-registration", zap.Stringer("agent", from))
+	r.agent = from
+	if agentID != "" {
+		r.belongTo(agentID)
+	}
+	r.connect(ctx, r.reregistration)
+}
+
+func (r *run) reregistration() opening {
+	tasks, updates, seen := r.outbox.Unacknowledged()
+	body, err := r.identity.Load().reregister(tasks, updates)
+	if err != nil {
+		r.logger.Error("part of the re-registration cannot be sent", zap.Error(err))
+	}
+	return opening{reregisterExecutor, body, seen}
+}
+
+// deliver hands an event to the executor. It fails only with ctx's error.
+func (r *run) deliver(ctx context.Context, event *agent.Event) error {
+	if event.Type == executor.Event_SHUTDOWN {
+		r.told = true
+		r.stopDeadline()
+	}
+	select {
+	case r.events <- event:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

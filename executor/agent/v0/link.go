@@ -1,0 +1,153 @@
+package v0
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/agent"
+)
+
+const (
+	// linkPatience is for how long a link that is refused is tried again. An agent that has just written to us listens, and
+	// kills us if we say nothing for 2 s.
+	linkPatience = 2 * time.Second
+	linkRetry    = 100 * time.Millisecond
+
+	// linkTimeout bounds one attempt, TLS included.
+	linkTimeout = 10 * time.Second
+)
+
+var errAgentClosed = errors.New("the agent closed the connection")
+
+// opening is the first message on a link. Updates recorded behind seen follow it.
+type opening struct {
+	name string
+	body []byte
+	seen agent.Cursor
+}
+
+// link is our connection to an agent, which carries our messages; that it ends is how the agent's death is noticed. It belongs
+// to a run.
+type link struct {
+	run    *run
+	agent  upid
+	cancel context.CancelFunc
+	done   chan struct{} // closed at the end
+	err    error         // why it ended; readable after done
+}
+
+// ended is closed when the link has ended by itself or been cancelled. A nil link never ends.
+func (l *link) ended() <-chan struct{} {
+	if l == nil {
+		return nil
+	}
+	return l.done
+}
+
+// live connects, opens the link with what hello returns and delivers updates until the link ends, and returns why it did.
+func (l *link) live(parent context.Context, hello func() opening) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the agent: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	var discarding sync.WaitGroup
+	defer discarding.Wait()
+	defer conn.Close()
+	if peer, ok := addressOf(conn.RemoteAddr()); ok {
+		l.run.peer.Store(&peer)
+	}
+	discarding.Go(func() { cancel(discard(conn)) })
+	if err := l.deliver(ctx, conn, hello()); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return fmt.Errorf("write to the agent: %w", err)
+	}
+	return nil
+}
+
+// discard reads what the agent answers, which says nothing, and returns how that ended.
+func discard(conn net.Conn) error {
+	var buf [256]byte
+	for {
+		if _, err := conn.Read(buf[:]); err != nil {
+			return fmt.Errorf("%w: %w", errAgentClosed, err)
+		}
+	}
+}
+
+// deliver sends the opening and then, one after another, the updates recorded behind it. It ends only with an error.
+func (l *link) deliver(ctx context.Context, conn net.Conn, o opening) error {
+	if err := l.write(conn, o.name, o.body); err != nil {
+		return err
+	}
+	l.run.logger.Info("linked with the agent", zap.Stringer("agent", l.agent), zap.Stringer("executor_address", l.run.self), zap.String("message", o.name))
+	o.body = nil
+	for seen := o.seen; ; {
+		status, next, err := l.run.outbox.Next(ctx, seen)
+		if err != nil {
+			return err
+		}
+		seen = next
+		body, err := l.run.identity.Load().statusUpdate(status, l.run.self)
+		if err != nil {
+			l.run.logger.Error("an update cannot be sent", zap.String("task", status.TaskID.Value), zap.Error(err))
+			continue
+		}
+		if err := l.write(conn, statusUpdate, body); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *link) write(conn net.Conn, name string, body []byte) error {
+	_, err := conn.Write(appendRequest(nil, l.run.self, l.agent, name, body))
+	return err
+}
+
+// connect tries for a short while.
+func (l *link) connect(ctx context.Context) (net.Conn, error) {
+	dial := l.dial
+	if l.run.secure != nil {
+		dial = l.run.secure.Dialer(dial)
+	}
+	for began := time.Now(); ; {
+		attempt, cancel := context.WithTimeout(ctx, linkTimeout)
+		conn, err := dial(attempt, "tcp", l.agent.address)
+		cancel()
+		if err == nil || time.Since(began)+linkRetry > linkPatience {
+			return conn, err
+		}
+		if err := sleep(ctx, linkRetry); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// dial connects from the address that we name as ours, for the agent may insist on that
+// (LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH), if it is an address of this host.
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	if host, _, err := net.SplitHostPort(l.run.self.address); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
+		}
+	}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err == nil || ctx.Err() != nil || errors.Is(err, syscall.ECONNREFUSED) {
+		return conn, err
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
+}

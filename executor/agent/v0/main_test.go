@@ -1,0 +1,232 @@
+package v0
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/mesos/mesos-go/api/v1/lib/executor"
+	"go.uber.org/goleak"
+	"go.uber.org/zap/zaptest"
+
+	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait for something that must happen, on a loaded machine.
+const patience = 30 * time.Second
+
+// ledger is an Outbox.
+type ledger struct {
+	mu      sync.Mutex
+	tasks   []mesos.TaskInfo
+	updates []mesos.TaskStatus
+	acked   map[int]bool
+	changed chan struct{}
+}
+
+func newLedger() *ledger { return &ledger{acked: map[int]bool{}, changed: make(chan struct{})} }
+
+func (l *ledger) launched(task mesos.TaskInfo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tasks = append(l.tasks, task)
+}
+
+func (l *ledger) add(status mesos.TaskStatus) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.updates = append(l.updates, status)
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+func (l *ledger) acknowledge(ack *executor.Event_Acknowledged) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, u := range l.updates {
+		if string(u.UUID) == string(ack.UUID) && u.TaskID == ack.TaskID {
+			l.acked[i] = true
+			l.tasks = nil
+		}
+	}
+}
+
+func (l *ledger) Unacknowledged() ([]mesos.TaskInfo, []mesos.TaskStatus, agent.Cursor) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var updates []mesos.TaskStatus
+	for i, u := range l.updates {
+		if !l.acked[i] {
+			updates = append(updates, u)
+		}
+	}
+	return append([]mesos.TaskInfo(nil), l.tasks...), updates, agent.Cursor(len(l.updates))
+}
+
+func (l *ledger) Next(ctx context.Context, after agent.Cursor) (mesos.TaskStatus, agent.Cursor, error) {
+	for {
+		l.mu.Lock()
+		for i := int(after); i < len(l.updates); i++ {
+			if !l.acked[i] {
+				status := l.updates[i]
+				l.mu.Unlock()
+				return status, agent.Cursor(i + 1), nil
+			}
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return mesos.TaskStatus{}, after, ctx.Err()
+		}
+	}
+}
+
+// status is an update as the executor records it. Its UUID ends with n.
+func status(n int, state mesos.TaskState) mesos.TaskStatus {
+	source, now := mesos.SOURCE_EXECUTOR, float64(1.5e9+n)
+	return mesos.TaskStatus{
+		TaskID: mesos.TaskID{Value: "task"}, State: &state, Source: &source, Timestamp: &now,
+		UUID: []byte{6: 0x40, 8: 0x80, 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)},
+	}
+}
+
+func task() mesos.TaskInfo {
+	return mesos.TaskInfo{Name: "app", TaskID: mesos.TaskID{Value: "task"}, AgentID: mesos.AgentID{Value: "agent-S0"}}
+}
+
+// environment is that of an executor of the agent's, changed.
+func environment(t testing.TB, a *agentdouble.Agent, changes ...string) agent.Environment {
+	t.Helper()
+	variables := map[string]string{}
+	for _, v := range append(a.Environ(true, "/sandbox"), changes...) {
+		name, value, _ := strings.Cut(v, "=")
+		variables[name] = value
+	}
+	env, err := agent.FromEnviron(func(name string) string { return variables[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// newAgent starts an agent whose violations fail the test.
+func newAgent(t testing.TB, o agentdouble.Options) *agentdouble.Agent {
+	t.Helper()
+	a, err := agentdouble.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.Stop()
+		if err := a.Violations(); err != nil {
+			t.Errorf("the agent was told what it does not take: %v", err)
+		}
+	})
+	return a
+}
+
+// fixture is one Run under test.
+type fixture struct {
+	t      testing.TB
+	outbox *ledger
+	events chan *agent.Event
+	result chan error
+	cancel context.CancelFunc
+}
+
+func start(t testing.TB, env agent.Environment) *fixture {
+	t.Helper()
+	c, err := New(Options{Environment: env, Logger: zaptest.NewLogger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &fixture{t: t, outbox: newLedger(), events: make(chan *agent.Event), result: make(chan error, 1), cancel: cancel}
+	go func() {
+		f.result <- c.Run(ctx, f.outbox, f.events)
+		close(f.result)
+	}()
+	t.Cleanup(f.stop)
+	return f
+}
+
+// stop ends Run and waits for it.
+func (f *fixture) stop() {
+	f.cancel()
+	for err := range f.result {
+		if !errors.Is(err, context.Canceled) {
+			f.t.Errorf("Run returned %v", err)
+		}
+	}
+}
+
+// expect receives the next event, which must be of this type.
+func (f *fixture) expect(want executor.Event_Type) *agent.Event {
+	f.t.Helper()
+	select {
+	case event := <-f.events:
+		if event.Type != want {
+			f.t.Fatalf("event %v, want %v", event.Type, want)
+		}
+		return event
+	case err := <-f.result:
+		f.t.Fatalf("Run ended with %v, want event %v", err, want)
+	case <-time.After(patience):
+		f.t.Fatalf("no event, want %v", want)
+	}
+	return nil
+}
+
+// launched goes through registration and launch.
+func (f *fixture) launched(a *agentdouble.Agent) {
+	f.t.Helper()
+	f.expect(executor.Event_SUBSCRIBED)
+	if err := a.Launch(task()); err != nil {
+		f.t.Fatal(err)
+	}
+	f.outbox.launched(f.expect(executor.Event_LAUNCH).Launch.Task)
+}
+
+// acknowledged sends an update and waits for its acknowledgement.
+func (f *fixture) acknowledged(s mesos.TaskStatus) {
+	f.t.Helper()
+	f.outbox.add(s)
+	f.outbox.acknowledge(f.expect(executor.Event_ACKNOWLEDGED).Acknowledged)
+	if _, updates, _ := f.outbox.Unacknowledged(); len(updates) != 0 {
+		f.t.Fatalf("%d updates are not acknowledged", len(updates))
+	}
+}
+
+// quiet asserts that for a time neither an event comes nor Run ends.
+func (f *fixture) quiet(d time.Duration) {
+	f.t.Helper()
+	select {
+	case event := <-f.events:
+		f.t.Fatalf("unexpected event %v", event.Type)
+	case err := <-f.result:
+		f.t.Fatalf("Run ended with %v", err)
+	case <-time.After(d):
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func patiently(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
