@@ -72,24 +72,3 @@ func TestStockComplainsFirst(t *testing.T) {
 		t.Errorf("error %v, want one about the image", err)
 	}
 }
-
-// TestDriverOfMountedVolumes proves that a volume which no bind can express has the task's driver all the same.
-func TestDriverOfMountedVolumes(t *testing.T) {
-	volumes := `, "volumes": [
-		{"source": {"type": "DOCKER_VOLUME", "docker_volume": {"name": "a"}}, "container_path": "/x:y", "mode": "RW"},
-		{"source": {"type": "DOCKER_VOLUME", "docker_volume": {"name": "b", "driver_options": {"parameter": [{"key": "k", "value": "v"}]}}},
-		 "container_path": "/b", "mode": "RW"},
-		{"source": {"type": "DOCKER_VOLUME", "docker_volume": {"name": "c", "driver": "rexray"}}, "container_path": "/c", "mode": "RW"}]`
-	spec := translate(t, taskOf(infoOf(t, dockerTask("", volumes, shellCommand))), runspec.Options{})
-	if len(spec.HostConfig.Mounts) != 2 {
-		t.Fatalf("mounts %+v", spec.HostConfig.Mounts)
-	}
-	for _, m := range spec.HostConfig.Mounts {
-		if m.VolumeOptions == nil || m.VolumeOptions.DriverConfig == nil || m.VolumeOptions.DriverConfig.Name != "rexray" {
-			t.Errorf("volume %s is not one of rexray's: %+v", m.Source, m.VolumeOptions)
-		}
-	}
-	if spec.HostConfig.VolumeDriver != "rexray" {
-		t.Errorf("driver of binds %q", spec.HostConfig.VolumeDriver)
-	}
-}

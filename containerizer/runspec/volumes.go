@@ -214,6 +214,10 @@ func (v *volumes) named(name, target, mode, field string) error {
 	if strings.Contains(name, ":") {
 		return fault(field, "the name of a volume cannot hold a colon: %s", quote(name))
 	}
+	if name[0] == '.' {
+		// Docker's parser would take it for a path, from the directory that the parser happens to run in.
+		return fault(field, "the name of a volume cannot begin with a dot: %s", quote(name))
+	}
 	if strings.Contains(target, ":") {
 		v.run.mounts = append(v.run.mounts, mount.Mount{Type: mount.TypeVolume, Source: name, Target: target, ReadOnly: mode == "ro"})
 		return nil

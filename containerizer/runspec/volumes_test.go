@@ -1,6 +1,7 @@
 package runspec_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/docker/docker/api/types/mount"
@@ -161,5 +162,40 @@ func TestVolumesThatFail(t *testing.T) {
 			info := infoOf(t, dockerTask(test.docker, `, "volumes": [`+test.volumes+`]`, shellCommand))
 			wantFault(t, taskOf(info), runspec.Options{}, test.text, test.field)
 		})
+	}
+}
+
+// TestDriverOfMountedVolumes proves that a volume which no bind can express has the task's driver all the same.
+func TestDriverOfMountedVolumes(t *testing.T) {
+	volumes := `, "volumes": [
+		{"source": {"type": "DOCKER_VOLUME", "docker_volume": {"name": "a"}}, "container_path": "/x:y", "mode": "RW"},
+		{"source": {"type": "DOCKER_VOLUME", "docker_volume": {"name": "b", "driver_options": {"parameter": [{"key": "k", "value": "v"}]}}},
+		 "container_path": "/b", "mode": "RW"},
+		{"source": {"type": "DOCKER_VOLUME", "docker_volume": {"name": "c", "driver": "rexray"}}, "container_path": "/c", "mode": "RW"}]`
+	spec := translate(t, taskOf(infoOf(t, dockerTask("", volumes, shellCommand))), runspec.Options{})
+	if len(spec.HostConfig.Mounts) != 2 {
+		t.Fatalf("mounts %+v", spec.HostConfig.Mounts)
+	}
+	for _, m := range spec.HostConfig.Mounts {
+		if m.VolumeOptions == nil || m.VolumeOptions.DriverConfig == nil || m.VolumeOptions.DriverConfig.Name != "rexray" {
+			t.Errorf("volume %s is not one of rexray's: %+v", m.Source, m.VolumeOptions)
+		}
+	}
+	if spec.HostConfig.VolumeDriver != "rexray" {
+		t.Errorf("driver of binds %q", spec.HostConfig.VolumeDriver)
+	}
+}
+
+// TestVolumeNamesAreNoPaths proves that a name never becomes a path of the host, by which way it may be read.
+func TestVolumeNamesAreNoPaths(t *testing.T) {
+	for _, name := range []string{"../up", ".", "./a", ".hidden"} {
+		for _, parameter := range []string{"", `, "parameters": [{"key": "init", "value": "true"}]`} {
+			text := "the name of a volume cannot begin with a dot: " + strconv.Quote(name)
+			info := infoOf(t, dockerTask(parameter+`, "volume_driver": "d"`, `, "volumes": [{"host_path": "`+name+`", "container_path": "/x", "mode": "RW"}]`, shellCommand))
+			wantFault(t, taskOf(info), runspec.Options{}, text, "container.volumes[0].host_path")
+			info = infoOf(t, dockerTask(parameter, `, "volumes": [{"source": {"type": "DOCKER_VOLUME", "docker_volume": {"name": "`+name+`"}},
+				"container_path": "/x", "mode": "RW"}]`, shellCommand))
+			wantFault(t, taskOf(info), runspec.Options{}, text, "container.volumes[0].source.docker_volume.name")
+		}
 	}
 }

@@ -218,6 +218,7 @@ func TestTypedEqualsParsed(t *testing.T) {
 		if parser.calls != 1 {
 			t.Fatalf("the parser was asked %d times, want once", parser.calls)
 		}
+		typed.Parameters, parsed.Parameters = nil, nil // these are what the task says, and the two tasks say different things
 		if diff := cmp.Diff(asJSON(t, parsed), asJSON(t, typed)); diff != "" {
 			t.Fatalf("docker's parser (-) and the typed path (+) differ:\n%s", diff)
 		}
