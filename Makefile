@@ -19,10 +19,10 @@ staticcheck = build/bin/staticcheck-$(STATICCHECK)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test lint bench fuzz install clean go
+.PHONY: help build demo test test-differential lint bench fuzz install clean go
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: go ## build the programs into build/, static and stripped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/...
@@ -32,6 +32,10 @@ demo: build ## run a Marathon app on a real Engine, fetch its pages and kill it
 
 test: go ## run all tests with the race detector on a real Engine (FLAGS='-run X ./executor/...')
 	test/run $(FLAGS)
+
+test-differential: go ## compare 320 generated tasks, and every docker option, with the docker command
+	go list -deps -test ./test/differential >/dev/null # fetched before: there is nothing to fetch from beside a private Engine
+	test/environment/with-engine go test -count=1 -timeout=8m $(FLAGS) ./test/differential -tasks=320
 
 lint: go $(staticcheck) ## check formatting, go vet, staticcheck, and the scripts where shellcheck is installed
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
