@@ -154,6 +154,7 @@ func TestDroppedStreams(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	k := h.launch(t, probe(t, "hold"))
+	k.await(t, mesos.TASK_STARTING) // a LAUNCH that meets a broken stream is lost, and the agent says so
 	repeat(t, 50*time.Millisecond, h.agent.DropStreams, func() { k.await(t, mesos.TASK_RUNNING) })
 	pid := k.pid(t)
 	h.agent.DropStreams()

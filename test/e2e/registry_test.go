@@ -11,9 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
 
@@ -94,9 +97,35 @@ func (h *host) tag(t *testing.T, reference string, spec testimage.Spec) {
 		tagged.Lock()
 		defer tagged.Unlock()
 		if tagged.uses[reference]--; tagged.uses[reference] == 0 {
-			h.docker.ImageRemove(context.WithoutCancel(t.Context()), reference, image.RemoveOptions{}) // it may be gone
+			h.forget(t, reference)
 		}
 	})
+}
+
+// forget takes away a name and what a push or pull has added to it: the digests under which a registry has the image.
+func (h *host) forget(t *testing.T, reference string) {
+	ctx := context.WithoutCancel(t.Context())
+	names := []string{reference}
+	repository := reference
+	if at := strings.LastIndex(reference, ":"); at > strings.LastIndex(reference, "/") {
+		repository = reference[:at]
+	}
+	images, err := h.docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", testimage.Label))})
+	if err != nil {
+		t.Errorf("list images: %v", err)
+	}
+	for _, i := range images {
+		for _, digest := range i.RepoDigests {
+			if strings.HasPrefix(digest, repository+"@") {
+				names = append(names, digest)
+			}
+		}
+	}
+	for _, name := range names {
+		if _, err := h.docker.ImageRemove(ctx, name, image.RemoveOptions{}); err != nil && !errdefs.IsNotFound(err) {
+			t.Errorf("remove image: %v", err)
+		}
+	}
 }
 
 // push puts an image that prints a word into a registry; the Engine keeps the tag until the test ends.
