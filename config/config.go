@@ -46,6 +46,9 @@ type Config struct {
 
 	// Socket is where executors reach the daemon.
 	Socket string
+	// SocketGroup is the name or number of the group that may, too; empty for
+	// none.
+	SocketGroup string
 	// RunDir is the daemon's run directory; its identity is the daemon's.
 	RunDir                string
 	PrepareTimeout        time.Duration

@@ -130,6 +130,12 @@ var flags = append([]*flag{
 		doc:  "The socket on which the daemon listens for executors.",
 	},
 	{
+		name: "socket_group", optional: true,
+		bind: func(c *Config) value { return groupValue(&c.SocketGroup) },
+		doc: "The group that may connect to the socket, for executors that do not run as root (custom executors with a user). They get only what policy files allow, and `work_dir` must be set. " +
+			"Without it, the socket is root's alone.",
+	},
+	{
 		name: "run_dir", standard: "/run/mesos-docker-containerizer",
 		bind: func(c *Config) value { return pathValue(&c.RunDir) },
 		doc:  "The daemon's run directory. Its identity marks the containers as this daemon's; a second daemon on it refuses to start.",

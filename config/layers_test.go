@@ -30,7 +30,7 @@ func texts(f *flag) *rapid.Generator[string] {
 		return rapid.Map(rapid.IntRange(0, 255), func(n int) string { return fmt.Sprintf("192.0.2.%d", n) })
 	case "port":
 		return rapid.Map(rapid.IntRange(0, 65535), strconv.Itoa)
-	case "hostname", "log_driver":
+	case "hostname", "log_driver", "socket_group":
 		return words
 	case "docker_config":
 		return rapid.Map(words, func(s string) string { return `{"auths":{"` + s + `":{"auth":"'"}}}` })

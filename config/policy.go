@@ -23,6 +23,21 @@ type Policy struct {
 	AllowedRuntimes      []string
 }
 
+// groupValue accepts the name or the number of a group. Whether there is one
+// is for the host to say, when the socket is made.
+func groupValue(p *string) value {
+	read := func(s string) (string, error) {
+		odd := func(r rune) bool {
+			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.$", r)
+		}
+		if s == "" || len(s) > 32 || s[0] == '-' || strings.ContainsFunc(s, odd) {
+			return "", errors.New("it is not the name of a group")
+		}
+		return s, nil
+	}
+	return field[string]{p, read, identity, "the name or number of a group", plain}
+}
+
 // policyFlags are the rows of the table for Policy.
 var policyFlags = []*flag{
 	{

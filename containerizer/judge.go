@@ -14,10 +14,13 @@ import (
 // judge holds a run spec against the operator's policy. It is asked before anything is pulled or made on the host for the task,
 // and again after a pull, which takes long enough for paths and volumes to have become others.
 func (s *session) judge(ctx context.Context, spec *runspec.Spec) error {
+	if s.user != nil {
+		s.user.Confine(spec.Config, spec.HostConfig)
+	}
 	return untilAnswered(ctx, engine.IsUnavailable, func() error {
 		return s.server.Policy.Judge(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
-			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox,
+			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,
 		}, inspector{s.server.engine})
 	})
 }

@@ -189,6 +189,8 @@ func (s *session) find(ctx, bounded context.Context) (*engine.Container, error) 
 		return nil, errVanished
 	case err != nil:
 		s.server.graves.bury(s.name)
+	case s.user != nil && !s.owns(container):
+		return nil, fmt.Errorf("container %s is not this executor's", state.ContainerID)
 	}
 	return container, err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -33,8 +32,13 @@ type Options struct {
 	// Refusal, if not empty, is why no DOCKER task is accepted on this host.
 	Refusal string
 
-	// Policy judges every task before anything is done for it. Nil allows everything.
+	// Policy judges every task before anything is done for it. Nil is a policy without any rule set.
 	Policy *policy.Policy
+
+	// OtherUsers lets executors attach that do not run as root. Their word is a task's: see Policy, and WorkDirectory, which is the
+	// agent's and below which their sandboxes must lie.
+	OtherUsers    bool
+	WorkDirectory string
 
 	// PrepareTimeout bounds pull, create and start of one task together. PrepareSource says where it was set, for people.
 	PrepareTimeout time.Duration
@@ -93,12 +97,16 @@ type Server struct {
 
 // New claims the run directory. The error wraps ErrRunDirectoryInUse when another server has it. The Engine need not be there.
 func New(o Options) (*Server, error) {
+	if o.Policy == nil {
+		open, err := policy.New(policy.Options{})
+		if err != nil {
+			return nil, err
+		}
+		o.Policy = open
+	}
 	i, err := claim(o.RunDirectory)
 	if err != nil {
 		return nil, err
-	}
-	if o.Policy == nil {
-		o.Policy = &policy.Policy{}
 	}
 	g := newGraves(o.Engine, i.id, o.Logger)
 	return &Server{
@@ -167,6 +175,9 @@ func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
 	if err == nil {
 		err = acceptable(first.Attach)
 	}
+	if err == nil {
+		err = s.admit(first.Attach, peer)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Logger.Warn("refused an executor", zap.Int("pid", peer.PID), zap.Error(err))
@@ -182,19 +193,6 @@ func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
 		return
 	}
 	session.serve(conn, first.Attach)
-}
-
-// identify returns the process at the other end. Only root's executors, and those of the server's own user where a person runs
-// everything themselves, may attach: a task decides what the Engine does, and the Engine is root.
-func (s *Server) identify(unix *net.UnixConn) (wire.Process, error) {
-	credentials, err := wire.Peer(unix)
-	if err != nil {
-		return wire.Process{}, err
-	}
-	if credentials.Uid != 0 && int(credentials.Uid) != os.Geteuid() {
-		return wire.Process{}, fmt.Errorf("executors of user %d may not attach, only root's", credentials.Uid)
-	}
-	return wire.FindProcess(int(credentials.Pid))
 }
 
 // acceptable checks what an attach must say.
@@ -215,23 +213,24 @@ func acceptable(a *wire.Attach) error {
 }
 
 // sessionKey names the session of one executor process.
-func sessionKey(a *wire.Attach, p wire.Process) string {
-	return fmt.Sprintf("%q %q %d %d", a.Framework, a.Executor, p.PID, p.StartTime)
+func sessionKey(a *wire.Attach, p peer) string {
+	return fmt.Sprintf("%q %q %d %d %d", a.Framework, a.Executor, p.PID, p.StartTime, p.uid)
 }
 
 // session finds the executor's session or opens one.
-func (s *Server) session(ctx context.Context, a *wire.Attach, p wire.Process) (*session, error) {
+func (s *Server) session(ctx context.Context, a *wire.Attach, p peer) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := sessionKey(a, p)
 	if found := s.sessions[key]; found != nil {
 		return found, nil
 	}
-	handle, err := openProcess(p)
+	handle, err := openProcess(p.Process)
 	if err != nil {
 		return nil, err
 	}
-	opened := newSession(s, a, p)
+	opened := newSession(s, a, p.Process)
+	opened.user = p.user
 	s.sessions[key] = opened
 	s.group.Go(func() {
 		defer handle.close()

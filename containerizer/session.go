@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -24,6 +25,7 @@ type session struct {
 	server   *Server
 	attach   wire.Attach // as first received
 	executor wire.Process
+	user     *policy.User // of the executor, nil if it is trusted
 	logger   *zap.Logger
 
 	launch chan wire.Launch // buffered: there is one

@@ -64,6 +64,20 @@ func listen(path string) (*net.UnixListener, error) {
 	return listener, nil
 }
 
+// groupMode is that of a socket that a group may connect to.
+const groupMode = 0o660
+
+// OpenTo lets a group connect to the socket at path, whoever made it. The owner of the file is left as it is.
+func OpenTo(path string, gid int) error {
+	if err := os.Lchown(path, -1, gid); err != nil {
+		return fmt.Errorf("open the socket to group %d: %w", gid, err)
+	}
+	if err := os.Chmod(path, groupMode); err != nil {
+		return fmt.Errorf("open the socket to group %d: %w", gid, err)
+	}
+	return nil
+}
+
 // Ready tells systemd that executors are served.
 func Ready() error { return notify(daemon.SdNotifyReady) }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +39,31 @@ func TestListenerMakesTheSocket(t *testing.T) {
 	again.Close()
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is left behind: %v", err)
+	}
+}
+
+func TestOpenTo(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("NOT TESTED: giving a file to a group needs root")
+	}
+	path := filepath.Join(t.TempDir(), "executor.sock")
+	l, err := Listener(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := OpenTo(path, 54321); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t); info.Mode().Perm() != groupMode || owner.Uid != 0 || owner.Gid != 54321 {
+		t.Errorf("mode %v, owner %d:%d", info.Mode(), owner.Uid, owner.Gid)
+	}
+	if err := OpenTo(path+"x", 54321); err == nil {
+		t.Error("a socket that does not exist is opened")
 	}
 }
 

@@ -44,6 +44,8 @@ func newServer(c *config.Config, docker *engine.Client, runDirectory string, log
 		RunDirectory:        runDirectory,
 		Refusal:             refusal(c),
 		Policy:              rules,
+		OtherUsers:          c.SocketGroup != "",
+		WorkDirectory:       c.WorkDir,
 		ProgressInterval:    c.PullProgressInterval,
 		PrepareTimeout:      limit,
 		PrepareSource:       fmt.Sprintf("%s, from %s", limitFlag, c.Origin(limitFlag)),

@@ -65,7 +65,7 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err != nil {
 		return err
 	}
-	listener, err := systemd.Listener(c.Socket)
+	listener, err := listen(c)
 	if err != nil {
 		return err
 	}

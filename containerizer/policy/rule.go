@@ -50,7 +50,7 @@ type Options struct {
 	LogOpts   map[string]string
 }
 
-// Policy is the operator's decision about tasks. It is immutable and safe for concurrent use.
+// Policy is the operator's decision about tasks, made by New. It is immutable and safe for concurrent use.
 type Policy struct {
 	privileged    Switch
 	hostPaths     list[hostPath]
