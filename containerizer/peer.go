@@ -39,8 +39,8 @@ func (s *Server) identify(conn *net.UnixConn) (peer, error) {
 	return peer{Process: process, uid: credentials.Uid, user: user}, err
 }
 
-// admit checks what an executor that is not trusted says about itself.
-func (s *Server) admit(a *wire.Attach, p peer) error {
+// vouch checks what an executor that is not trusted says about itself.
+func (s *Server) vouch(a *wire.Attach, p peer) error {
 	switch {
 	case p.user == nil:
 		return nil

@@ -251,7 +251,7 @@ func TestOtherUsersCannotTakeOver(t *testing.T) {
 		Launch: launchOf(t, task), ContainerID: victim.state.ContainerID, Kill: &wire.Kill{Deadline: time.Now()},
 	}}
 	exit := h.foreign(claim, task).awaitExit(t)
-	if exit.Outcome != wire.OutcomeFailed || !strings.Contains(exit.Message, "is not this executor's") {
+	if exit.Outcome != wire.OutcomeFailed || !strings.Contains(exit.Message, "is not this ") {
 		t.Errorf("%+v", exit)
 	}
 	found, err := h.docker.ContainerInspect(t.Context(), victim.state.ContainerID)
@@ -274,11 +274,11 @@ func TestOtherUsersNeedTheGroup(t *testing.T) {
 // TestForeignersNeedWorkDirectory: without the agent's work directory no sandbox can be told from any other directory.
 func TestForeignersNeedWorkDirectory(t *testing.T) {
 	s := &Server{Options: Options{OtherUsers: true}}
-	err := s.admit(&wire.Attach{Route: wire.RouteCustom, Sandbox: "/x"}, peer{uid: foreigner, user: &policy.User{UID: foreigner}})
+	err := s.vouch(&wire.Attach{Route: wire.RouteCustom, Sandbox: "/x"}, peer{uid: foreigner, user: &policy.User{UID: foreigner}})
 	if err == nil || !strings.Contains(err.Error(), "work_dir") {
 		t.Error(err)
 	}
-	if err := s.admit(&wire.Attach{Route: wire.RouteDropIn, ContainerName: "mesos-x", Sandbox: "/x"}, peer{}); err != nil {
+	if err := s.vouch(&wire.Attach{Route: wire.RouteDropIn, ContainerName: "mesos-x", Sandbox: "/x"}, peer{}); err != nil {
 		t.Errorf("root's own: %v", err)
 	}
 }

@@ -190,7 +190,7 @@ func (s *session) find(ctx, bounded context.Context) (*engine.Container, error) 
 	case err != nil:
 		s.server.graves.bury(s.name)
 	case s.user != nil && !s.owns(container):
-		return nil, fmt.Errorf("container %s is not this executor's", state.ContainerID)
+		return nil, fmt.Errorf("container %s is not this task's; it is left alone", state.ContainerID)
 	}
 	return container, err
 }

@@ -176,7 +176,7 @@ func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
 		err = acceptable(first.Attach)
 	}
 	if err == nil {
-		err = s.admit(first.Attach, peer)
+		err = s.vouch(first.Attach, peer)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
