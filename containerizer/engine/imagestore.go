@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
+	"golang.org/x/sys/unix"
 )
 
 // ListImages returns the images that have names, or containers, and those that others are built on.
@@ -50,4 +53,23 @@ func (c *Client) RemoveImage(ctx context.Context, ref string) error {
 		return nil
 	}
 	return err
+}
+
+// DiskUse is the share of the file system with the Engine's images that is in use, from 0 to 1. Engine and caller must see the
+// same file systems.
+func (c *Client) DiskUse(ctx context.Context) (float64, error) {
+	info, err := c.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var stat unix.Statfs_t
+	if err := unix.Statfs(info.RootDirectory, &stat); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: info.RootDirectory, Err: err}
+	}
+	// Blocks that are kept for root count as neither: nobody else can use them.
+	inUse := stat.Blocks - stat.Bfree
+	if inUse+stat.Bavail == 0 {
+		return 0, fmt.Errorf("file system of %s has no size", info.RootDirectory)
+	}
+	return float64(inUse) / float64(inUse+stat.Bavail), nil
 }

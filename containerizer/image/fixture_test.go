@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -67,9 +68,9 @@ type host struct {
 	bare     *client.Client
 }
 
-func newHost(t *testing.T, login string) *host {
+func newHost(t *testing.T, o registryOptions) *host {
 	t.Helper()
-	h := &host{socket: realSocket(t), registry: startRegistry(t, login)}
+	h := &host{socket: realSocket(t), registry: startRegistry(t, o)}
 	var err error
 	h.bare, err = client.NewClientWithOpts(client.WithHost("unix://"+h.socket), client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -133,6 +134,18 @@ func (h *host) remove(t *testing.T, ref string) {
 	}
 }
 
+// removeImage takes an image out of the Engine, if it is there.
+func removeImage(socket, ref string) {
+	c, err := client.NewClientWithOpts(client.WithHost("unix://"+socket), client.WithAPIVersionNegotiation())
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	_, _ = c.ImageRemove(context.Background(), ref, dockerimage.RemoveOptions{Force: true}) // it may be gone
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
 // registryProcess is Debian's docker-registry on a port of its own.
 type registryProcess struct {
 	address string
@@ -149,16 +162,26 @@ func (r *registryProcess) requests(pattern string) int {
 	return len(regexp.MustCompile(pattern).FindAllString(r.log.String(), -1))
 }
 
-// startRegistry starts a registry that wants a login, "user:password", or none.
-func startRegistry(t *testing.T, login string) *registryProcess {
+// registryOptions say how a registry is reached.
+type registryOptions struct {
+	login   string // "user:password"; empty for none
+	address string // with a port of 0 for one of its own choice; empty for one on the loopback
+	tls     string // a directory with server.crt and server.key; empty for HTTP
+}
+
+// startRegistry starts a registry.
+func startRegistry(t *testing.T, o registryOptions) *registryProcess {
 	t.Helper()
 	program, err := exec.LookPath("docker-registry")
 	if err != nil {
 		missing(t, "this test needs the program docker-registry (Debian package docker-registry)")
 	}
-	directory, auth := t.TempDir(), ""
+	if o.address == "" {
+		o.address = "127.0.0.1:0"
+	}
+	directory, auth, secure := t.TempDir(), "", ""
 	r := &registryProcess{}
-	if user, password, ok := strings.Cut(login, ":"); ok {
+	if user, password, ok := strings.Cut(o.login, ":"); ok {
 		r.login = registry.AuthConfig{Username: user, Password: password}
 		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 		if err != nil {
@@ -170,9 +193,13 @@ func startRegistry(t *testing.T, login string) *registryProcess {
 		}
 		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", users)
 	}
+	if o.tls != "" {
+		secure = fmt.Sprintf(", tls: {certificate: %s/server.crt, key: %s/server.key}", o.tls, o.tls)
+	}
 	config := filepath.Join(directory, "config.yml")
 	if err := os.WriteFile(config, []byte(fmt.Sprintf(
-		"version: 0.1\nlog: {level: info, accesslog: {disabled: false}}\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: 127.0.0.1:0}\n%s", directory, auth)), 0o600); err != nil {
+		"version: 0.1\nlog: {level: info, accesslog: {disabled: false}}\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: %q%s}\n%s",
+		directory, o.address, secure, auth)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	process := exec.Command(program, "serve", config)
@@ -189,7 +216,7 @@ func startRegistry(t *testing.T, login string) *registryProcess {
 	go func() {
 		defer close(ended)
 		defer close(listening)
-		address := regexp.MustCompile(`listening on (127\.0\.0\.1:[0-9]+)`)
+		address := regexp.MustCompile(`listening on ([0-9.]+:[0-9]+)`)
 		for s := bufio.NewScanner(output); s.Scan(); {
 			r.mu.Lock()
 			r.log.WriteString(s.Text() + "\n")
@@ -207,7 +234,7 @@ func startRegistry(t *testing.T, login string) *registryProcess {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			for line := range strings.Lines(r.log.String()) {
-				if strings.HasPrefix(line, "127.0.0.1") { // one short line a request
+				if strings.Contains(line, " HTTP/1.1\" ") && !strings.HasPrefix(line, "time=") { // one short line a request
 					t.Log(strings.TrimSpace(line))
 				}
 			}

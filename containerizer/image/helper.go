@@ -106,15 +106,17 @@ func runHelper(ctx context.Context, path string, directories []string, address s
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	command.WaitDelay = helperPipeLimit
 	err = command.Run()
-	return strings.TrimSpace(printed.String()), err
+	return strings.TrimSpace(printed.content.String()), err
 }
 
 // limitedBuffer fails the program that writes too much to it.
-type limitedBuffer struct{ bytes.Buffer }
+type limitedBuffer struct {
+	content bytes.Buffer // not embedded: its ReadFrom would go round Write
+}
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > maxHelperOutput {
+	if b.content.Len()+len(p) > maxHelperOutput {
 		return 0, fmt.Errorf("more than %d bytes", maxHelperOutput)
 	}
-	return b.Buffer.Write(p)
+	return b.content.Write(p)
 }

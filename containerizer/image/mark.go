@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
 	"go.uber.org/zap"
 )
 
@@ -53,4 +55,50 @@ func (p *Puller) mark(ctx context.Context, w wanted, before string, logger *zap.
 	if err != nil {
 		logger.Warn("image cannot be marked as pulled by this daemon: it will not be cleaned up", zap.Error(err))
 	}
+}
+
+// ours returns an image as a candidate if each of its names is one that it was pulled under for a task; see markOf.
+func ours(image image.Summary) *candidate {
+	found := &candidate{removal: removal{id: image.ID, names: map[string]bool{}}, size: image.Size}
+	marked, repositories := map[string]bool{}, map[string]bool{}
+	for _, tag := range image.RepoTags {
+		switch {
+		case isMark(tag):
+			marked[tag] = true
+			found.marks = append(found.marks, tag)
+		case !strings.HasPrefix(tag, "<none>"):
+			found.tags = append(found.tags, tag)
+		}
+	}
+	if len(found.marks) == 0 {
+		return nil
+	}
+	for _, tag := range found.tags {
+		if !marked[markOf(tag)] {
+			return nil
+		}
+		found.names[nameOf(tag)] = true
+		repositories[repository(tag)] = true
+	}
+	for _, digested := range image.RepoDigests {
+		if isMark(digested) || strings.HasPrefix(digested, "<none>") {
+			continue
+		}
+		if !marked[markOf(digested)] && !repositories[repository(digested)] {
+			return nil
+		}
+		found.names[nameOf(digested)] = true
+		if marked[markOf(digested)] && !repositories[repository(digested)] {
+			found.tags = append(found.tags, digested) // its only name in that repository
+		}
+	}
+	return found
+}
+
+func repository(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return named.Name()
 }

@@ -52,7 +52,7 @@ const (
 )
 
 func TestPullFromARegistry(t *testing.T) {
-	h := newHost(t, "")
+	h := newHost(t, registryOptions{})
 	p := newPuller(t, h, nil)
 	ref := h.publish(t, 3<<20)
 	ctx := t.Context()
@@ -123,7 +123,7 @@ func TestPullFromARegistry(t *testing.T) {
 }
 
 func TestPullByDigest(t *testing.T) {
-	h := newHost(t, "")
+	h := newHost(t, registryOptions{})
 	ref := h.publish(t, 1000)
 	p := newPuller(t, h, nil)
 	if _, err := p.Pull(t.Context(), image.Request{Reference: ref}); err != nil {
@@ -146,7 +146,7 @@ func TestPullByDigest(t *testing.T) {
 
 func TestPullWithCredentials(t *testing.T) {
 	const login = "user:geheim"
-	h := newHost(t, login)
+	h := newHost(t, registryOptions{login: login})
 	ref := h.publish(t, 1000)
 	encoded := base64.StdEncoding.EncodeToString([]byte(login))
 	entry := `{"` + h.registry.address + `":{"auth":"` + encoded + `"}}`
@@ -195,7 +195,7 @@ func TestPullWithCredentials(t *testing.T) {
 }
 
 func TestPullThatFails(t *testing.T) {
-	h := newHost(t, "")
+	h := newHost(t, registryOptions{})
 	p := newPuller(t, h, nil)
 	ref := h.publish(t, 1000)
 	wantKind(t, pullError(t, p, strings.TrimSuffix(ref, "v1")+"v2"), image.NotFound, ":v2", "manifest unknown")

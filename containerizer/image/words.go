@@ -19,6 +19,8 @@ var words = []struct {
 	// A registry with basic authentication asked for a login and the Engine had none to send. To learn it from the registry would
 	// take a login with made-up credentials, which some registries answer by locking out the host.
 	{"no basic auth credentials", Denied, false},
+	{": unauthorized: ", Denied, false}, // the protocol's code for 401, from registries or their token servers
+	{": denied: ", Denied, false},       // the same for 403
 
 	{syscall.ENOSPC.Error(), DiskFull, false},
 	{syscall.EDQUOT.Error(), DiskFull, false},
