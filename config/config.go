@@ -61,6 +61,12 @@ type Config struct {
 	PullFallback string
 	// PullProgressInterval is 0 for no progress updates.
 	PullProgressInterval time.Duration
+	// ImageGCDelay is 0 where images are not removed. ImageGCDiskThreshold is a
+	// share from 0 to 1.
+	ImageGCDelay         time.Duration
+	ImageGCDiskThreshold float64
+	ImageGCExclude       []string
+	ImageGCDryRun        bool
 	OrphanGrace          time.Duration
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool

@@ -176,6 +176,27 @@ var flags = append([]*flag{
 			"0secs turns them off.",
 	},
 	{
+		name: "image_gc_delay", standard: "0ns",
+		bind: func(c *Config) value { return durationValue(&c.ImageGCDelay, 0, 0) },
+		doc: "Images that were pulled for tasks since this flag was set are removed when nothing has used them for this long. 0ns turns that off. " +
+			"Images that somebody else has brought to the host or named are never removed.",
+	},
+	{
+		name: "image_gc_disk_threshold", standard: "0%",
+		bind: func(c *Config) value { return percentValue(&c.ImageGCDiskThreshold) },
+		doc:  "Images are removed only while more than this share of the Docker Engine's disk is in use, those first that were not used for longest.",
+	},
+	{
+		name: "image_gc_exclude", optional: true,
+		bind: func(c *Config) value { return patternsValue(&c.ImageGCExclude) },
+		doc:  "Images that are never removed: names with or without a tag, where `*` stands for anything.",
+	},
+	{
+		name: "image_gc_dry_run", standard: "false",
+		bind: func(c *Config) value { return boolValue(&c.ImageGCDryRun) },
+		doc:  "Whether images that are due for removal are only named in the log.",
+	},
+	{
 		name: "orphan_grace", standard: "30secs",
 		bind: func(c *Config) value { return durationValue(&c.OrphanGrace, 0, 24*time.Hour) },
 		doc:  "How long the daemon waits for an executor that it cannot see to come back, before it takes the container for an orphan.",

@@ -22,7 +22,7 @@ func texts(f *flag) *rapid.Generator[string] {
 		return FormatDuration(time.Duration(n))
 	})
 	switch f.name {
-	case "docker_kill_orphans", "cgroups_enable_cfs", "honor_command_user":
+	case "docker_kill_orphans", "cgroups_enable_cfs", "honor_command_user", "image_gc_dry_run":
 		return rapid.SampledFrom([]string{"true", "false", "1", "0"})
 	case "containerizers":
 		return rapid.Map(rapid.SliceOfN(rapid.SampledFrom(containerizerNames), 1, 3), func(s []string) string { return strings.Join(s, ",") })
@@ -47,6 +47,10 @@ func texts(f *flag) *rapid.Generator[string] {
 		})
 	case "max_concurrent_pulls":
 		return rapid.Map(rapid.IntRange(0, 1000), strconv.Itoa)
+	case "image_gc_disk_threshold":
+		return rapid.Map(rapid.IntRange(0, 100), func(n int) string { return strconv.Itoa(n) + "%" })
+	case "image_gc_exclude":
+		return rapid.Map(rapid.SliceOfN(words, 1, 3), func(s []string) string { return strings.Join(s, ",") })
 	case "pull_policy":
 		return rapid.SampledFrom([]string{"task", "always", "if_not_present", "never"})
 	case "pull_fallback":

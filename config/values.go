@@ -126,6 +126,37 @@ func countValue(p *int, highest int) value {
 	return field[int]{p, read, strconv.Itoa, fmt.Sprintf("a whole number from 0 to %d", highest), plain}
 }
 
+// percentValue accepts a whole number of percent and stores it as a share.
+func percentValue(p *float64) value {
+	read := func(s string) (float64, error) {
+		number, ok := strings.CutSuffix(s, "%")
+		n, err := strconv.ParseUint(number, 10, 8)
+		if !ok || err != nil || n > 100 {
+			return 0, errors.New("it is not a whole number of percent")
+		}
+		return float64(n) / 100, nil
+	}
+	write := func(share float64) string { return fmt.Sprintf("%.0f%%", 100*share) }
+	return field[float64]{p, read, write, "0% to 100%", plain}
+}
+
+// patternsValue accepts names of images in which * stands for anything.
+func patternsValue(p *[]string) value {
+	read := func(s string) ([]string, error) {
+		var patterns []string
+		for item := range strings.SplitSeq(s, ",") {
+			item = strings.TrimSpace(item)
+			if item == "" || strings.ContainsFunc(item, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+				return nil, errors.New("an item of the list is not the name of an image")
+			}
+			patterns = append(patterns, item)
+		}
+		return patterns, nil
+	}
+	write := func(patterns []string) string { return strings.Join(patterns, ",") }
+	return field[[]string]{p, read, write, "a comma-separated list such as registry.example/base/*,busybox", plain}
+}
+
 // choiceValue accepts one of some words.
 func choiceValue(p *string, words ...string) value {
 	read := func(s string) (string, error) {

@@ -9,22 +9,13 @@ import (
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/engine"
-	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
 // newServer puts the daemon's core together from the configuration. The Engine's client is the caller's to close.
 func newServer(c *config.Config, docker *engine.Client, runDirectory string, logger *zap.Logger) (*containerizer.Server, error) {
-	images, err := image.New(image.Options{
-		Engine:            docker,
-		InactivityTimeout: c.PullInactivityTimeout,
-		MaxConcurrent:     c.MaxConcurrentPulls,
-		Policy:            image.Policy(c.PullPolicy),
-		Fallback:          image.Fallback(c.PullFallback),
-		DockerConfigs:     dockerConfigs(c),
-		Logger:            logger,
-	})
+	images, err := newPuller(c, docker, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -70,18 +61,6 @@ func refusal(c *config.Config) string {
 	}
 	return fmt.Sprintf("DOCKER tasks are not accepted on this host: docker is not among the containerizers (%s); add it there and restart",
 		c.Origin("containerizers"))
-}
-
-// dockerConfigs are the operator's credentials, in the order in which they are looked at.
-func dockerConfigs(c *config.Config) (configs []image.DockerConfig) {
-	if c.AgentDockerConfig != nil {
-		configs = append(configs, image.DockerConfig{Source: "the agent's docker_config", Content: c.AgentDockerConfig})
-	}
-	if c.DockerConfig != nil {
-		source := fmt.Sprintf("docker_config (%s)", c.Origin("docker_config"))
-		configs = append(configs, image.DockerConfig{Source: source, Content: c.DockerConfig})
-	}
-	return configs
 }
 
 // defaultDNS hands the setting on in its own form, which both sides read.

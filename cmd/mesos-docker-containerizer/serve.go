@@ -76,6 +76,9 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := systemd.Watchdog(ctx, &group); err != nil {
 		return err
 	}
+	if err := collectImages(ctx, &group, c, docker, server.Images, logger); err != nil {
+		return err
+	}
 	stopping := context.AfterFunc(ctx, func() {
 		logger.Info("the daemon is told to end; tasks run on")
 		if err := systemd.Stopping(); err != nil {
