@@ -39,7 +39,8 @@ func (s *Server) identify(conn *net.UnixConn) (peer, error) {
 	return peer{Process: process, uid: credentials.Uid, user: user}, err
 }
 
-// vouch checks what an executor that is not trusted says about itself.
+// vouch checks what an executor that is not trusted says about itself. The id of a container that it claims to have had could be
+// anybody's, so it is replaced by the name that only this very process can have a container under.
 func (s *Server) vouch(a *wire.Attach, p peer) error {
 	switch {
 	case p.user == nil:
@@ -50,6 +51,9 @@ func (s *Server) vouch(a *wire.Attach, p peer) error {
 		return errors.New("an executor that does not run as root cannot name its container")
 	case s.WorkDirectory == "":
 		return errors.New("executors that do not run as root need the flag work_dir to be set, below which their sandboxes lie")
+	}
+	if state := a.State; state != nil && state.ContainerID != "" {
+		state.ContainerID = containerName(a, state.Launch.Task, p.Process)
 	}
 	return checkSandbox(s.WorkDirectory, a.Sandbox, p.uid)
 }

@@ -189,8 +189,6 @@ func (s *session) find(ctx, bounded context.Context) (*engine.Container, error) 
 		return nil, errVanished
 	case err != nil:
 		s.server.graves.bury(s.name)
-	case s.user != nil && !s.owns(container):
-		return nil, fmt.Errorf("container %s is not this task's; it is left alone", state.ContainerID)
 	}
 	return container, err
 }
