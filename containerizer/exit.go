@@ -40,17 +40,15 @@ var errVanished = errors.New("the container has been removed by somebody else")
 // the container, or of its process for so long that no answer is to be expected.
 //
 // It returns the container as last inspected.
-func (s *session) awaitExit(ctx context.Context, c *engine.Container, process *handle) (*engine.Container, wire.Exited) {
-	processGone, cancel := process.gone(ctx)
-	defer cancel()
+func (s *session) awaitExit(ctx context.Context, c *engine.Container, processGone <-chan struct{}) (*engine.Container, wire.Exited) {
 	var lost time.Time // when the Engine's answer is given up
 	interval := lookInterval
 	known := c
 	for {
+		s.resumeOutput(ctx, known)
 		if exit, ended := exitOf(known); ended {
 			return known, exit
 		}
-		s.resumeOutput(ctx, known)
 		select {
 		case <-s.wake:
 		case <-time.After(interval):
@@ -66,10 +64,13 @@ func (s *session) awaitExit(ctx context.Context, c *engine.Container, process *h
 		switch {
 		case err == nil:
 			known = &found
+			if lost.IsZero() {
+				interval = lookInterval
+			}
 		case engine.IsNotFound(err):
 			return nil, wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: errVanished.Error()}
 		case ctx.Err() == nil:
-			s.logger.Warn("the container's state is unknown; asking again", zap.Error(err))
+			s.logger.Debug("the container's state is unknown; asking again", zap.Error(err))
 			interval = lostExitInterval
 		}
 		if !lost.IsZero() && time.Now().After(lost) {
@@ -101,7 +102,7 @@ func (s *session) resumeOutput(ctx context.Context, c *engine.Container) {
 	lost := s.server.watch.lost()
 	s.mu.Lock()
 	wanted := s.resume
-	if wanted == nil || lost == s.opened {
+	if wanted == nil || lost == s.opened || complete(wanted, c) {
 		s.mu.Unlock()
 		return
 	}
@@ -127,8 +128,17 @@ func (s *session) resumeOutput(ctx context.Context, c *engine.Container) {
 	stream.Close()
 }
 
+// endSlack is how much earlier than the container's end, as the Engine tells it, an output stream may end and yet be complete.
+const endSlack = 500 * time.Millisecond
+
+// complete tells whether the stream that the executor had went on until the container ended.
+func complete(r *wire.Resume, c *engine.Container) bool {
+	_, ended := exitOf(c)
+	return ended && !r.Ended.IsZero() && r.Ended.After(finishedAt(c).Add(-endSlack))
+}
+
 // failure turns the error of a preparation into the outcome, in words for the framework's user.
-func (s *session) failure(ctx context.Context, err error) wire.Exited {
+func (s *session) failure(err error) wire.Exited {
 	exit := wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost, Message: err.Error()}
 	var spec *runspec.Error
 	var pull *image.Error

@@ -1,7 +1,9 @@
 package containerizer
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +68,135 @@ func TestLostAnswers(t *testing.T) {
 			e.done()
 			h.awaitNoContainers()
 		})
+	}
+}
+
+// An internal error of the Engine says nothing of a container: neither a running one nor one just started is given up for it.
+func TestInternalErrors(t *testing.T) {
+	for name, path := range map[string]string{"inspect": `/containers/.*/json`, "list": `/containers/json`} {
+		t.Run(name+" after a restart", func(t *testing.T) {
+			h, p := newFailingHost(t)
+			e := h.newExecutor()
+			e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
+			e.awaitRunning()
+			h.stop()
+			p.Fault(fakeengine.Fail, http.MethodGet, path, 2)
+			h.start()
+			e.reconnect(h.socket)
+			e.awaitRunning()
+			e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+			if exit := e.awaitExit(); exit.Outcome != wire.OutcomeExited || exit.Code != 137 {
+				t.Errorf("exit %+v", exit)
+			}
+			e.done()
+			h.awaitNoContainers()
+		})
+	}
+	t.Run("inspect after the start", func(t *testing.T) {
+		h, p := newFailingHost(t)
+		p.Fault(fakeengine.Fail, http.MethodGet, `/containers/.*/json`, 2)
+		e := h.newExecutor()
+		e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
+		e.awaitRunning()
+		if exit := e.awaitExit(); exit.Code != 5 {
+			t.Errorf("exit %+v", exit)
+		}
+		e.done()
+		h.awaitNoContainers()
+	})
+}
+
+// A kill that comes between a lost create and its effect leaves a tombstone too.
+func TestContainerThatAppearsAfterALostCreate(t *testing.T) {
+	h, p := newFailingHost(t)
+	p.Fault(fakeengine.Late, http.MethodPost, `/containers/create`, 1)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
+	eventually(t, "the look at the name", func() bool { return p.Count(http.MethodGet, `/containers/mdc-.*/json`) > 0 })
+	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})
+	if exit := e.awaitExit(); exit.Outcome != wire.OutcomeFailed {
+		t.Errorf("exit %+v", exit)
+	}
+	e.done()
+	p.Release()
+	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	h.awaitNoContainers()
+}
+
+// An executor whose connection broke before it heard of the container gets its output all the same, from the first byte.
+func TestOutputAfterABrokenConnection(t *testing.T) {
+	h, p := newFailingHost(t)
+	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/create`, 1)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "echo first; sleep 1000"))
+	eventually(t, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
+	e.conn.Close()
+	p.Release()
+	eventually(t, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) == 1 })
+	e.reconnect(h.socket)
+	for e.output == nil {
+		e.next()
+	}
+	awaitText(t, e, "first\n")
+	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+	e.awaitExit()
+	e.done()
+	h.awaitNoContainers()
+}
+
+// The last words of a container that ends while the Engine is away are in the Engine's log, and come before its exit.
+func TestLastWordsWhileTheEngineIsAway(t *testing.T) {
+	h, p := newFailingHost(t)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "trap 'echo last words; exit 0' TERM; echo ready; while :; do sleep 0.05; done"))
+	e.awaitRunning()
+	awaitText(t, e, "ready\n")
+	since := time.Now()
+	e.output.Close() // as the Engine's death closes it
+	e.output = nil
+	p.Away()
+	e.send(wire.Message{Resume: &wire.Resume{Since: since, Ended: since.Add(-time.Minute)}}) // the Engine's death was a while ago
+	eventually(t, "the server to notice", func() bool { return h.server.watch.away() != nil })
+	h.docker.ContainerKill(t.Context(), e.state.ContainerID, "TERM")
+	eventually(t, "the container's end", func() bool {
+		c, err := h.docker.ContainerInspect(t.Context(), e.state.ContainerID)
+		return err == nil && !c.State.Running
+	})
+	p.Back()
+	e.awaitExit()
+	if e.output == nil {
+		t.Fatal("no output came before the exit")
+	}
+	if stdout, _ := e.readOutput(); !strings.HasSuffix(stdout, "last words\n") {
+		t.Errorf("stdout %q", stdout)
+	}
+	e.done()
+	h.awaitNoContainers()
+}
+
+// A question to the Engine that hangs holds up neither another task's kill nor its own.
+func TestKillWhileInfoHangs(t *testing.T) {
+	h, p := newFailingHost(t)
+	p.Fault(fakeengine.Hang, http.MethodGet, `/info`, 100)
+	var executors []*executor
+	for i := range 3 {
+		e := h.newExecutor()
+		e.attach.Executor += fmt.Sprint(i)
+		e.conn.Close()
+		e.connect(h.socket)
+		e.launch(dockerTask(t, environment.Busybox(t), "true"))
+		executors = append(executors, e)
+	}
+	began := time.Now()
+	for _, e := range executors {
+		e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+	}
+	for _, e := range executors {
+		e.awaitExit()
+		e.done()
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("the kills took %v", took)
 	}
 }
 

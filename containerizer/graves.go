@@ -75,6 +75,7 @@ func (g *graves) sweep(ctx context.Context, name string) {
 	switch {
 	case err == nil:
 		if labels, _ := engine.ParseLabels(found.Config.Labels); !labels.Ours(g.instance, found.Name) {
+			g.expire(name) // somebody else has taken the name
 			return
 		}
 		g.logger.Warn("removing a container whose task has ended", zap.String("container", name))
@@ -82,11 +83,16 @@ func (g *graves) sweep(ctx context.Context, name string) {
 			g.logger.Warn("container cannot be removed yet; trying again", zap.String("container", name), zap.Error(err))
 		}
 	case engine.IsNotFound(err):
-		g.mu.Lock()
-		if time.Now().After(g.until[name]) {
-			delete(g.until, name)
-		}
-		g.mu.Unlock()
+		g.expire(name)
+	}
+}
+
+// expire lets a tombstone fall whose time is over.
+func (g *graves) expire(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Now().After(g.until[name]) {
+		delete(g.until, name)
 	}
 }
 

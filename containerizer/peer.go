@@ -31,7 +31,7 @@ func (s *Server) identify(conn *net.UnixConn) (peer, error) {
 	var user *policy.User
 	if credentials.Uid != 0 && int(credentials.Uid) != os.Geteuid() {
 		if !s.OtherUsers {
-			return peer{}, fmt.Errorf("executors of user %d may not attach, only root's", credentials.Uid)
+			return peer{}, fmt.Errorf("%w: executors of user %d may not attach, only root's", errUnacceptable, credentials.Uid)
 		}
 		user = &policy.User{UID: credentials.Uid, GID: credentials.Gid}
 	}

@@ -2,9 +2,12 @@ package containerizer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/docker/docker/api/types/container"
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -51,9 +54,6 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 		deadline = state.PrepareDeadline
 	}
 	s.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval}})
-	if err := s.server.enlist(containerName(&s.attach, launch.Task, s.executor), s); err != nil {
-		return nil, err
-	}
 	s.unwatch = s.server.watch.subscribe(s.name, s.wakeUp)
 
 	at := &phase{text: "waiting for the Docker Engine"}
@@ -69,7 +69,7 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 		return container, err
 	}
 	s.say(wire.Message{Created: &wire.Created{ContainerID: container.ID}})
-	if container.State.StartedAt != "" && !startedAt(container).IsZero() {
+	if !startedAt(container).IsZero() {
 		return container, nil
 	}
 	at.set("copying secrets into the container")
@@ -77,7 +77,7 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 		return container, err
 	}
 	at.set("starting the container")
-	return s.start(bounded, container)
+	return s.start(ctx, bounded, container)
 }
 
 // bound limits a preparation to its deadline, to the executor's life, and once a kill was asked for to the kill's deadline.
@@ -165,45 +165,65 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 func (s *session) find(ctx, bounded context.Context) (*engine.Container, error) {
 	state := s.attach.State
 	if state == nil || state.ContainerID == "" {
-		if err := s.awaitEngine(bounded, s.kills.asked); err != nil || state == nil {
+		err := s.awaitEngine(bounded, s.kills.asked)
+		if state == nil {
 			return nil, err
 		}
-		container, err := s.settle(bounded, s.name)
-		switch {
-		case engine.IsNotFound(err):
+		container, err := s.settleUnless(err, bounded, s.name)
+		if engine.IsNotFound(err) {
 			return nil, nil
-		case err == nil && !s.owns(container):
-			return nil, fmt.Errorf("container name %s is in use by a container that is not this task's", s.name)
+		}
+		if err != nil { // an earlier daemon's create may still take effect
+			s.server.graves.bury(s.name)
 		}
 		return container, err
 	}
 	searching, cancel := until(ctx, s.gone, errExecutorGone)
 	defer cancel()
-	if err := s.awaitEngine(searching, nil); err != nil {
-		s.server.graves.bury(s.name)
-		return nil, err
-	}
-	container, err := s.settle(searching, state.ContainerID)
+	container, err := s.settleUnless(s.awaitEngine(searching, nil), searching, state.ContainerID)
 	switch {
 	case engine.IsNotFound(err):
 		return nil, errVanished
-	case err != nil:
-		s.server.graves.bury(s.name)
+	case errors.Is(err, errExecutorGone):
+		return known(state.ContainerID), err // to be stopped, when the Engine answers
 	}
 	return container, err
 }
 
-// settle inspects until the Engine answers.
+// known is a container of which only the id is.
+func known(id string) *engine.Container {
+	return &engine.Container{InspectResponse: container.InspectResponse{
+		ContainerJSONBase: &container.ContainerJSONBase{ID: id, State: &container.State{}},
+		Config:            &container.Config{},
+	}}
+}
+
+// settleUnless inspects until the Engine answers, unless there is an error already. A container that is not this task's is an
+// error too.
+func (s *session) settleUnless(err error, ctx context.Context, object string) (*engine.Container, error) {
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.settle(ctx, object)
+	if err == nil && !s.owns(found) {
+		return nil, fmt.Errorf("container %s is not this task's; it is left alone", object)
+	}
+	return found, err
+}
+
+// settle inspects until the Engine says what the container is like, or that there is none. Any other answer, an internal error
+// for instance, says nothing of the container.
 func (s *session) settle(ctx context.Context, object string) (*engine.Container, error) {
-	var container engine.Container
-	err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
-		container, err = s.server.engine.Inspect(ctx, object)
+	var found engine.Container
+	unsettled := func(err error) bool { return !engine.IsNotFound(err) }
+	err := untilAnswered(ctx, unsettled, func() (err error) {
+		found, err = s.server.engine.Inspect(ctx, object)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &container, nil
+	return &found, nil
 }
 
 // untilAnswered repeats a call, which must be safe to repeat, while its error is one for which unanswered holds. When ctx ends

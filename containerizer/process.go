@@ -21,11 +21,15 @@ type handle struct {
 
 // openProcess returns a handle on a process that runs now. The error wraps os.ErrNotExist when it does not.
 func openProcess(p wire.Process) (*handle, error) {
-	fd, err := unix.PidfdOpen(p.PID, unix.PIDFD_NONBLOCK)
+	fd, err := unix.PidfdOpen(p.PID, 0) // Linux 5.3; that it may be opened non-blocking came later
 	if errors.Is(err, unix.ESRCH) {
 		err = fmt.Errorf("%w: %w", os.ErrNotExist, err)
 	}
 	if err != nil {
+		return nil, fmt.Errorf("watch process %d: %w", p.PID, err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
 		return nil, fmt.Errorf("watch process %d: %w", p.PID, err)
 	}
 	h := &handle{file: os.NewFile(uintptr(fd), "pidfd")}

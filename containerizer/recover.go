@@ -96,74 +96,74 @@ func (s *Server) guard(ctx context.Context, id string, labels engine.Labels) {
 			return
 		}
 	}
-	if s.claimed(labels.Name) {
-		return // its session saw the same death and does what is to be done
-	}
 	s.endOrphan(ctx, id, labels)
 }
 
-// endOrphan stops a container that has no executor any more and removes it when its time has come.
+// endOrphan stops a container that has no executor any more and removes it when its time has come. If a session has the
+// container it saw the same death, and both may do the same thing to it.
 func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels) {
 	logger := s.Logger.With(zap.String("task", labels.Task), zap.String("framework", labels.Framework),
 		zap.String("executor", labels.Executor), zap.String("container", id))
+	if !s.KillOrphans && !s.claimed(labels.Name) {
+		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left if it runs")
+		s.retire(ctx, id, leaveRunning, logger)
+		return
+	}
+	s.retire(ctx, id, max(labels.StopGrace, s.StopTimeout), logger)
+}
+
+// leaveRunning in place of a grace period has retire leave a container alone that runs.
+const leaveRunning = -1
+
+// retire ends a container that nobody needs any more: stops it if it runs, within the grace period, and removes it when its
+// time has come. It tries until the Engine has done it or ctx ends, and looks at the container before each step.
+func (s *Server) retire(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
 	for {
+		wait := killRepeat
 		c, err := s.engine.Inspect(ctx, id)
-		switch {
-		case engine.IsNotFound(err):
-			return
-		case err == nil && !c.State.Running:
-			at := time.Time{}
-			if labels.Route == string(wire.RouteDropIn) {
-				at = finishedAt(&c).Add(s.RemoveDelay)
-			}
-			s.remove(ctx, id, at, logger)
-			return
-		case err == nil && !s.KillOrphans:
-			logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left running")
-			return
-		case err == nil:
-			logger.Warn("stopping a container that has lost its executor")
-			err = s.engine.Stop(ctx, id, max(labels.StopGrace, s.StopTimeout))
-		}
 		if err == nil {
-			continue
+			if labels, _ := engine.ParseLabels(c.Config.Labels); !labels.Ours(s.instance.id, c.Name) {
+				logger.Error("a container that is not ours is left alone", zap.String("container", id))
+				return
+			}
+			switch due := s.removalTime(&c); {
+			case c.State.Running && grace == leaveRunning:
+				return
+			case c.State.Running:
+				logger.Warn("stopping a container whose task has ended or lost its executor", zap.String("container", id))
+				if err = s.engine.Stop(ctx, id, grace); err == nil {
+					continue
+				}
+			case time.Now().Before(due):
+				wait = time.Until(due)
+			default:
+				err = s.engine.Remove(ctx, id)
+			}
+			if err == nil && wait == killRepeat {
+				logger.Info("container removed", zap.String("container", id))
+				return
+			}
 		}
-		if ctx.Err() == nil {
-			logger.Warn("an orphan cannot be stopped yet; trying again", zap.Error(err))
+		if engine.IsNotFound(err) {
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			logger.Warn("a container cannot be stopped or removed yet; trying again", zap.String("container", id), zap.Error(err))
 		}
 		select {
-		case <-time.After(killRepeat):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// remove removes a container that has ended, at the given time or at once, and keeps trying until the Engine has done it. It
-// looks again right before: a container that runs is not removed.
-func (s *Server) remove(ctx context.Context, id string, at time.Time, logger *zap.Logger) {
-	wait := time.Until(at)
-	for {
-		select {
-		case <-time.After(max(0, wait)):
-		case <-ctx.Done():
-			return
-		}
-		wait = killRepeat
-		c, err := s.engine.Inspect(ctx, id)
-		if err == nil && c.State.Running {
-			logger.Warn("a container due for removal runs again; leaving it", zap.String("container", id))
-			return
-		}
-		if err == nil {
-			err = s.engine.Remove(ctx, id)
-		}
-		if err == nil || engine.IsNotFound(err) {
-			logger.Info("container removed", zap.String("container", id))
-			return
-		}
-		if ctx.Err() == nil {
-			logger.Warn("a container cannot be removed yet; trying again", zap.String("container", id), zap.Error(err))
-		}
+// removalTime is when a container that has ended is due: at once on our own routes, on the drop-in route, where agents may still
+// want it, RemoveDelay after its end.
+func (s *Server) removalTime(c *engine.Container) time.Time {
+	labels, _ := engine.ParseLabels(c.Config.Labels)
+	if labels.Route != string(wire.RouteDropIn) {
+		return time.Time{}
 	}
+	return finishedAt(c).Add(s.RemoveDelay)
 }

@@ -132,6 +132,68 @@ func TestCreatedContainerIsAdopted(t *testing.T) {
 	h.awaitNoContainers()
 }
 
+// A task whose end was reported is not started any more, whatever its container looks like.
+func TestEndedTaskIsNotStarted(t *testing.T) {
+	for name, knowsContainer := range map[string]bool{"container known": true, "container not known": false} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			e := h.newExecutor()
+			e.launch(dockerTask(t, environment.Busybox(t), `echo once`))
+			e.awaitExit()
+			inspected, err := h.docker.ContainerInspect(context.Background(), e.state.ContainerID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.stop()
+			h.docker.ContainerRemove(context.Background(), e.state.ContainerID, container.RemoveOptions{Force: true})
+			created, err := h.docker.ContainerCreate(context.Background(), inspected.Config, inspected.HostConfig, nil, nil,
+				strings.TrimPrefix(inspected.Name, "/"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.start()
+			e.state.Exited, e.state.ContainerID = true, ""
+			if knowsContainer {
+				e.state.ContainerID = created.ID
+			}
+			e.reconnect(h.socket)
+			<-h.server.Recovered()
+			if c, err := h.docker.ContainerInspect(context.Background(), created.ID); err == nil && c.State.StartedAt[:4] != "0001" {
+				t.Error("the container was started")
+			}
+			e.done()
+			h.awaitNoContainers()
+		})
+	}
+}
+
+// What an executor says is its container is looked at before it is touched.
+func TestForeignContainerIsNotTakenOver(t *testing.T) {
+	h := newHost(t)
+	foreign, err := h.docker.ContainerCreate(context.Background(), &container.Config{
+		Image: environment.Busybox(t), Cmd: []string{"sleep", "1000"},
+	}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "foreign-"+t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.docker.ContainerRemove(context.Background(), foreign.ID, container.RemoveOptions{Force: true})
+	if err := h.docker.ContainerStart(context.Background(), foreign.ID, container.StartOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	e := h.newExecutor()
+	e.state = wire.State{
+		Launch: launchOf(t, dockerTask(t, environment.Busybox(t), "true")), ContainerID: foreign.ID, Running: true,
+		Kill: &wire.Kill{Deadline: time.Now()},
+	}
+	e.attach.Executor += "-again"
+	e.reconnect(h.socket)
+	mustName(t, e.awaitExit().Message, foreign.ID, "not this task's")
+	e.done()
+	if c, err := h.docker.ContainerInspect(context.Background(), foreign.ID); err != nil || !c.State.Running {
+		t.Errorf("the container was touched: %v", err)
+	}
+}
+
 // An executor that lost its stream, as after an Engine restart, gets a new one from the Engine's log, without a gap.
 func TestOutputIsResumed(t *testing.T) {
 	h := newHost(t)
@@ -413,14 +475,7 @@ func TestRemovalAsDropIn(t *testing.T) {
 	eventually(t, "the server to notice the executor's death", func() bool {
 		h.server.mu.Lock()
 		defer h.server.mu.Unlock()
-		for _, s := range h.server.sessions {
-			select {
-			case <-s.gone:
-				return true
-			default:
-			}
-		}
-		return false
+		return len(h.server.sessions) == 0
 	})
 	kept("before the delay is over")
 	h.restart()

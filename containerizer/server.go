@@ -90,9 +90,9 @@ type Server struct {
 	sessions map[string]*session // by executor process and ids, see sessionKey
 	named    map[string]*session // by container name, once it is known
 
-	infoMu  sync.Mutex   // guards what follows
-	info    *engine.Info // nil until the Engine has said it
-	infoGen int          // the watch's generation in which it did
+	asking  chan struct{} // held by who asks for, or reads, what follows
+	info    *engine.Info  // nil until the Engine has said it
+	infoGen int           // the watch's generation in which it did
 }
 
 // New claims the run directory. The error wraps ErrRunDirectoryInUse when another server has it. The Engine need not be there.
@@ -113,6 +113,7 @@ func New(o Options) (*Server, error) {
 		Options: o, engine: o.Engine, instance: i, graves: g,
 		watch:     newWatch(o.Engine, i.id, g, o.Logger),
 		recovered: make(chan struct{}),
+		asking:    make(chan struct{}, 1),
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
 	}, nil
@@ -164,35 +165,40 @@ func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 
+	session, attach, err := s.admit(ctx, conn, unix)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.Logger.Warn("refused an executor", zap.Error(err))
+		}
+		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error(), Permanent: errors.Is(err, errUnacceptable)}}, nil)
+		return
+	}
+	session.serve(conn, attach)
+}
+
+// errUnacceptable marks a refusal that will be the same next time.
+var errUnacceptable = errors.New("unacceptable")
+
+// admit says whose connection it is.
+func (s *Server) admit(ctx context.Context, conn *wire.Conn, unix *net.UnixConn) (*session, *wire.Attach, error) {
 	peer, err := s.identify(unix)
 	if err != nil {
-		s.Logger.Warn("refused a connection", zap.Error(err))
-		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error(), Permanent: true}}, nil)
-		return
+		return nil, nil, err
 	}
 	conn.SetReadDeadline(time.Now().Add(attachTimeout))
 	first, _, err := conn.Receive()
-	if err == nil {
-		err = acceptable(first.Attach)
+	if err != nil {
+		return nil, nil, fmt.Errorf("process %d: %w", peer.PID, err)
 	}
-	if err == nil {
+	conn.SetReadDeadline(time.Time{})
+	if err = acceptable(first.Attach); err == nil {
 		err = s.vouch(first.Attach, peer)
 	}
 	if err != nil {
-		if ctx.Err() == nil {
-			s.Logger.Warn("refused an executor", zap.Int("pid", peer.PID), zap.Error(err))
-		}
-		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error(), Permanent: true}}, nil)
-		return
+		return nil, nil, fmt.Errorf("process %d: %w: %w", peer.PID, errUnacceptable, err)
 	}
-	conn.SetReadDeadline(time.Time{})
 	session, err := s.session(ctx, first.Attach, peer)
-	if err != nil {
-		s.Logger.Warn("refused an executor", zap.Int("pid", peer.PID), zap.Error(err))
-		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error()}}, nil)
-		return
-	}
-	session.serve(conn, first.Attach)
+	return session, first.Attach, err
 }
 
 // acceptable checks what an attach must say.
@@ -266,8 +272,12 @@ func (s *Server) claimed(name string) bool {
 
 // engineInfo is what the Engine says of itself. It is asked once, and again when it may have been replaced.
 func (s *Server) engineInfo(ctx context.Context) (engine.Info, error) {
-	s.infoMu.Lock()
-	defer s.infoMu.Unlock()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		return engine.Info{}, ctx.Err()
+	}
 	generation := s.watch.generation()
 	if s.info == nil || s.infoGen != generation {
 		info, err := s.engine.Info(ctx)

@@ -40,11 +40,11 @@ type session struct {
 	gone    <-chan struct{} // closed when the executor's process has died
 	unwatch func()
 
-	mu     sync.Mutex // guards what follows
-	conn   *wire.Conn // nil while the executor is away
-	said   []wire.Message
-	resume *wire.Resume // an output stream is wanted
-	opened int          // watch.lost when the executor's output stream was opened; -1 if it has certainly lost that
+	mu     sync.Mutex     // guards what follows
+	conn   *wire.Conn     // nil while the executor is away
+	said   []wire.Message // what holds, for an executor that attaches again: see say
+	resume *wire.Resume   // an output stream is wanted
+	opened int            // watch.lost when the executor's output stream was opened; -1 if it has certainly lost that
 	isDone bool
 }
 
@@ -76,7 +76,18 @@ func (s *session) run(ctx context.Context, executor *handle) {
 		return
 	}
 	s.task = launch.Task
+	if launch.StopGrace > 0 {
+		s.attach.StopGrace = launch.StopGrace
+	}
 	s.logger = s.logger.With(zap.String("task", s.task))
+	if err := s.server.enlist(containerName(&s.attach, s.task, s.executor), s); err != nil {
+		s.conclude(ctx, nil, s.failure(err))
+		return
+	}
+	if state := s.attach.State; state != nil && state.Exited {
+		s.retireEnded(ctx)
+		return
+	}
 	s.logger.Info("task launched")
 
 	container, exit := s.runTask(ctx, launch)
@@ -106,13 +117,13 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 		if state.Kill != nil {
 			s.kills.order(state.Kill.Deadline)
 		}
-		if state.ContainerID != "" && !state.HasOutput {
-			s.wantOutput(&wire.Resume{Since: state.OutputSince, Broken: true})
+		if !state.HasOutput {
+			s.wantOutput(&wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: true})
 		}
 	}
 	prepared, err := s.prepare(ctx, launch)
 	if err != nil {
-		return prepared, s.failure(ctx, err)
+		return prepared, s.failure(err)
 	}
 	running := s.reportRunning(prepared)
 	s.logger.Info("container runs", zap.String("container", prepared.ID))
@@ -125,12 +136,24 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	}
 	enforcer.Go(func() { s.enforce(exited, prepared, process) })
 	enforcer.Go(func() { s.stopWithExecutor(exited) })
-	last, exit := s.awaitExit(ctx, prepared, process)
+	processGone, unwatch := process.gone(exited)
+	if running && (prepared.State.Pid == 0 || errors.Is(err, os.ErrNotExist)) {
+		processGone = closed // before we came to look
+	}
+	last, exit := s.awaitExit(ctx, prepared, processGone)
 	cancel()
 	enforcer.Wait()
+	unwatch()
 	process.close()
 	return last, exit
 }
+
+// closed is a channel that is closed.
+var closed = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // stopWithExecutor takes the executor's death for the order to stop the container.
 func (s *session) stopWithExecutor(ctx context.Context) {
@@ -142,35 +165,52 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 	}
 }
 
-// conclude reports the outcome and removes the container once nobody needs it any more.
+// conclude reports the outcome and has the container removed once nobody needs it any more.
 func (s *session) conclude(ctx context.Context, container *engine.Container, exit wire.Exited) {
 	s.logger.Info("task ended", zap.String("outcome", string(exit.Outcome)), zap.Int("status", exit.Code),
 		zap.Bool("oom", exit.OOM), zap.String("message", exit.Message))
 	s.say(wire.Message{Exited: &exit})
-	select {
-	case <-s.done:
-	case <-s.gone:
-	case <-ctx.Done():
-		return
+	if s.awaitDone(ctx) && container != nil {
+		s.retire(ctx, container.ID)
 	}
-	if container == nil {
-		return
-	}
-	if s.attach.Route == wire.RouteDropIn { // agents inspect the container as long as its executor lives
-		select {
-		case <-s.gone:
-		case <-ctx.Done():
-			return
-		}
-	}
-	s.server.remove(ctx, container.ID, s.removalTime(container), s.logger)
 }
 
-func (s *session) removalTime(c *engine.Container) time.Time {
-	if s.attach.Route != wire.RouteDropIn {
-		return time.Time{}
+// awaitDone waits until the executor needs nothing any more. On the drop-in route that is its death: agents inspect the container
+// as long as its executor lives.
+func (s *session) awaitDone(ctx context.Context) bool {
+	done := s.done
+	if s.attach.Route == wire.RouteDropIn {
+		done = nil
 	}
-	return finishedAt(c).Add(s.server.RemoveDelay)
+	select {
+	case <-done:
+	case <-s.gone:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// retire leaves the container's removal to the server. Usually it has ended; one that was started all the same, by a call that
+// was given up or by an admin, is stopped.
+func (s *session) retire(ctx context.Context, id string) {
+	grace := s.attach.StopGrace
+	if deadline, _ := s.kills.current(); !deadline.IsZero() {
+		grace = max(0, time.Until(deadline))
+	}
+	s.server.group.Go(func() { s.server.retire(ctx, id, grace, s.logger) })
+}
+
+// retireEnded looks after what is left of a task whose end the executor has reported already. Whatever container there is, it is
+// not started any more.
+func (s *session) retireEnded(ctx context.Context) {
+	switch id := s.attach.State.ContainerID; {
+	case !s.awaitDone(ctx):
+	case id == "":
+		s.server.graves.bury(s.name)
+	default:
+		s.retire(ctx, id)
+	}
 }
 
 // serve takes over a connection of the session's executor until it ends. The executor is told again all that holds.
@@ -212,8 +252,8 @@ func (s *session) catchUp(state *wire.State) {
 	if state.Kill != nil {
 		s.take(wire.Message{Kill: state.Kill})
 	}
-	if state.ContainerID != "" && !state.HasOutput && !state.Exited {
-		s.wantOutput(&wire.Resume{Since: state.OutputSince, Broken: true})
+	if !state.HasOutput && !state.Exited {
+		s.wantOutput(&wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: true})
 	}
 }
 

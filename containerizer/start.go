@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
@@ -16,7 +15,13 @@ import (
 
 // createOnce creates the container, and only one, whatever becomes of the answers: what was lost is settled by inspecting the
 // name. If that cannot be settled in time the name gets a tombstone.
-func (s *session) createOnce(ctx context.Context, spec *runspec.Spec) (*engine.Container, error) {
+func (s *session) createOnce(ctx context.Context, spec *runspec.Spec) (c *engine.Container, err error) {
+	lost := false // an answer was: a container may appear whatever inspect says now
+	defer func() {
+		if lost && c == nil {
+			s.server.graves.bury(s.name)
+		}
+	}()
 	for {
 		if err := s.killed(); err != nil {
 			return nil, err
@@ -31,12 +36,15 @@ func (s *session) createOnce(ctx context.Context, spec *runspec.Spec) (*engine.C
 		if !engine.IsConflict(err) && !engine.IsUnavailable(err) && ctx.Err() == nil {
 			return nil, err
 		}
+		lost = lost || !engine.IsConflict(err)
 		found, err := s.settle(ctx, s.name)
 		switch {
-		case engine.IsNotFound(err):
-			continue // it was not created, or it was and is gone again: either way not started
+		case engine.IsNotFound(err): // not created, or not visible yet: the Engine takes the name before that
+			if err := s.pauseUnlessKilled(ctx); err != nil {
+				return nil, err
+			}
+			continue
 		case err != nil:
-			s.server.graves.bury(s.name)
 			return nil, err
 		case s.owns(found):
 			return found, nil
@@ -44,6 +52,18 @@ func (s *session) createOnce(ctx context.Context, spec *runspec.Spec) (*engine.C
 		if err := s.makeRoom(ctx, found); err != nil {
 			return nil, err
 		}
+	}
+}
+
+// pauseUnlessKilled waits before the Engine is asked again.
+func (s *session) pauseUnlessKilled(ctx context.Context) error {
+	select {
+	case <-time.After(settleWait):
+		return nil
+	case <-s.kills.asked:
+		return errKilled
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -63,56 +83,70 @@ func (s *session) makeRoom(ctx context.Context, found *engine.Container) error {
 
 // created is what is known of a container right after its create.
 func created(id string, spec *runspec.Spec) *engine.Container {
-	return &engine.Container{InspectResponse: container.InspectResponse{
-		ContainerJSONBase: &container.ContainerJSONBase{ID: id, State: &container.State{}},
-		Config:            spec.Config,
-	}}
+	c := known(id)
+	c.Config = spec.Config
+	return c
 }
 
 // start hands the output to the executor and starts the container. The order is what makes every byte of output arrive and no
 // task start twice: the executor knows the container and holds its output before anything can run.
-func (s *session) start(ctx context.Context, c *engine.Container) (*engine.Container, error) {
-	tty := c.Config.Tty
+//
+// Once the start was done the Engine has all the time it needs to tell how it went: a container that runs is not given up for
+// a deadline. With an error the container that may run is returned, to be stopped.
+func (s *session) start(ctx, bounded context.Context, c *engine.Container) (*engine.Container, error) {
+	if err := s.handOverOutput(bounded, c); err != nil {
+		return c, err
+	}
+	for {
+		if err := s.killed(); err != nil {
+			return c, err
+		}
+		err := s.server.engine.Start(bounded, c.ID)
+		if err == nil {
+			break
+		}
+		if !engine.IsUnavailable(err) && bounded.Err() == nil {
+			return c, err
+		}
+		found, err := s.settle(bounded, c.ID)
+		if engine.IsNotFound(err) {
+			return nil, errVanished
+		}
+		if err != nil {
+			return c, err
+		}
+		if !startedAt(found).IsZero() {
+			return found, nil
+		}
+	}
+	asking, cancel := until(ctx, s.gone, errExecutorGone)
+	defer cancel()
+	started, err := s.settle(asking, c.ID)
+	switch {
+	case engine.IsNotFound(err):
+		return nil, errVanished
+	case err != nil:
+		return c, err
+	}
+	return started, nil
+}
+
+// handOverOutput gives the executor the container's output from its first byte on.
+func (s *session) handOverOutput(ctx context.Context, c *engine.Container) error {
 	var output *os.File
 	lost := s.server.watch.lost()
 	if err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
 		output, err = s.server.engine.AttachOutput(ctx, c.ID)
 		return err
 	}); err != nil {
-		return c, err
+		return err
 	}
+	defer output.Close()
 	s.mu.Lock()
 	s.resume, s.opened = nil, lost // this stream is complete
 	s.mu.Unlock()
-	s.mention(wire.Message{Output: &wire.Output{TTY: tty}}, output)
-	output.Close()
-
-	for {
-		if err := s.killed(); err != nil {
-			return c, err
-		}
-		err := s.server.engine.Start(ctx, c.ID)
-		if err == nil {
-			break
-		}
-		if !engine.IsUnavailable(err) && ctx.Err() == nil {
-			return c, err
-		}
-		found, settleErr := s.settle(ctx, c.ID)
-		if settleErr != nil {
-			s.server.graves.bury(s.name)
-			return nil, settleErr
-		}
-		if !startedAt(found).IsZero() {
-			return found, nil
-		}
-	}
-	started, err := s.settle(ctx, c.ID)
-	if err != nil {
-		s.server.graves.bury(s.name)
-		return nil, err
-	}
-	return started, nil
+	s.mention(wire.Message{Output: &wire.Output{TTY: c.Config.Tty}}, output)
+	return nil
 }
 
 // reportRunning tells the executor that the container was started and whether it still runs.

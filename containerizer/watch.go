@@ -30,7 +30,7 @@ type watch struct {
 	mu      sync.Mutex
 	wakes   map[string]func() // by container name; guarded by mu
 	trouble error             // why the Engine is away, nil while the stream is open; guarded by mu
-	losses  int               // how often an open stream has ended; guarded by mu
+	losses  int               // how often the Engine went away; guarded by mu
 	opens   int               // how often the stream was opened; guarded by mu
 }
 
@@ -74,7 +74,7 @@ func (w *watch) generation() int {
 	return w.opens
 }
 
-// lost counts how often the stream was lost, which happens with each restart of the Engine.
+// lost counts how often the Engine went away, which it does with each restart.
 func (w *watch) lost() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,9 +93,6 @@ func (w *watch) run(ctx context.Context) {
 			w.once.Do(func() { close(w.opened) })
 			w.wakeAll()
 			err = w.follow(stream)
-			w.mu.Lock()
-			w.losses++
-			w.mu.Unlock()
 		}
 		if ctx.Err() != nil {
 			return
@@ -140,6 +137,9 @@ func (w *watch) setTrouble(err error) {
 	w.mu.Lock()
 	was := w.trouble
 	w.trouble = err
+	if was == nil && err != nil {
+		w.losses++
+	}
 	w.mu.Unlock()
 	switch {
 	case was == nil && err != nil:

@@ -3,7 +3,7 @@ package executor
 import (
 	"fmt"
 	"io"
-	"sync"
+	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
@@ -17,24 +17,47 @@ func (e *executor) tell(m wire.Message) {
 		return
 	}
 	if err := e.conn.Send(m, nil); err != nil {
-		e.conn.Close() // the link notices and dials again
+		e.conn.CloseWrite() // what the daemon has said is still read; then the link dials again
 		e.conn = nil
 	}
 }
 
-func (e *executor) onLink(l linkEvent, wg *sync.WaitGroup) {
+func (e *executor) onLink(l linkEvent) {
 	switch {
 	case l.conn != nil:
 		e.conn = l.conn
 		e.attach()
 	case l.err != nil:
-		if e.conn != nil {
-			e.Logger.Warn("connection to the daemon ended; dialling again", zap.Error(l.err))
-		}
-		e.conn = nil
+		e.onDaemonAway(l.err)
 	default:
-		e.onMessage(l.message, l.file, wg)
+		e.onMessage(l.message, l.file)
 	}
+}
+
+// onDaemonAway notes why there is no daemon. It comes back, as a rule; a task that has no container yet waits only so long.
+func (e *executor) onDaemonAway(err error) {
+	e.conn = nil
+	if e.trouble == nil || e.trouble.Error() != err.Error() {
+		e.Logger.Warn("no connection to the daemon; dialling again", zap.Error(err))
+	}
+	e.trouble = err
+	e.giveUpAfter(daemonTimeout)
+}
+
+// giveUpAfter bounds the wait for a daemon that is away while nothing can have been started.
+func (e *executor) giveUpAfter(d time.Duration) {
+	if e.conn == nil && e.task != nil && e.task.exit == nil && e.task.state.ContainerID == "" && (e.unanswered.t == nil || d < daemonTimeout) {
+		e.unanswered.set(d)
+	}
+}
+
+// onUnanswered ends a task that no daemon has taken.
+func (e *executor) onUnanswered() {
+	message := fmt.Sprintf("mesos-docker-containerizer did not answer at %s: is it running on this host?", e.Daemon)
+	if e.trouble != nil {
+		message += " Last: " + e.trouble.Error()
+	}
+	e.onExited(&wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost, Message: message})
 }
 
 func (e *executor) attach() {
@@ -59,7 +82,7 @@ func (e *executor) attach() {
 	e.tell(wire.Message{Attach: &attach})
 }
 
-func (e *executor) onMessage(m wire.Message, file io.ReadCloser, wg *sync.WaitGroup) {
+func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 	if m.Refused != nil {
 		e.onRefused(m.Refused)
 		return
@@ -79,7 +102,7 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser, wg *sync.WaitGr
 	case m.Created != nil:
 		e.task.state.ContainerID = m.Created.ContainerID
 	case m.Output != nil && file != nil:
-		e.onOutput(m.Output, file, wg)
+		e.onOutput(m.Output, file)
 	case m.Running != nil:
 		e.onRunning(m.Running)
 	case m.Exited != nil:
@@ -87,37 +110,39 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser, wg *sync.WaitGr
 	}
 }
 
-// onRefused gives up where trying again is of no use; a running container is not ours to judge from here.
+// onRefused gives up where trying again is of no use. A container that may run is not ours to judge from here: another daemon,
+// of another version perhaps, will take the executor.
 func (e *executor) onRefused(r *wire.Refused) {
 	e.Logger.Error("the daemon refuses this executor", zap.String("reason", r.Reason))
-	if !r.Permanent || e.task == nil {
+	e.trouble = fmt.Errorf("the daemon refuses this executor: %s", r.Reason)
+	if !r.Permanent || e.task == nil || e.task.state.ContainerID != "" {
 		return
 	}
-	outcome := wire.OutcomeFailed
-	if e.task.state.ContainerID != "" {
-		outcome = wire.OutcomeUnknown
-	}
-	e.onExited(&wire.Exited{Outcome: outcome, Fault: wire.FaultHost,
+	e.onExited(&wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost,
 		Message: fmt.Sprintf("mesos-docker-containerizer at %s refuses this executor: %s", e.Daemon, r.Reason)})
 }
 
 // onOutput copies a stream until it ends. A stream that comes while one is held is of no use: both show the same.
-func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser, wg *sync.WaitGroup) {
+func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 	if e.task.output != nil || e.task.exit != nil {
 		stream.Close()
 		return
 	}
 	e.task.output = stream
 	tty := o.TTY
-	wg.Go(func() { e.outputs <- copyOutput(stream, tty, e.Stdout, e.Stderr) })
+	go func() { e.outputs <- copyOutput(stream, tty, e.Stdout, e.Stderr) }() // awaited by closeOutput, for as long as makes sense
 }
 
 // onOutputEnd concludes the task if its container has exited. Otherwise the Engine has gone away, or the exit is about to be
 // reported: the daemon knows which.
 func (e *executor) onOutputEnd(end outputEnd) {
 	e.task.output = nil
+	e.task.state.OutputEnded = time.Now()
 	if !end.lastByte.IsZero() {
 		e.task.state.OutputSince = end.lastByte
+	}
+	if end.lost != nil {
+		e.Logger.Error("some of the task's output could not be written", zap.Error(end.lost))
 	}
 	if e.task.exit != nil {
 		e.conclude()
@@ -126,16 +151,23 @@ func (e *executor) onOutputEnd(end outputEnd) {
 	if end.err != nil {
 		e.Logger.Warn("output stream broke; asking for the rest", zap.Error(end.err))
 	}
-	e.tell(wire.Message{Resume: &wire.Resume{Since: e.task.state.OutputSince, Broken: end.err != nil}})
+	e.tell(wire.Message{Resume: &wire.Resume{
+		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: end.err != nil,
+	}})
 }
 
-// closeOutput ends the copying of a stream that is still open when the executor ends.
+// closeOutput ends the copying of a stream that is still open when the executor ends. A sink that is stuck, such as a pipe to a
+// hung log helper, does not keep the executor from ending: the agent would wait for it without limit.
 func (e *executor) closeOutput() {
 	if e.task == nil || e.task.output == nil {
 		return
 	}
 	e.task.output.Close()
-	<-e.outputs
+	select {
+	case <-e.outputs:
+	case <-time.After(stuckTimeout):
+		e.Logger.Warn("output could not be written to its end", zap.Duration("waited", stuckTimeout))
+	}
 }
 
 func (e *executor) onRunning(r *wire.Running) {

@@ -63,6 +63,9 @@ const (
 	// itself; this is for one that hangs.
 	drainTimeout = 10 * time.Second
 
+	// stuckTimeout bounds the wait for a write to our own stdout or stderr at the executor's end.
+	stuckTimeout = time.Second
+
 	// daemonTimeout bounds how long a launched task waits for the daemon to answer at all.
 	daemonTimeout = 5 * time.Minute
 )
@@ -76,13 +79,15 @@ var errFinished = errors.New("finished")
 // executor is the state of one Run. Only the loop's goroutine touches it.
 type executor struct {
 	Options
-	ledger *ledger
-	link   *link
-	conn   sender // nil while the daemon is away
+	ledger  *ledger
+	link    *link
+	conn    sender // nil while the daemon is away
+	trouble error  // why it is, or refuses us
 
 	canKilling bool // the framework knows TASK_KILLING
 	custom     *mesos.ExecutorInfo
 	task       *task
+	ended      bool            // a terminal update was acknowledged
 	refused    map[string]bool // ids of tasks that were ended before they were launched
 
 	outputs chan outputEnd
@@ -121,13 +126,13 @@ func (e *executor) live(ctx context.Context) error {
 	defer cancel()
 	defer e.closeOutput()
 
-	if err := e.loop(ctx, &wg, events, gone); !errors.Is(err, errFinished) {
+	if err := e.loop(ctx, events, gone); !errors.Is(err, errFinished) {
 		return err
 	}
 	return nil
 }
 
-func (e *executor) loop(ctx context.Context, wg *sync.WaitGroup, events <-chan *agent.Event, gone <-chan error) error {
+func (e *executor) loop(ctx context.Context, events <-chan *agent.Event, gone <-chan error) error {
 	terminate := ctx.Done()
 	for {
 		var err error
@@ -135,7 +140,7 @@ func (e *executor) loop(ctx context.Context, wg *sync.WaitGroup, events <-chan *
 		case event := <-events:
 			err = e.onEvent(event)
 		case l := <-e.link.events:
-			e.onLink(l, wg)
+			e.onLink(l)
 		case end := <-e.outputs:
 			e.onOutputEnd(end)
 		case <-terminate:
@@ -149,8 +154,7 @@ func (e *executor) loop(ctx context.Context, wg *sync.WaitGroup, events <-chan *
 		case <-e.completion.c():
 			e.onCompletion()
 		case <-e.unanswered.c():
-			e.onExited(&wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost, Message: fmt.Sprintf(
-				"mesos-docker-containerizer did not answer at %s within %v: is it running on this host?", e.Daemon, daemonTimeout)})
+			e.onUnanswered()
 		case <-e.drain.c():
 			e.Logger.Warn("output of the exited container did not end", zap.Duration("waited", drainTimeout))
 			e.conclude()

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -433,6 +434,82 @@ func TestRefusedByTheDaemon(t *testing.T) {
 		if failed := h.update(mesos.TASK_FAILED); !strings.Contains(failed.GetMessage(), "too old") {
 			t.Errorf("message %q", failed.GetMessage())
 		}
+	})
+}
+
+// A daemon of an older version, or one that is confused, does not end a task whose container may run.
+func TestRefusalDoesNotEndARunningTask(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.say(wire.Message{Refused: &wire.Refused{Reason: "too new", Permanent: true}})
+		h.noUpdate()
+		h.lives()
+	})
+}
+
+// A daemon that took the launch and went away for good leaves the task an end in bounded time, and at once after a kill.
+func TestDaemonThatGoesAwayWhilePreparing(t *testing.T) {
+	for name, test := range map[string]struct {
+		kill bool
+		wait time.Duration
+		want mesos.TaskState
+	}{
+		"waiting": {false, daemonTimeout, mesos.TASK_FAILED},
+		"killed":  {true, grace + killMargin, mesos.TASK_KILLED},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(h *harness) {
+				h.launch(sleeper())
+				h.update(mesos.TASK_STARTING)
+				h.say(wire.Message{Accepted: &wire.Accepted{}})
+				h.link <- linkEvent{err: errors.New("connection refused")}
+				if test.kill {
+					h.kill("t", nil)
+				}
+				time.Sleep(test.wait - time.Millisecond)
+				h.settle()
+				h.noUpdate()
+				time.Sleep(time.Millisecond)
+				h.settle()
+				if s := h.update(test.want); !strings.Contains(s.GetMessage(), "connection refused") {
+					t.Errorf("message %q", s.GetMessage())
+				}
+			})
+		})
+	}
+}
+
+// The agent may acknowledge in another order than the updates were sent.
+func TestLastAcknowledgementIsOfAnEarlierUpdate(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.launch(sleeper())
+		starting := h.update(mesos.TASK_STARTING)
+		h.say(exited(0))
+		h.acknowledge(h.update(mesos.TASK_FINISHED))
+		h.lives()
+		h.acknowledge(starting)
+		h.ends(nil)
+	})
+}
+
+// A log helper that hangs must not keep the executor from ending: the agent waits for that without limit.
+func TestStuckOutputDoesNotKeepTheExecutor(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		stuck, release := io.Pipe()
+		defer stuck.Close()
+		defer release.Close()
+		h.executor.Stdout = release
+		h.run(sleeper())
+		out := newStream()
+		h.sayWith(wire.Message{Output: &wire.Output{}}, out)
+		go out.w.Write(frame(1, "never read"))
+		h.settle()
+		h.say(exited(0))
+		time.Sleep(drainTimeout)
+		h.settle()
+		h.acknowledge(h.update(mesos.TASK_FINISHED))
+		time.Sleep(stuckTimeout)
+		h.ends(nil)
 	})
 }
 

@@ -34,9 +34,10 @@ type harness struct {
 	stop   context.CancelFunc // SIGTERM
 	ended  chan error
 
-	link   chan linkEvent
-	outbox agent.Outbox
-	seen   agent.Cursor // of the last update taken
+	executor *executor
+	link     chan linkEvent
+	outbox   agent.Outbox
+	seen     agent.Cursor // of the last update taken
 }
 
 // fakeAgent passes events through and leaves the outbox to the test.
@@ -77,7 +78,7 @@ func (d *fakeDaemon) Send(m wire.Message, _ *os.File) error {
 	return nil
 }
 
-func (d *fakeDaemon) Close() error { return nil }
+func (d *fakeDaemon) CloseWrite() error { return nil }
 
 // take returns what was sent since the last call.
 func (d *fakeDaemon) take() []wire.Message {
@@ -114,7 +115,7 @@ func inBubble(t *testing.T, test func(h *harness), capabilities ...mesos.Framewo
 		}
 		e := newExecutor(o)
 		go func() { h.ended <- e.live(ctx) }()
-		h.link = e.link.events
+		h.executor, h.link = e, e.link.events
 		h.outbox = <-h.agent.outbox
 		h.connect()
 		h.event(subscribed(capabilities...))

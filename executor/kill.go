@@ -9,6 +9,9 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
+// killMargin is what a kill that no daemon takes gets on top of its grace period, for one that is just starting.
+const killMargin = time.Second
+
 // onKill stops the task. A kill that overtook its launch is answered at once, and the launch, should it come, is not followed
 // (contract section 9, item 7).
 func (e *executor) onKill(id mesos.TaskID, policy *mesos.KillPolicy) {
@@ -55,6 +58,7 @@ func (e *executor) order(grace time.Duration) {
 	kill := wire.Kill{Deadline: time.Now().Add(grace)}
 	e.task.state.Kill = &kill
 	e.tell(wire.Message{Kill: &kill})
+	e.giveUpAfter(grace + killMargin)
 }
 
 // onCompletion ends a task that used up its max_completion_time: at once, without TASK_KILLING (contract section 3.4).

@@ -51,7 +51,7 @@ type link struct {
 // sender is the loop's side of a connection to the daemon.
 type sender interface {
 	Send(wire.Message, *os.File) error
-	Close() error
+	CloseWrite() error
 }
 
 // linkEvent is a new connection (conn), a message on it, or its end (err). The receiver owns file.

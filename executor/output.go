@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"syscall"
 	"time"
 )
 
@@ -26,6 +28,7 @@ const (
 type outputEnd struct {
 	lastByte time.Time
 	err      error // nil at the regular end
+	lost     error // the first of our own stdout or stderr, nil if all was written
 }
 
 // copyOutput writes a container's output stream to the executor's own stdout and stderr until it ends, and closes it. The
@@ -85,7 +88,8 @@ func copyFrame(w *sink, r *bufio.Reader, n int64) error {
 	return nil
 }
 
-// sink notes when bytes came and never fails.
+// sink notes when bytes came and never fails. A reader that has gone stays gone; any other error, of a full disk perhaps, may
+// pass, so that what comes later is written again.
 type sink struct {
 	w      io.Writer
 	end    *outputEnd
@@ -94,9 +98,13 @@ type sink struct {
 
 func (s *sink) Write(p []byte) (int, error) {
 	s.end.lastByte = time.Now()
-	if !s.broken {
-		if _, err := s.w.Write(p); err != nil {
-			s.broken = true
+	if s.broken {
+		return len(p), nil
+	}
+	if _, err := s.w.Write(p); err != nil {
+		s.broken = errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed)
+		if s.end.lost == nil {
+			s.end.lost = err
 		}
 	}
 	return len(p), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 
@@ -64,19 +65,37 @@ func TestBrokenStreams(t *testing.T) {
 	}
 }
 
-// A log helper that died must not hold up the container: its output is read on.
+// A log helper that died must not hold up the container: its output is read on. A full disk may have room again.
 func TestSinkThatFails(t *testing.T) {
-	stream := append(frame(1, "lost"), frame(2, "kept")...)
-	var errs bytes.Buffer
-	end := copyOutput(io.NopCloser(bytes.NewReader(stream)), false, failing{}, &errs)
-	if end.err != nil || errs.String() != "kept" {
-		t.Errorf("%v, stderr %q", end.err, errs.String())
+	for name, test := range map[string]struct {
+		failure error
+		want    string
+	}{
+		"reader gone": {syscall.EPIPE, ""},
+		"disk full":   {syscall.ENOSPC, "later"},
+	} {
+		stream := append(append(frame(1, "lost"), frame(2, "kept")...), frame(1, "later")...)
+		out, errs := &failing{once: test.failure}, &bytes.Buffer{}
+		end := copyOutput(io.NopCloser(bytes.NewReader(stream)), false, out, errs)
+		if end.err != nil || errs.String() != "kept" || out.String() != test.want || !errors.Is(end.lost, test.failure) {
+			t.Errorf("%s: %+v, stdout %q, stderr %q", name, end, out.String(), errs.String())
+		}
 	}
 }
 
-type failing struct{}
+// failing fails the first write.
+type failing struct {
+	bytes.Buffer
+	once error
+}
 
-func (failing) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+func (f *failing) Write(p []byte) (int, error) {
+	if err := f.once; err != nil {
+		f.once = nil
+		return 0, err
+	}
+	return f.Buffer.Write(p)
+}
 
 func FuzzDemultiplex(f *testing.F) {
 	f.Add(frame(1, "out"))

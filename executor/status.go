@@ -70,6 +70,7 @@ func terminal(exit wire.Exited, w why) (state mesos.TaskState, reason *mesos.Tas
 		}
 	}
 	switch {
+	case exit.Outcome != wire.OutcomeExited && exit.Outcome != wire.OutcomeFailed: // nobody can say that the kill did it
 	case w.completed:
 		return mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED.Enum(), message
 	case w.killed:

@@ -43,6 +43,8 @@ func TestTerminal(t *testing.T) {
 			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LAUNCH_FAILED, "image a not found"},
 		"unknown": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, why{},
 			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
+		"unknown although killed": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, why{killed: true},
+			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
 		"of a later version": {wire.Exited{Outcome: "new"}, why{},
 			mesos.TASK_FAILED, none, "Failed to get exit status of container"},
 	} {

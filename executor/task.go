@@ -82,6 +82,9 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 		return
 	}
 	launch := wire.Launch{Task: id}
+	if d := info.KillPolicy.GetGracePeriod(); d != nil {
+		launch.StopGrace = max(0, time.Duration(d.Nanoseconds))
+	}
 	encoded, err := info.Marshal()
 	if err == nil && e.custom != nil {
 		launch.ExecutorInfo, err = e.custom.Marshal()
@@ -138,7 +141,8 @@ func (e *executor) onAcknowledged(id mesos.TaskID, uuid []byte) error {
 	if !known {
 		return nil
 	}
-	if !isTerminal(status.GetState()) || e.ledger.pending() || e.task != nil && !e.task.concluded {
+	e.ended = e.ended || isTerminal(status.GetState())
+	if !e.ended || e.ledger.pending() || e.task != nil && !e.task.concluded {
 		return nil
 	}
 	if e.task != nil {

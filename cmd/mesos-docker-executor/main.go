@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -31,6 +32,9 @@ import (
 
 // version is set by the linker.
 var version = "unknown"
+
+// terminationMargin is what the executor's own end by its shutdown grace period gets before the process is ended.
+const terminationMargin = 3 * time.Second
 
 func main() {
 	if err := run(); err != nil {
@@ -79,6 +83,10 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// Told to terminate, the process ends in bounded time, even if what it logs to hangs: the agent waits without limit.
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(env.ShutdownGracePeriod+terminationMargin, func() { os.Exit(1) })
+	})
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP) // a log helper that died must not take the task with it
 	return executor.Run(ctx, executor.Options{
 		Environment:     env,

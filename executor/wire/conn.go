@@ -51,6 +51,11 @@ func (c *Conn) Close() error {
 	return c.unix.Close()
 }
 
+// CloseWrite ends this side's part of the conversation. What the peer has sent can still be received; Close would lose it.
+func (c *Conn) CloseWrite() error {
+	return c.unix.CloseWrite()
+}
+
 // SetReadDeadline bounds a Receive, as net.Conn does.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	return c.unix.SetReadDeadline(t)

@@ -78,6 +78,9 @@ type State struct {
 	HasOutput   bool      `json:"has_output,omitempty"`
 	OutputSince time.Time `json:"output_since,omitzero"`
 
+	// OutputEnded is when the last stream ended, zero if there was none.
+	OutputEnded time.Time `json:"output_ended,omitzero"`
+
 	// Kill is the latest kill that was asked for.
 	Kill *Kill `json:"kill,omitempty"`
 
@@ -94,6 +97,9 @@ type Launch struct {
 	// executor itself.
 	TaskInfo     []byte `json:"task_info"`
 	ExecutorInfo []byte `json:"executor_info,omitempty"`
+
+	// StopGrace is the task's own in place of Attach.StopGrace; zero if it has none.
+	StopGrace time.Duration `json:"stop_grace,omitempty"`
 }
 
 // Kill asks for the container to be stopped: its stop signal at once, SIGKILL at Deadline. A later Kill replaces an earlier
@@ -107,6 +113,7 @@ type Kill struct {
 // come to its regular end, of which the Engine tells a moment later.
 type Resume struct {
 	Since  time.Time `json:"since,omitzero"`
+	Ended  time.Time `json:"ended,omitzero"`
 	Broken bool      `json:"broken,omitempty"`
 }
 

@@ -35,6 +35,10 @@ const (
 	Break
 	// Hang answers nothing until the caller gives up or Release is called; then the real Engine gets the request.
 	Hang
+	// Late breaks the connection; the real Engine gets the request when Release is called.
+	Late
+	// Fail answers with an internal error; the real Engine hears nothing of the request.
+	Fail
 	// Silence answers the header of a stream, and nothing more until the caller gives up.
 	Silence
 )
@@ -159,6 +163,20 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 			w, r = &discard{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context()))
 		}
 		p.reverse.ServeHTTP(w, r)
+	case kind == Late:
+		if body, err := io.ReadAll(r.Body); err == nil {
+			late := r.Clone(context.Background())
+			late.Body = io.NopCloser(bytes.NewReader(body))
+			p.serving.Go(func() {
+				<-released
+				p.reverse.ServeHTTP(&discard{header: http.Header{}}, late)
+			})
+		}
+		abort(w)
+	case kind == Fail:
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusInternalServerError)
+		io.WriteString(w, `{"message":"made to fail"}`)
 	case kind == Silence:
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
