@@ -5,6 +5,9 @@
 //	launch_par50_*    the same for 50 tasks at once: from the first LAUNCH to the last TASK_RUNNING
 //	exit_to_terminal  from the death of the container's process to the terminal update, against the Engine's wait returning
 //	kill_to_terminal  from the kill to TASK_KILLED, against stop
+//	launch_absent_*   LAUNCH to TASK_RUNNING of 50 tasks at once whose image of 100 MB is absent, against a pull for each, then
+//	                  create + start + inspect
+//	pull_bytes_*      what the registry sent for these, against what it sent for the pulls of the baseline
 //	executor_pss_50   proportional memory of one executor while 50 run
 //	daemon_pss_50     the daemon's, with 50 tasks
 //

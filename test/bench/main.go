@@ -58,6 +58,7 @@ func (b *bench) run(ctx context.Context, programs string) (err error) {
 		func() error { return b.launchParallel(ctx, h, "host", false) },
 		func() error { return b.launchParallel(ctx, h, "bridge", true) },
 		func() error { return b.endingFigures(ctx, h, docker) },
+		func() error { return b.pullFigures(ctx, h, docker) },
 	} {
 		if err := step(); err != nil {
 			return err
