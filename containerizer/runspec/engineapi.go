@@ -41,7 +41,7 @@ func (s *Spec) moveMACAddress() {
 		return
 	}
 	endpoint := s.Networking.EndpointsConfig[s.HostConfig.NetworkMode.NetworkName()]
-	//nolint:staticcheck // SA1019: the field is deprecated for newer Engines only.
+	//lint:ignore SA1019 the field is deprecated for newer Engines only
 	if endpoint != nil && endpoint.MacAddress == s.Config.MacAddress {
 		endpoint.MacAddress = ""
 	}

@@ -20,7 +20,7 @@ func TestMACAddressOfOldEngines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		//nolint:staticcheck // SA1019: the field is what Engines before API 1.44 look at.
+		//lint:ignore SA1019 the field is what Engines before API 1.44 look at
 		if got := spec.Config.MacAddress; got != address {
 			t.Errorf("API %q: the container's address is %q", version, got)
 		}

@@ -1,6 +1,8 @@
 package runspec
 
 import (
+	"strings"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
@@ -16,6 +18,12 @@ func (r *runOptions) describeNetwork(info *mesos.ContainerInfo) error {
 	}
 	r.network = name
 	return nil
+}
+
+// plainNetwork says whether the network is a name and nothing else. A parameter may be more, and so may the name of a user
+// network: docker reads "name=n,alias=a" as options.
+func (r *runOptions) plainNetwork() bool {
+	return r.replacedNetwork == nil && !strings.Contains(r.network, "=")
 }
 
 // networkName is the network that ContainerInfo asks for, in docker's words.

@@ -2,12 +2,14 @@ package runspec_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
 
 	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
 const portsResource = `, "resources": [{"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31000, "end": 31001}, {"begin": 31005, "end": 31005}]}}]`
@@ -94,5 +96,18 @@ func TestPortsThatFail(t *testing.T) {
 		docker := fmt.Sprintf(`, "network": %q, "port_mappings": [{"host_port": %s, "container_port": %s, "protocol": %q}]`,
 			test.network, test.host, test.container, test.protocol)
 		wantFault(t, taskOf(infoOf(t, dockerTask(docker, "", shellCommand+test.resources))), runspec.Options{}, test.text, test.field)
+	}
+}
+
+// TestUserNetworkWithOptions proves that the name of a user network means what it means behind --net.
+func TestUserNetworkWithOptions(t *testing.T) {
+	info := infoOf(t, dockerTask(`, "network": "USER"`, `, "network_infos": [{"name": "name=weave,alias=web"}]`, shellCommand))
+	spec, err := runspec.Translate(t.Context(), taskOf(info), runspec.Options{Parameters: parameters.NewSubprocess()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := spec.Networking.EndpointsConfig["weave"]
+	if spec.HostConfig.NetworkMode != "weave" || endpoint == nil || !slices.Equal(endpoint.Aliases, []string{"web"}) {
+		t.Errorf("network %s, endpoint %+v", spec.HostConfig.NetworkMode, endpoint)
 	}
 }

@@ -121,7 +121,7 @@ func translate(ctx context.Context, t Task, src *source, o Options) (*Spec, erro
 		MountSources:     run.mountSources,
 		Parameters:       parameterKeys(src.container.Docker.Parameters),
 	}
-	if labels, ok := plainLabels(run.parameters); ok && run.replacedNetwork == nil {
+	if labels, ok := plainLabels(run.parameters); ok && run.plainNetwork() {
 		spec.Config, spec.HostConfig, spec.Networking = run.typed(labels)
 	} else {
 		result, err := run.parse(ctx, o.Parameters)
