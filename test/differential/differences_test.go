@@ -28,9 +28,8 @@ type difference struct {
 	refusal string
 	docker  string
 
-	// old is true of what only some docker commands do, which are older than the parser of package parameters. It is known of
-	// those before oldRelease.
-	old bool
+	// where is nil for what differs everywhere. Elsewhere than it says, the example need not show a difference.
+	where func(b *bench) bool
 
 	// restate says in stock's terms what we do: it changes what stock is given, and says whether it did.
 	restate func(*assignment) bool
@@ -49,7 +48,7 @@ const (
 )
 
 // differences is the whole list of intended differences. What is not here is a defect of one side.
-var differences = slices.Concat(additions, adaptations, refusals, refusedOptions(), oldDocker, severalMistakes)
+var differences = slices.Concat(additions, adaptations, refusals, refusedOptions(), releases, severalMistakes)
 
 // additions are what stock ignores and we honour, in terms of docker run.
 var additions = []difference{
@@ -230,7 +229,7 @@ var adaptations = []difference{
 		},
 	},
 	{
-		name: "capability names", field: "HostConfig.CapAdd, HostConfig.CapDrop", old: true,
+		name: "capability names", field: "HostConfig.CapAdd, HostConfig.CapDrop", where: oldCommand,
 		reason:  "newer docker commands write the names in one form, older ones as they are given",
 		example: withParameter("cap-add", "net_raw"),
 		adjust: func(_ assignment, theirs inspected) (applied bool) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/docker/docker/api/types/versions"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
@@ -180,6 +181,14 @@ var refusals = []difference{
 		},
 	},
 	{
+		name: "secret in a read-only container", field: "container.volumes", reason: "a secret is written into the container's own file system",
+		refusal: `a secret cannot be mounted at "*": the container's file system is read-only`,
+		example: func(a *assignment) {
+			withParameter("read-only", "true")(a)
+			addVolume(a, secretVolume("/s"))
+		},
+	},
+	{
 		name: "rlimit that docker lacks", field: "container.rlimit_info.rlimits[].type", reason: "stock runs the task without its limit",
 		refusal: "RLMT_AS cannot be set",
 		example: func(a *assignment) {
@@ -221,31 +230,49 @@ var severalMistakes = []difference{{
 	},
 }}
 
-// oldDocker is what docker commands of older releases do otherwise than the parser that we use.
-var oldDocker = []difference{
+// oldCommand is true of Debian 12's docker command. Which later release was the first to do as the parser that we use does is
+// not the same for all rows.
+func oldCommand(b *bench) bool { return b.release < 23 }
+
+// newerThanEngine is true of a docker command that knows an address per network, with an Engine that does not.
+func newerThanEngine(b *bench) bool {
+	return b.release >= 28 && versions.LessThan(b.engine.ClientVersion(), "1.44")
+}
+
+// releases is what docker commands of other releases do otherwise than the parser that we use.
+var releases = []difference{
 	reworded("dns", "x", `invalid argument * for "--dns" flag: IP address is not `, `invalid argument * for "--dns" flag: * is not an ip address`),
 	reworded("expose", "x", "invalid range format for --expose: ", "invalid range format for --expose: "),
 	reworded("gpus", "x", `invalid argument * for "--gpus" flag: invalid count`, `invalid argument * for "--gpus" flag: count must be`),
 	reworded("publish", "1:2:3:4", "invalid IP address: ", "invalid ip address "),
 	reworded("sysctl", "bare", `invalid argument * for "--sysctl" flag: * is not allowed`, `invalid argument * for "--sysctl" flag: * is not whitelisted`),
 	{
-		name: "empty volume", field: parametersField, old: true, reason: "newer docker commands refuse it, older ones pass it over",
+		name: "empty volume", field: parametersField, where: oldCommand, reason: "newer docker commands refuse it, older ones pass it over",
 		refusal: "invalid empty volume spec", example: withParameter("volume", ""),
 	},
 	{
-		name: "empty part of a volume", field: parametersField, old: true, reason: "newer docker commands refuse it, older ones leave that to the Engine",
+		name: "empty part of a volume", field: parametersField, where: oldCommand, reason: "newer docker commands refuse it, older ones leave that to the Engine",
 		refusal: "invalid spec: ", docker: "Error response from daemon: invalid volume spec", example: withParameter("volume", "/a::ro"),
 	},
 	{
-		name: "relative volume", field: "HostConfig.Binds", old: true, reason: "newer docker commands know relative paths",
+		name: "relative volume", field: "HostConfig.Binds", where: oldCommand, reason: "newer docker commands know relative paths",
 		docker: "Error response from daemon: create ./", example: withParameter("volume", "./rel:/rel"),
 	},
 	{
-		name: "relative mount", field: "HostConfig.Mounts", old: true, reason: "newer docker commands know relative paths",
+		name: "relative mount", field: "HostConfig.Mounts", where: oldCommand, reason: "newer docker commands know relative paths",
 		docker: `Error response from daemon: invalid mount config for type "bind": invalid mount path: '.`, example: withParameter("mount", "type=bind,src=./,dst=/x"),
 	},
 	{
-		name: "link", field: "HostConfig.Links", old: true, reason: "newer docker commands link on the bridge network even if it is named, as stock does",
+		name: "MAC address", field: "Config.MacAddress", where: newerThanEngine,
+		reason: "newer docker commands cannot give one to a container of an older Engine, though it would take it; Debian 12's can, and so do we",
+		docker: `"specify mac-address per network" requires API version 1.44`,
+		example: func(a *assignment) {
+			a.Info.Container.Docker.Network = mesos.ContainerInfo_DockerInfo_BRIDGE.Enum()
+			withParameter("mac-address", "02:42:ac:11:00:99")(a)
+		},
+	},
+	{
+		name: "link", field: "HostConfig.Links", where: oldCommand, reason: "newer docker commands link on the bridge network even if it is named, as stock does",
 		docker: "links are only supported for user-defined networks",
 		example: func(a *assignment) {
 			a.Info.Container.Docker.Network = mesos.ContainerInfo_DockerInfo_BRIDGE.Enum()
@@ -257,7 +284,7 @@ var oldDocker = []difference{
 // reworded is a row for the same complaint in the words of two releases.
 func reworded(option, value, ours, theirs string) difference {
 	return difference{
-		name: "words about " + option, field: parametersField, old: true, reason: "later docker commands have another text for it",
+		name: "words about " + option, field: parametersField, where: oldCommand, reason: "later docker commands have another text for it",
 		refusal: ours, docker: theirs, example: withParameter(option, value),
 	}
 }

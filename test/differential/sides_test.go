@@ -48,7 +48,10 @@ type bench struct {
 	directory string
 	serial    *atomic.Int64
 	removals  chan string
+	address   sync.Mutex // held by the run that uses a chosen address
 }
+
+func labelOf(b *bench) string { return testimage.Label + "=" + b.label }
 
 // newBench prepares a user network, another container and the directories that generated tasks mention.
 func newBench(t *testing.T) *bench {
@@ -158,7 +161,7 @@ func (b *bench) remove(t *testing.T, id string) {
 func (b *bench) cleanUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), engineTimeout)
 	defer cancel()
-	ours := filters.NewArgs(filters.Arg("label", testimage.Label+"="+b.label))
+	ours := filters.NewArgs(filters.Arg("label", labelOf(b)))
 	containers, err := b.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
 	if err != nil {
 		t.Error(err)
@@ -223,7 +226,7 @@ func (b *bench) theirs(ctx context.Context, t testing.TB, a assignment) outcome 
 		return outcome{refusal: err}
 	}
 	id, err := b.docker(t, a.SandboxDirectory, slices.Concat(
-		[]string{"create", "--pull=never", "--name=" + a.Name, "--label=" + testimage.Label + "=" + b.label}, line)...)
+		[]string{"create", "--pull=never", "--name=" + a.Name, "--label=" + labelOf(b)}, line)...)
 	if err != nil {
 		text := strings.ReplaceAll(err.Error(), a.Name, "NAME")
 		return outcome{refusal: errors.New(text), byEngine: strings.HasPrefix(text, "Error response from daemon: ")}

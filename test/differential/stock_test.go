@@ -37,7 +37,7 @@ type assignment struct {
 func stock(a assignment) ([]string, error) {
 	info := a.Info.Container
 	if info.Docker == nil {
-		return nil, errors.New("No docker info found in container info") //nolint:staticcheck // stock's words
+		return nil, errors.New("No docker info found in container info")
 	}
 	var line []string
 	if info.Docker.GetPrivileged() {
@@ -58,7 +58,7 @@ func stock(a assignment) ([]string, error) {
 	line = append(line, stockDNS(a, network)...)
 	if info.Hostname != nil {
 		if info.Docker.GetNetwork() == mesos.ContainerInfo_DockerInfo_HOST {
-			return nil, errors.New("Unable to set hostname with host network mode") //nolint:staticcheck // stock's words
+			return nil, errors.New("Unable to set hostname with host network mode")
 		}
 		if *info.Hostname != "" {
 			line = append(line, "--hostname", *info.Hostname)
@@ -175,20 +175,20 @@ func stockVolumes(a assignment, info *mesos.ContainerInfo) (line []string, err e
 		case v.HostPath != nil && path.IsAbs(*v.HostPath):
 			source = *v.HostPath
 		case v.HostPath != nil && !path.IsAbs(v.ContainerPath):
-			return nil, fmt.Errorf("Both host_path '%s' and container_path '%s' of a volume are relative", *v.HostPath, v.ContainerPath) //nolint:staticcheck // stock's words
+			return nil, fmt.Errorf("Both host_path '%s' and container_path '%s' of a volume are relative", *v.HostPath, v.ContainerPath)
 		case v.HostPath != nil && info.Docker.VolumeDriver != nil:
 			source = *v.HostPath
 		case v.HostPath != nil:
 			source = a.SandboxDirectory + "/" + *v.HostPath
 		case v.Source == nil:
-			return nil, errors.New("Host path or volume source is required") //nolint:staticcheck // stock's words
+			return nil, errors.New("Host path or volume source is required")
 		case v.Source.GetType() != mesos.Volume_Source_DOCKER_VOLUME:
 			continue
 		default:
 			source = v.Source.DockerVolume.Name
 			if d := v.Source.DockerVolume.GetDriver(); d != "" {
 				if driver != "" && driver != d {
-					return nil, errors.New("Only one volume driver is supported") //nolint:staticcheck // stock's words
+					return nil, errors.New("Only one volume driver is supported")
 				}
 				driver = d
 			}
@@ -200,7 +200,7 @@ func stockVolumes(a assignment, info *mesos.ContainerInfo) (line []string, err e
 	}
 	if d := info.Docker.VolumeDriver; d != nil {
 		if driver != "" && driver != *d {
-			return nil, errors.New("Only one volume driver per task is supported") //nolint:staticcheck // stock's words
+			return nil, errors.New("Only one volume driver per task is supported")
 		}
 		driver = *d
 	}
@@ -224,11 +224,11 @@ func stockNetwork(info *mesos.ContainerInfo) (name string, rest []mesos.Paramete
 	case mesos.ContainerInfo_DockerInfo_USER:
 		switch {
 		case len(info.NetworkInfos) == 0:
-			return "", nil, errors.New("No network info found in container info") //nolint:staticcheck // stock's words
+			return "", nil, errors.New("No network info found in container info")
 		case len(info.NetworkInfos) > 1:
-			return "", nil, errors.New("Only a single network can be defined in Docker run") //nolint:staticcheck // stock's words
+			return "", nil, errors.New("Only a single network can be defined in Docker run")
 		case info.NetworkInfos[0].Name == nil:
-			return "", nil, errors.New("No network name found in network info") //nolint:staticcheck // stock's words
+			return "", nil, errors.New("No network name found in network info")
 		}
 		name = *info.NetworkInfos[0].Name
 	default:
@@ -291,11 +291,11 @@ func stockPorts(a assignment, docker *mesos.ContainerInfo_DockerInfo) (line []st
 		return nil, nil
 	}
 	if n := docker.GetNetwork(); n == mesos.ContainerInfo_DockerInfo_HOST || n == mesos.ContainerInfo_DockerInfo_NONE {
-		return nil, errors.New("Port mappings are only supported for bridge and user-defined networks") //nolint:staticcheck // stock's words
+		return nil, errors.New("Port mappings are only supported for bridge and user-defined networks")
 	}
 	resources := allResources(a.Info)
 	if len(resources) == 0 {
-		return nil, errors.New("Port mappings require resources") //nolint:staticcheck // stock's words
+		return nil, errors.New("Port mappings require resources")
 	}
 	var ranges []mesos.Value_Range
 	found := false
@@ -305,13 +305,13 @@ func stockPorts(a assignment, docker *mesos.ContainerInfo_DockerInfo) (line []st
 		}
 	}
 	if !found {
-		return nil, errors.New("Port mappings require port resources") //nolint:staticcheck // stock's words
+		return nil, errors.New("Port mappings require port resources")
 	}
 	for _, m := range docker.PortMappings {
 		if !slices.ContainsFunc(ranges, func(r mesos.Value_Range) bool {
 			return r.Begin <= uint64(m.HostPort) && uint64(m.HostPort) <= r.End
 		}) {
-			return nil, fmt.Errorf("Port [%d] not included in resources", m.HostPort) //nolint:staticcheck // stock's words
+			return nil, fmt.Errorf("Port [%d] not included in resources", m.HostPort)
 		}
 		mapping := fmt.Sprintf("%d:%d", m.HostPort, m.ContainerPort)
 		if m.Protocol != nil {
@@ -328,7 +328,7 @@ func stockCommand(c *mesos.CommandInfo) (entrypoint, arguments []string, err err
 	case c == nil:
 		return nil, nil, nil
 	case c.GetShell() && c.Value == nil:
-		return nil, nil, errors.New("Shell specified but no command value provided") //nolint:staticcheck // stock's words
+		return nil, nil, errors.New("Shell specified but no command value provided")
 	case c.GetShell():
 		return []string{"--entrypoint", "/bin/sh"}, []string{"-c", *c.Value}, nil
 	}
