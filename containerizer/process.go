@@ -103,6 +103,16 @@ func (h *handle) close() {
 	}
 }
 
+// initialPIDNamespace is what the kernel calls the namespace in which every process is seen.
+const initialPIDNamespace = "pid:[4026531836]"
+
+// seesEveryProcess tells whether the absence of a pid means that the process is gone, and not that it is out of sight, as it is
+// for a daemon in a container.
+func seesEveryProcess() bool {
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && namespace == initialPIDNamespace
+}
+
 // openContainerProcess returns a handle on the container's first process as the host sees it. It verifies by the process's
 // cgroup, in whose name every runtime puts the container's id, that the pid still belongs to the container.
 func openContainerProcess(pid int, container string) (*handle, error) {

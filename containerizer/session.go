@@ -137,7 +137,7 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	enforcer.Go(func() { s.enforce(exited, prepared, process) })
 	enforcer.Go(func() { s.stopWithExecutor(exited) })
 	processGone, unwatch := process.gone(exited)
-	if running && (prepared.State.Pid == 0 || errors.Is(err, os.ErrNotExist)) {
+	if running && errors.Is(err, os.ErrNotExist) && seesEveryProcess() {
 		processGone = closed // before we came to look
 	}
 	last, exit := s.awaitExit(ctx, prepared, processGone)

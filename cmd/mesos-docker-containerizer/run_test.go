@@ -296,7 +296,7 @@ func TestGroup(t *testing.T) {
 	app := func(name, script, more string) string { return shell(t, id+"/"+name, script, more) }
 	group := fmt.Sprintf(`{"id": "/", "groups": [{"id": "/%s", "apps": [%s, %s]}]}`, id,
 		app("web", "echo $MARATHON_APP_ID; sleep 600", `, "instances": 3, "taskKillGracePeriodSeconds": 0`), app("job", "exit 0", ""))
-	p := startWith(t, func(c *exec.Cmd) { c.Stdin = strings.NewReader(group) }, "run", "--output=json", "--for=100ms", "-")
+	p := startWith(t, func(c *exec.Cmd) { c.Stdin = strings.NewReader(group) }, "run", "--output=json", "--for=5s", "-")
 	p.wantStatus(exitOK)
 	events := p.events()
 	got := states(events)

@@ -149,7 +149,16 @@ func (a *Agent) prepare(r LaunchRequest) (mesos.TaskInfo, mesos.ExecutorInfo, me
 		checkID("framework", framework.ID.Value),
 		checkID("executor", info.ExecutorID.Value),
 		checkID("task", task.TaskID.Value),
+		encodable(task),
 	)
+}
+
+// encodable refuses a task that lacks a field the protocol requires: no master would take it, and no event could carry it.
+func encodable(task mesos.TaskInfo) error {
+	if _, err := task.Marshal(); err != nil {
+		return fmt.Errorf("task is incomplete: %w", err)
+	}
+	return nil
 }
 
 // inventExecutor makes the executor of a task that names none.

@@ -366,3 +366,11 @@ func TestHeldLaunches(t *testing.T) {
 	a.HoldLaunches(false)
 	stream.next(executor.Event_LAUNCH)
 }
+
+func TestIncompleteTaskIsRefused(t *testing.T) {
+	a := newAgent(t, Options{})
+	task := mesos.TaskInfo{TaskID: mesos.TaskID{Value: "t"}, Container: &mesos.ContainerInfo{}} // without its type
+	if _, err := a.Launch(LaunchRequest{Task: task, Path: "/bin/true"}); err == nil || !strings.Contains(err.Error(), "incomplete") {
+		t.Errorf("Launch: %v", err)
+	}
+}
