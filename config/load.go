@@ -95,7 +95,7 @@ func (s *scan) settle(c *Config, f *flag) {
 			s.judge(each, new(Config))
 		}
 	}
-	if f.name == "docker_config" && all[last].origin.Layer == OwnFiles {
+	if f.name == "docker_config" && all[last].origin.Layer == OwnFiles && c.DockerConfig != nil {
 		s.keepAgents(c, all)
 	}
 }

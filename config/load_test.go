@@ -100,6 +100,11 @@ func TestTwoDockerConfigs(t *testing.T) {
 	if c.AgentDockerConfig != nil || string([]byte(c.DockerConfig)) != own {
 		t.Errorf("%s, %s", []byte(c.AgentDockerConfig), []byte(c.DockerConfig))
 	}
+	files["/etc/mesos-docker-containerizer/docker_config"] = ""
+	if c = mustLoad(t, Options{Root: tree(t, files)}); c.AgentDockerConfig != nil || c.DockerConfig != nil {
+		t.Errorf("%s, %s, though nothing is to be set", []byte(c.AgentDockerConfig), []byte(c.DockerConfig))
+	}
+	files["/etc/mesos-docker-containerizer/docker_config"] = own
 	files["/etc/mesos-slave/docker_config"] = "secret"
 	_, _, err := Load(Options{Root: tree(t, files)})
 	if err == nil || !strings.Contains(err.Error(), "/etc/mesos-slave/docker_config") || strings.Contains(err.Error(), "secret is") {
