@@ -75,6 +75,9 @@ func (a *Agent) receive(conn net.Conn, req *http.Request, body []byte) {
 		close(a.changed)
 		a.changed = make(chan struct{})
 	}()
+	if a.listener == nil {
+		return // its process is no more
+	}
 	name, ok := strings.CutPrefix(req.RequestURI, "/slave(1)/mesos.internal.")
 	from := req.Header.Get("Libprocess-From")
 	host, _, err := net.SplitHostPort(endpoint(from))

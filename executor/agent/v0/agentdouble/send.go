@@ -85,7 +85,10 @@ func (a *Agent) send(name string, m proto.Message) error { return a.sendAll(outg
 
 // sendAll sends messages without a pause between them.
 func (a *Agent) sendAll(messages ...outgoing) error {
-	if a.executor == "" {
+	switch {
+	case a.listener == nil:
+		return errors.New("the agent is stopped")
+	case a.executor == "":
 		return errors.New("there is no executor yet")
 	}
 	var data []byte
