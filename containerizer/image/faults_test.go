@@ -84,6 +84,7 @@ func TestRegistryStaysAway(t *testing.T) {
 
 // What a stalled download had come to is said. (The Engine lets go of the connection when it likes.)
 func TestStallInALayer(t *testing.T) {
+	t.Parallel()
 	r := newMemoryRegistry(t)
 	r.fault = func(w http.ResponseWriter, q *http.Request) bool {
 		if !strings.HasSuffix(q.URL.Path, r.layer) {
@@ -106,6 +107,8 @@ func TestStallInALayer(t *testing.T) {
 
 // A layer that trickles is alive, however long it takes.
 func TestSlowDrip(t *testing.T) {
+	t.Parallel()
+	const limit = 5 * time.Second
 	r := newMemoryRegistry(t)
 	r.fault = func(w http.ResponseWriter, q *http.Request) bool {
 		if !strings.HasSuffix(q.URL.Path, r.layer) {
@@ -116,7 +119,7 @@ func TestSlowDrip(t *testing.T) {
 		tick := time.NewTicker(200 * time.Millisecond)
 		defer tick.Stop()
 		for len(content) > 0 {
-			n := min(len(content), someLayer/20)
+			n := min(len(content), someLayer/40)
 			_, _ = w.Write(content[:n])
 			w.(http.Flusher).Flush()
 			content = content[n:]
@@ -125,16 +128,17 @@ func TestSlowDrip(t *testing.T) {
 		return true
 	}
 	started := time.Now()
-	if err := r.pull(t, image.Options{InactivityTimeout: 2 * time.Second}); err != nil {
+	if err := r.pull(t, image.Options{InactivityTimeout: limit}); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(started); took < 3*time.Second {
+	if took := time.Since(started); took < limit {
 		t.Errorf("took %v: nothing was slow", took)
 	}
 }
 
 // An Engine that gets half a layer asks again by itself.
 func TestTruncatedLayer(t *testing.T) {
+	t.Parallel()
 	r := newMemoryRegistry(t)
 	truncate := times(1, "blobs", func(w http.ResponseWriter, _ *http.Request) {
 		content := r.blobs[r.layer]
