@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +38,24 @@ type flags struct {
 	level           zapcore.Level
 	socket          string
 	route           wire.Route
+	protocol        string
 	version         bool
 }
 
-// parseFlags reads --name=value, --name and --no-name. It returns the flags it does not know.
+// The protocols to speak with the agent.
+const (
+	protocolV0 = "v0" // libprocess
+	protocolV1 = "v1" // the executor HTTP API
+)
+
+// stockFlags are those of the stock executor (contract section 1.4) that have no meaning here: the Engine, the network and the
+// container's limits are the daemon's, which has settings of the same names, and there is no glog.
+var stockFlags = []string{
+	"cgroups_enable_cfs", "default_container_dns", "docker", "docker_socket", "help", "launcher_dir",
+	"external_log_file", "initialize_driver_logging", "log_dir", "logbufsecs", "quiet",
+}
+
+// parseFlags reads --name=value, --name and --no-name. It returns the flags that nobody knows.
 func parseFlags(args []string) (flags, []string, error) {
 	f := flags{level: zapcore.WarnLevel}
 	var ignored []string
@@ -56,7 +72,7 @@ func parseFlags(args []string) (flags, []string, error) {
 			}
 			return flags{}, nil, fmt.Errorf("flag --%s=%s: %w", name, value, err)
 		}
-		if !known {
+		if !known && !slices.Contains(stockFlags, strings.TrimPrefix(name, "no-")) {
 			ignored = append(ignored, name) // not its value, which may be secret
 		}
 	}
@@ -66,17 +82,28 @@ func parseFlags(args []string) (flags, []string, error) {
 			f.route = wire.RouteDropIn
 		}
 	}
+	if f.protocol == "" {
+		f.protocol = protocolV1
+		if f.route == wire.RouteDropIn {
+			f.protocol = protocolV0
+		}
+	}
 	return f, ignored, nil
 }
 
 func (f *flags) set(name, value string) (known bool, err error) {
 	switch name {
 	case "container":
-		f.container = value
+		f.container, err = value, notEmpty(value)
 	case "sandbox_directory":
-		f.sandbox = value
+		f.sandbox, err = value, absolute(value)
 	case "mapped_directory":
-		f.mappedDirectory = value
+		f.mappedDirectory, err = value, absolute(value)
+	case "protocol":
+		if value != protocolV0 && value != protocolV1 {
+			err = errors.New("want v0 or v1")
+		}
+		f.protocol = value
 	case environmentFileFlag:
 		text, err := readSecret(value)
 		if err != nil {
@@ -103,6 +130,20 @@ func (f *flags) set(name, value string) (known bool, err error) {
 		return false, nil
 	}
 	return true, err
+}
+
+func notEmpty(value string) error {
+	if value == "" {
+		return errors.New("want the name that the container is to have")
+	}
+	return nil
+}
+
+func absolute(path string) error {
+	if !filepath.IsAbs(path) {
+		return errors.New("want an absolute path")
+	}
+	return nil
 }
 
 // parseEnvironment reads a JSON object of texts. The error tells nothing of its content.

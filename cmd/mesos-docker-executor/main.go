@@ -1,8 +1,8 @@
 // Command mesos-docker-executor is started by the Mesos agent, once per task. It runs the task in a Docker container by way of
 // mesos-docker-containerizer, which must be running on the host.
 //
-// It takes the command line of the stock executor of the same name (contract section 1.4); flags it does not know are ignored,
-// because agents of other versions pass other flags. What it reads of them:
+// It takes the command line of the stock executor of the same name (contract section 1.4); flags that neither knows are ignored
+// with a warning, because agents of other versions pass other flags. What it reads of them:
 //
 //	--container=NAME            the container's exact name; given by agents that run us in place of the stock executor
 //	--sandbox_directory=PATH    the sandbox on the host; default: the working directory, which the agent sets
@@ -10,6 +10,8 @@
 //	--task_environment=JSON     variables for the task, an object of texts; they win over the task's own
 //	--stop_timeout=DURATION     raises the shutdown grace period, as in stock
 //	--logging_level=LEVEL       INFO, WARNING or ERROR; default WARNING
+//	--protocol=v0|v1            how to speak with the agent: over libprocess or the executor HTTP API; default: v0 with
+//	                            --container, because agents recover no other executor of their docker containerizer, else v1
 //	--socket=PATH               the daemon's socket; default: the content of /etc/mesos-docker-containerizer/socket
 //	--route=local               set by `mesos-docker-containerizer run`
 //	--version                   print the version and exit
@@ -27,6 +29,7 @@ import (
 
 	"mesos-docker-containerizer/executor"
 	"mesos-docker-containerizer/executor/agent"
+	v0 "mesos-docker-containerizer/executor/agent/v0"
 	v1 "mesos-docker-containerizer/executor/agent/v1"
 )
 
@@ -69,7 +72,7 @@ func run() error {
 	if len(ignored) > 0 {
 		logger.Warn("unknown flags ignored", zap.Strings("flags", ignored))
 	}
-	connection, err := v1.New(v1.Options{Environment: env, Logger: logger})
+	connection, err := connect(flags.protocol, env, logger)
 	if err != nil {
 		return err
 	}
@@ -102,4 +105,11 @@ func run() error {
 		Stderr:          os.Stderr,
 		Logger:          logger,
 	})
+}
+
+func connect(protocol string, env agent.Environment, logger *zap.Logger) (executor.Agent, error) {
+	if protocol == protocolV0 {
+		return v0.New(v0.Options{Environment: env, Logger: logger})
+	}
+	return v1.New(v1.Options{Environment: env, Logger: logger})
 }

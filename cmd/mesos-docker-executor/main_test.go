@@ -63,16 +63,22 @@ func TestParseFlags(t *testing.T) {
 	}
 	want := flags{
 		container: "mesos-1", sandbox: "/sandbox", mappedDirectory: "/mnt/mesos/sandbox", stopTimeout: 10 * time.Second,
-		level: zapcore.InfoLevel, route: wire.RouteDropIn, taskEnvironment: map[string]string{"A": "secret"},
+		level: zapcore.InfoLevel, route: wire.RouteDropIn, protocol: protocolV0, taskEnvironment: map[string]string{"A": "secret"},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(flags{})); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
 	}
-	if !slices.Contains(ignored, "docker") || strings.Contains(strings.Join(ignored, " "), "secret") {
-		t.Errorf("ignored: %v", ignored)
+	if diff := cmp.Diff([]string{"no-such", "stray"}, ignored); diff != "" {
+		t.Errorf("ignored (-want +got):\n%s", diff)
+	}
+	if got, _, err := parseFlags([]string{"--container=mesos-1", "--protocol=v1", "--no-quiet"}); err != nil || got.protocol != protocolV1 || got.route != wire.RouteDropIn {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, _, err := parseFlags([]string{"--protocol=v0"}); err != nil || got.protocol != protocolV0 || got.route != wire.RouteCustom {
+		t.Errorf("%+v, %v", got, err)
 	}
 
-	if got, _, err := parseFlags(nil); err != nil || got.route != wire.RouteCustom || got.level != zapcore.WarnLevel {
+	if got, _, err := parseFlags(nil); err != nil || got.route != wire.RouteCustom || got.protocol != protocolV1 || got.level != zapcore.WarnLevel {
 		t.Errorf("no flags: %+v, %v", got, err)
 	}
 	if got, _, err := parseFlags([]string{"--route=local", "--socket=/s", "--version"}); err != nil || got.route != wire.RouteLocal || got.socket != "/s" || !got.version {
@@ -87,7 +93,8 @@ func TestParseFlags(t *testing.T) {
 	if got, _, err := parseFlags([]string{`--task_environment={"A=B":"x\ny","É":""}`}); err != nil || !maps.Equal(got.taskEnvironment, map[string]string{"A=B": "x\ny", "É": ""}) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, bad := range []string{"--stop_timeout=soon", "--logging_level=LOUD", "--route=drop-in"} {
+	for _, bad := range []string{"--stop_timeout=soon", "--logging_level=LOUD", "--route=drop-in", "--protocol=v2",
+		"--container=", "--container", "--sandbox_directory=", "--sandbox_directory=here", "--mapped_directory=there"} {
 		if _, _, err := parseFlags([]string{bad}); err == nil {
 			t.Errorf("%s was accepted", bad)
 		}
