@@ -29,13 +29,21 @@ func oneOf[T any](t *rapid.T, label string, values ...T) T {
 	return rapid.SampledFrom(values).Draw(t, label)
 }
 
-var (
-	oddText = rapid.OneOf(rapid.StringMatching(`[ -~]{0,12}`),
+// The generators are made anew for each use, since rapid's are not safe for concurrent use.
+
+func oddText() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.StringMatching(`[ -~]{0,12}`),
 		rapid.SampledFrom([]string{"", "a=b", "=", "two\nlines", "--privileged", "ünï", `"quoted"`, "$HOME", "\t", "ends\\", "\u2028", "\x01"}))
-	variableNames = rapid.OneOf(rapid.StringMatching(`[A-Z_]{1,4}`),
+}
+
+func variableNames() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.StringMatching(`[A-Z_]{1,4}`),
 		rapid.SampledFrom([]string{"A=B", "MESOS_SANDBOX", "with space", "-e", "PATH", "HOME", "lower.dot", "ü"}))
-	amounts = rapid.OneOf(rapid.Float64Range(0, 2), rapid.SampledFrom([]float64{0, 0.0004, 0.001, 0.01, 0.1, 0.29, 0.3, 1, 1.1}))
-)
+}
+
+func amounts() *rapid.Generator[float64] {
+	return rapid.OneOf(rapid.Float64Range(0, 2), rapid.SampledFrom([]float64{0, 0.0004, 0.001, 0.01, 0.1, 0.29, 0.3, 1, 1.1}))
+}
 
 // drawAssignment draws a task as masters let it through, with a mistake now and then.
 func drawAssignment(t *rapid.T, known []string) assignment {
@@ -178,19 +186,19 @@ func drawPorts(t *rapid.T, a *assignment) {
 func drawCommand(t *rapid.T, a *assignment) {
 	command := &mesos.CommandInfo{Shell: optional(t, "shell", rapid.Bool()), User: optional(t, "user", rapid.SampledFrom([]string{"app", "", "1000:1000"}))}
 	if !seldom(t, 5, "no value") {
-		command.Value = pointer(oddText.Draw(t, "value"))
+		command.Value = pointer(oddText().Draw(t, "value"))
 	}
-	command.Arguments = rapid.SliceOfN(oddText, 0, 3).Draw(t, "arguments")
+	command.Arguments = rapid.SliceOfN(oddText(), 0, 3).Draw(t, "arguments")
 	command.Environment = &mesos.Environment{}
 	for range rapid.IntRange(0, 4).Draw(t, "variables") {
 		command.Environment.Variables = append(command.Environment.Variables, mesos.Environment_Variable{
-			Name: variableNames.Draw(t, "name"), Type: mesos.Environment_Variable_VALUE.Enum(), Value: pointer(oddText.Draw(t, "variable's value"))})
+			Name: variableNames().Draw(t, "name"), Type: mesos.Environment_Variable_VALUE.Enum(), Value: pointer(oddText().Draw(t, "variable's value"))})
 	}
 	if seldom(t, 12, "secret variable") {
 		command.Environment.Variables = append(command.Environment.Variables, secretVariable("SECRET"))
 	}
 	a.Info.Command = command
-	a.Environment = rapid.MapOfN(variableNames, oddText, 0, 2).Draw(t, "task_environment")
+	a.Environment = rapid.MapOfN(variableNames(), oddText(), 0, 2).Draw(t, "task_environment")
 	if seldom(t, 6, "custom executor") {
 		handOver(a)
 		a.Info.Executor.Resources = []mesos.Resource{{Name: "cpus", Type: mesos.SCALAR.Enum(), Scalar: &mesos.Value_Scalar{Value: 0.1}}}
@@ -212,10 +220,10 @@ func drawResources(t *rapid.T, a *assignment) {
 		a.Info.Resources = slices.Insert(a.Info.Resources, rapid.IntRange(0, len(a.Info.Resources)).Draw(t, "place"), r)
 	}
 	for range oneOf(t, "cpus", 1, 1, 0, 2) {
-		add("cpus", amounts.Draw(t, "cpus"))
+		add("cpus", amounts().Draw(t, "cpus"))
 	}
 	for range oneOf(t, "mem", 1, 1, 0, 2) {
-		add("mem", 64*amounts.Draw(t, "mem in 64 MB"))
+		add("mem", 64*amounts().Draw(t, "mem in 64 MB"))
 	}
 	if seldom(t, 3, "disk") {
 		add("disk", 100)
@@ -224,10 +232,10 @@ func drawResources(t *rapid.T, a *assignment) {
 		add("gpus", oneOf[float64](t, "gpus", 1, 2, 1.5))
 	}
 	limits := map[string]mesos.Value_Scalar{}
-	if limit := optional(t, "cpu limit", rapid.OneOf(amounts, rapid.Just(math.Inf(1)))); limit != nil {
+	if limit := optional(t, "cpu limit", rapid.OneOf(amounts(), rapid.Just(math.Inf(1)))); limit != nil {
 		limits["cpus"] = mesos.Value_Scalar{Value: *limit}
 	}
-	if limit := optional(t, "mem limit", rapid.OneOf(amounts, rapid.SampledFrom([]float64{2, 4, 8, math.Inf(1), math.Inf(1)}))); limit != nil {
+	if limit := optional(t, "mem limit", rapid.OneOf(amounts(), rapid.SampledFrom([]float64{2, 4, 8, math.Inf(1), math.Inf(1)}))); limit != nil {
 		limits["mem"] = mesos.Value_Scalar{Value: *limit * 128}
 	}
 	a.Info.Limits = maps.Clone(limits)

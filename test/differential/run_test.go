@@ -94,24 +94,25 @@ type ran struct {
 func TestRunning(t *testing.T) {
 	b := newBench(t)
 	var group sync.WaitGroup
-	numbers := make(chan int)
+	tasks := make(chan assignment)
 	generated := rapid.Custom(drawRun)
 	for range workers {
 		group.Go(func() {
-			for i := range numbers {
-				b.compareRun(t, i, generated.Example(i))
+			for a := range tasks {
+				b.compareRun(t, a)
 			}
 		})
 	}
 	for i := range max(*tasksFlag/10, 6) {
-		numbers <- i
+		tasks <- generated.Example(i)
 	}
-	close(numbers)
+	close(tasks)
 	group.Wait()
 }
 
 // compareRun runs one task on both sides, one after the other: they use the same ports and addresses.
-func (b *bench) compareRun(t *testing.T, number int, a assignment) {
+func (b *bench) compareRun(t *testing.T, a assignment) {
+	number := b.serial.Add(1)
 	a = b.place(a)
 	a.api = b.engine.ClientVersion()
 	a.SandboxDirectory = filepath.Join(b.directory, fmt.Sprintf("run%d", number))
