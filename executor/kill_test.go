@@ -1,0 +1,171 @@
+package executor
+
+import (
+	"testing"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	mesosexec "github.com/mesos/mesos-go/api/v1/lib/executor"
+
+	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+func TestKillBeforeLaunch(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.kill("t", nil)
+		killed := h.update(mesos.TASK_KILLED)
+		h.kill("t", nil)
+		h.launch(sleeper())
+		h.noUpdate()
+		for _, m := range h.daemon.take() {
+			if m.Launch != nil {
+				t.Error("the task was launched all the same")
+			}
+		}
+		h.acknowledge(killed)
+		h.ends(nil)
+	})
+}
+
+func TestKillWhilePreparing(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.launch(sleeper())
+		h.update(mesos.TASK_STARTING)
+		h.daemon.take()
+		h.kill("t", nil)
+		killDeadline(t, h.daemon.take())
+		h.say(wire.Message{Running: &wire.Running{Inspect: []byte(`{}`)}}) // it was too late
+		h.noUpdate()
+		h.say(wire.Message{Exited: &wire.Exited{Outcome: wire.OutcomeFailed, Message: "killed before it was started"}})
+		if s := h.update(mesos.TASK_KILLED); s.Reason != nil {
+			t.Errorf("reason %v", s.GetReason())
+		}
+	})
+}
+
+// Contract section 3.4: the kill's policy, then the task's, then the shutdown grace period; repeated kills count anew, but are
+// announced once.
+func TestKillPolicies(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		task := sleeper()
+		task.KillPolicy = policy(30 * time.Second)
+		h.run(task)
+		h.kill("other", nil)
+		if sent := h.daemon.take(); len(sent) != 0 {
+			t.Errorf("a kill of another task reached the daemon: %+v", sent)
+		}
+		h.kill("t", nil)
+		if d := killDeadline(t, h.daemon.take()); d != 30*time.Second {
+			t.Errorf("the task's policy gives %v", d)
+		}
+		h.update(mesos.TASK_KILLING)
+		h.kill("t", policy(time.Second))
+		if d := killDeadline(t, h.daemon.take()); d != time.Second {
+			t.Errorf("the kill's policy gives %v", d)
+		}
+		h.kill("t", policy(-time.Second))
+		if d := killDeadline(t, h.daemon.take()); d != 0 {
+			t.Errorf("a negative grace period gives %v", d)
+		}
+		h.noUpdate()
+		h.say(exited(0))
+		h.update(mesos.TASK_KILLED) // never FINISHED
+		h.kill("t", nil)
+		if sent := h.daemon.take(); len(sent) != 0 {
+			t.Errorf("a kill after the end reached the daemon: %+v", sent)
+		}
+	}, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE)
+}
+
+func TestKillingIsNotSentToFrameworksThatDoNotKnowIt(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.kill("t", nil)
+		if d := killDeadline(t, h.daemon.take()); d != grace {
+			t.Errorf("without a policy: %v", d)
+		}
+		h.noUpdate()
+	})
+}
+
+func TestMaxCompletionTime(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		task := sleeper()
+		task.KillPolicy = policy(time.Hour)
+		task.MaxCompletionTime = &mesos.DurationInfo{Nanoseconds: int64(time.Minute)}
+		h.run(task)
+		time.Sleep(time.Minute - time.Millisecond)
+		h.settle()
+		if sent := h.daemon.take(); len(sent) != 0 {
+			t.Errorf("too early: %+v", sent)
+		}
+		time.Sleep(time.Millisecond)
+		h.settle()
+		if d := killDeadline(t, h.daemon.take()); d != 0 {
+			t.Errorf("the container gets %v", d)
+		}
+		h.noUpdate()
+		h.say(exited(137))
+		if s := h.update(mesos.TASK_FAILED); s.GetReason() != mesos.REASON_MAX_COMPLETION_TIME_REACHED {
+			t.Errorf("reason %v", s.GetReason())
+		}
+	}, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE)
+}
+
+func TestShutdown(t *testing.T) {
+	shutdown := &agent.Event{Type: mesosexec.Event_SHUTDOWN}
+	t.Run("nothing to run", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.event(shutdown)
+			h.ends(nil)
+		})
+	})
+	t.Run("margin for the update", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.event(shutdown)
+			if d := killDeadline(t, h.daemon.take()); d != grace-shutdownMargin {
+				t.Errorf("the container gets %v of %v", d, grace)
+			}
+			h.event(shutdown)
+			h.say(exited(143))
+			killed := h.update(mesos.TASK_KILLED)
+			h.acknowledge(killed)
+			h.ends(nil)
+		})
+	})
+	t.Run("never later than a kill", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.kill("t", policy(time.Second))
+			h.daemon.take()
+			h.event(shutdown)
+			if d := killDeadline(t, h.daemon.take()); d != time.Second {
+				t.Errorf("the container gets %v", d)
+			}
+		})
+	})
+	t.Run("bounded", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.event(shutdown)
+			time.Sleep(grace - time.Millisecond)
+			h.settle()
+			h.lives()
+			time.Sleep(time.Millisecond)
+			h.ends(ErrShutdownTimeout)
+		})
+	})
+	t.Run("by SIGTERM", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.stop()
+			h.settle()
+			killDeadline(t, h.daemon.take())
+			h.say(exited(0))
+			h.acknowledge(h.update(mesos.TASK_KILLED))
+			h.ends(nil)
+		})
+	})
+}
