@@ -17,22 +17,28 @@ import (
 // settleWait is the time between two questions to an Engine that owes an answer.
 const settleWait = time.Second
 
-// phase says how far a preparation got, for the message of one that did not get further.
+// phase says how far a task got, for the message of one that does not get further, and for admins.
 type phase struct {
-	mu   sync.Mutex // guards text
-	text string
+	mu    sync.Mutex // guards what follows
+	text  string
+	since time.Time
 }
 
 func (p *phase) set(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.text = text
+	p.text, p.since = text, time.Now()
 }
 
 func (p *phase) String() string {
+	text, _ := p.get()
+	return text
+}
+
+func (p *phase) get() (text string, since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.text
+	return p.text, p.since
 }
 
 // prepareTimeoutError says that the time for a preparation was over.
@@ -56,7 +62,8 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	s.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.wakeUp)
 
-	at := &phase{text: "waiting for the Docker Engine"}
+	at := &s.at
+	at.set("waiting for the Docker Engine")
 	bounded, cancel := s.bound(ctx, deadline, at)
 	defer cancel()
 

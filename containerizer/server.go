@@ -251,10 +251,11 @@ func (s *Server) session(ctx context.Context, a *wire.Attach, p peer) (*session,
 	return opened, nil
 }
 
-// enlist makes a session known by its container's name. It fails when another live session has the name.
-func (s *Server) enlist(name string, by *session) error {
+// enlist makes a session known by its task and its container's name. It fails when another live session has the name.
+func (s *Server) enlist(by *session, task, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	by.task = task
 	if other := s.named[name]; other != nil && other != by {
 		return fmt.Errorf("container name %s is in use by task %s", name, other.task)
 	}

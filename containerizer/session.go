@@ -3,6 +3,7 @@ package containerizer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -33,9 +34,13 @@ type session struct {
 	wake   chan struct{} // buffered: look at the container
 	done   chan struct{} // closed when the executor needs nothing any more
 
-	// Set before the container is created, by run alone.
-	task    string
-	name    string
+	at phase // for admins and for the message of a task that does not get further
+
+	// Set by enlist, under the server's lock, and read-only from then on.
+	task string
+	name string
+
+	// Of run alone.
 	note    string          // about the pull, for the task's user; empty for none
 	gone    <-chan struct{} // closed when the executor's process has died
 	unwatch func()
@@ -56,7 +61,6 @@ func newSession(s *Server, a *wire.Attach, p wire.Process) *session {
 		kills:   newKills(),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
-		gone:    make(chan struct{}),
 		unwatch: func() {},
 		opened:  s.watch.lost(),
 	}
@@ -75,12 +79,11 @@ func (s *session) run(ctx context.Context, executor *handle) {
 	if !ok {
 		return
 	}
-	s.task = launch.Task
 	if launch.StopGrace > 0 {
 		s.attach.StopGrace = launch.StopGrace
 	}
-	s.logger = s.logger.With(zap.String("task", s.task))
-	if err := s.server.enlist(containerName(&s.attach, s.task, s.executor), s); err != nil {
+	s.logger = s.logger.With(zap.String("task", launch.Task))
+	if err := s.server.enlist(s, launch.Task, containerName(&s.attach, launch.Task, s.executor)); err != nil {
 		s.conclude(ctx, nil, s.failure(err))
 		return
 	}
@@ -126,6 +129,7 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 		return prepared, s.failure(err)
 	}
 	running := s.reportRunning(prepared)
+	s.at.set("running")
 	s.logger.Info("container runs", zap.String("container", prepared.ID))
 
 	exited, cancel := context.WithCancel(ctx)
@@ -169,6 +173,7 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 func (s *session) conclude(ctx context.Context, container *engine.Container, exit wire.Exited) {
 	s.logger.Info("task ended", zap.String("outcome", string(exit.Outcome)), zap.Int("status", exit.Code),
 		zap.Bool("oom", exit.OOM), zap.String("message", exit.Message))
+	s.at.set(fmt.Sprintf("ended (%s, status %d), its update is on the way", exit.Outcome, exit.Code))
 	s.say(wire.Message{Exited: &exit})
 	if s.awaitDone(ctx) && container != nil {
 		s.retire(ctx, container.ID)

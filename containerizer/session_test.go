@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/versions"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/executor/wire"
@@ -219,6 +220,27 @@ func TestTasksThatCannotRun(t *testing.T) {
 			h.awaitNoContainers()
 		})
 	}
+}
+
+// An option that the Engine would ignore, being too old for it, fails the task in docker's words.
+func TestOptionOfNewerEngines(t *testing.T) {
+	h := newHost(t)
+	info, err := h.options.Engine.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := h.newExecutor()
+	task := dockerTask(t, environment.Busybox(t), "true")
+	task.Container.Docker.Parameters = []mesos.Parameter{{Key: "annotation", Value: "a=b"}}
+	e.launch(task)
+	exit := e.awaitExit()
+	if versions.LessThan(info.APIVersion, "1.43") {
+		mustName(t, exit.Message, "annotation", "requires API version 1.43")
+	} else if exit.Outcome != wire.OutcomeExited {
+		t.Errorf("exit %+v", exit)
+	}
+	e.done()
+	h.awaitNoContainers()
 }
 
 func TestSandboxMissing(t *testing.T) {

@@ -49,6 +49,7 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 	spec, err := runspec.Translate(ctx, task, runspec.Options{
 		CgroupsEnableCFS:    s.server.CgroupsEnableCFS,
 		DefaultContainerDNS: s.server.DefaultContainerDNS,
+		EngineAPI:           info.APIVersion,
 		HostMemory:          uint64(max(0, info.MemoryBytes)),
 		LogDriver:           s.server.LogDriver,
 		LogOpts:             s.server.LogOpts,

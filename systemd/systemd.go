@@ -38,10 +38,11 @@ func Listener(path string) (*net.UnixListener, error) {
 	if len(passed) > 0 {
 		return nil, fmt.Errorf("systemd passes %d sockets, none of them %s: the .socket unit and the flag socket must name the same path", len(passed), path)
 	}
-	return listen(path)
+	return Listen(path)
 }
 
-func listen(path string) (*net.UnixListener, error) {
+// Listen makes the socket at path, root's alone, as Listener does where systemd has passed none.
+func Listen(path string) (*net.UnixListener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("socket directory: %w", err)
 	}

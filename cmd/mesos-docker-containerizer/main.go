@@ -51,6 +51,7 @@ func subcommands() []subcommand {
 	return []subcommand{
 		{"serve", "run the daemon", serve},
 		{"run", "run Marathon apps on this host without a cluster, in the foreground", run},
+		{"ps", "list the daemon's tasks and what they are doing", ps},
 		{"config", "show every setting and where it comes from", showConfig},
 		{"version", "show versions", showVersion},
 	}

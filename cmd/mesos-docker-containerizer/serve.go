@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -12,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/systemd"
 )
@@ -89,12 +92,29 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := systemd.Ready(); err != nil {
 		return err
 	}
+	if err := serveAdmin(ctx, &group, server, c.RunDir, logger); err != nil {
+		return err
+	}
 	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),
 		zap.String("engine", c.DockerSocket), zap.String("run_dir", c.RunDir))
 	if text := refusal(c); text != "" {
 		logger.Warn(text)
 	}
 	return server.Serve(ctx, listener)
+}
+
+// serveAdmin answers ps.
+func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, runDirectory string, logger *zap.Logger) error {
+	listener, err := systemd.Listen(filepath.Join(runDirectory, containerizer.AdminSocket))
+	if err != nil {
+		return fmt.Errorf("socket for admins: %w", err)
+	}
+	group.Go(func() {
+		if err := server.ServeAdmin(ctx, listener); err != nil {
+			logger.Error("admins are not answered any more", zap.Error(err))
+		}
+	})
+	return nil
 }
 
 // newJSONLogger writes one JSON object a line, for journals and their readers.

@@ -30,6 +30,12 @@ func TestRunWithADaemon(t *testing.T) {
 		"container": {"type": "DOCKER", "docker": {"image": %q, "network": "HOST", "parameters": [{"key": "hostname", "value": "elsewhere"}]}},
 		"command": {"shell": true, "value": "echo $GREETING", "environment": {"variables": [{"name": "GREETING", "value": "hello"}]}}}`,
 		id, environment.Busybox(t))
+	runDirectory := flags[1]
+	list := start(t, "ps", runDirectory, "--json")
+	list.wantStatus(exitOK)
+	if list.out() != "[]\n" {
+		t.Errorf("ps without tasks: %q", list.out())
+	}
 	p := start(t, "run", "--socket="+socket, "--output=json", file(t, task))
 	p.wantStatus(exitOK)
 	if got := states(p.events())["hello"]; got != "STARTING RUNNING FINISHED" {
@@ -48,6 +54,11 @@ func TestRunWithADaemon(t *testing.T) {
 	}
 	daemon.signal(syscall.SIGTERM)
 	daemon.wantStatus(exitOK)
+	list = start(t, "ps", runDirectory)
+	list.wantStatus(exitEnvironment)
+	if !strings.Contains(list.err(), "is it running") {
+		t.Error("ps does not say what to do without a daemon")
+	}
 	if _, err := net.Dial("unix", socket); err == nil {
 		t.Error("somebody listens at the socket of a daemon that has ended")
 	}

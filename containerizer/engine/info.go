@@ -15,6 +15,7 @@ import (
 // Info is what the daemon wants to know of the Engine's host.
 type Info struct {
 	ServerVersion string // of the Engine, as it writes it: "20.10.24+dfsg1"
+	APIVersion    string // that is spoken with it, "1.41"
 	CgroupVersion int    // 1 or 2
 	MemoryBytes   int64  // of the host
 
@@ -35,7 +36,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		if err != nil {
 			return err
 		}
-		info = Info{ServerVersion: answer.ServerVersion, MemoryBytes: answer.MemTotal, CgroupVersion: 1, GPUs: hasGPUs(answer), RootDirectory: answer.DockerRootDir}
+		info = Info{ServerVersion: answer.ServerVersion, APIVersion: api.ClientVersion(), MemoryBytes: answer.MemTotal, CgroupVersion: 1, GPUs: hasGPUs(answer), RootDirectory: answer.DockerRootDir}
 		info.Platform = platforms.Normalize(ocispec.Platform{OS: answer.OSType, Architecture: answer.Architecture})
 		if answer.CgroupVersion == "" { // Engines before 20.10 do not say, and know version 1 only
 			return nil

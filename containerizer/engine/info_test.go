@@ -24,6 +24,9 @@ func TestInfoTellsOfGPUs(t *testing.T) {
 				_, _ = w.Write([]byte(tt.body))
 			})).socket)
 			info, err := c.Info(t.Context())
+			if info.APIVersion != "1.50" {
+				t.Errorf("API version %q", info.APIVersion)
+			}
 			if err != nil || info.GPUs != tt.want {
 				t.Errorf("GPUs %v, want %v; %v", info.GPUs, tt.want, err)
 			}
