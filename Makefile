@@ -7,6 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # Where install puts things; DESTDIR goes in front, for packages.
 PREFIX ?= /usr/local
 libexec = $(DESTDIR)$(PREFIX)/libexec/mesos-docker-containerizer
+units = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
@@ -54,6 +55,9 @@ install: build ## install under PREFIX (/usr/local), with DESTDIR in front
 	install -D build/mesos-docker-containerizer $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
 	install -D build/mesos-docker-executor $(libexec)/mesos-docker-executor
 	install -D build/mesos-docker-cli $(libexec)/docker
+	install -d $(DESTDIR)/etc/mesos-docker-containerizer $(units)
+	install -m 644 systemd/mesos-docker-containerizer.socket $(units)
+	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/mesos-docker-containerizer.service > $(units)/mesos-docker-containerizer.service
 
 clean: ## remove what was built
 	rm -rf build

@@ -96,16 +96,22 @@ func (s *Server) guard(ctx context.Context, id string, labels engine.Labels) {
 			return
 		}
 	}
+	for s.claimed(labels.Name) { // the session saw the same death and does what is to be done
+		select {
+		case <-time.After(settleWait):
+		case <-ctx.Done():
+			return
+		}
+	}
 	s.endOrphan(ctx, id, labels)
 }
 
-// endOrphan stops a container that has no executor any more and removes it when its time has come. If a session has the
-// container it saw the same death, and both may do the same thing to it.
+// endOrphan stops a container that has no executor any more and removes it when its time has come.
 func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels) {
 	logger := s.Logger.With(zap.String("task", labels.Task), zap.String("framework", labels.Framework),
-		zap.String("executor", labels.Executor), zap.String("container", id))
-	if !s.KillOrphans && !s.claimed(labels.Name) {
-		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left if it runs")
+		zap.String("executor", labels.Executor))
+	if !s.KillOrphans {
+		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left if it runs", zap.String("container", id))
 		s.retire(ctx, id, leaveRunning, logger)
 		return
 	}
@@ -116,8 +122,13 @@ func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels)
 const leaveRunning = -1
 
 // retire ends a container that nobody needs any more: stops it if it runs, within the grace period, and removes it when its
-// time has come. It tries until the Engine has done it or ctx ends, and looks at the container before each step.
+// time has come. It tries until the Engine has done it or ctx ends, and looks at the container before each step. Of several
+// calls for one container the first does it.
 func (s *Server) retire(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
+	if _, other := s.retiring.LoadOrStore(id, true); other {
+		return
+	}
+	defer s.retiring.Delete(id)
 	for {
 		wait := killRepeat
 		c, err := s.engine.Inspect(ctx, id)
@@ -147,7 +158,7 @@ func (s *Server) retire(ctx context.Context, id string, grace time.Duration, log
 		if engine.IsNotFound(err) {
 			return
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && !engine.IsConflict(err) { // that is somebody else removing it
 			logger.Warn("a container cannot be stopped or removed yet; trying again", zap.String("container", id), zap.Error(err))
 		}
 		select {

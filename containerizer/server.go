@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -84,7 +85,8 @@ type Server struct {
 
 	recovered chan struct{} // closed when the containers of an earlier server are known
 
-	group sync.WaitGroup // every goroutine of the server
+	group    sync.WaitGroup // every goroutine of the server
+	retiring sync.Map       // ids of containers in retire
 
 	mu       sync.Mutex          // guards what follows
 	sessions map[string]*session // by executor process and ids, see sessionKey
@@ -167,7 +169,11 @@ func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
 
 	session, attach, err := s.admit(ctx, conn, unix)
 	if err != nil {
-		if ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, io.EOF): // somebody looked whether we are there
+			s.Logger.Debug("a connection ended before it began")
+		default:
 			s.Logger.Warn("refused an executor", zap.Error(err))
 		}
 		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error(), Permanent: errors.Is(err, errUnacceptable)}}, nil)

@@ -91,7 +91,11 @@ func (s *session) run(ctx context.Context, executor *handle) {
 		s.retireEnded(ctx)
 		return
 	}
-	s.logger.Info("task launched")
+	if s.attach.State == nil {
+		s.logger.Info("task launched")
+	} else {
+		s.logger.Info("task taken up again")
+	}
 
 	container, exit := s.runTask(ctx, launch)
 	if ctx.Err() != nil {
@@ -130,7 +134,7 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	}
 	running := s.reportRunning(prepared)
 	s.at.set("running")
-	s.logger.Info("container runs", zap.String("container", prepared.ID))
+	s.logger.Info("container runs", zap.String("container", prepared.ID), zap.String("image", prepared.Config.Image))
 
 	exited, cancel := context.WithCancel(ctx)
 	var enforcer sync.WaitGroup

@@ -21,23 +21,9 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 	if info, err := os.Stat(s.attach.Sandbox); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("the task's sandbox %s is not there", s.attach.Sandbox)
 	}
-	task := runspec.Task{
-		Name:             s.name,
-		SandboxDirectory: s.attach.Sandbox,
-		MappedDirectory:  s.attach.MappedDirectory,
-		Environment:      s.attach.TaskEnvironment,
-	}
-	if task.MappedDirectory == "" {
-		task.MappedDirectory = s.server.MappedDirectory
-	}
-	if err := decode(launch.TaskInfo, task.Info.Unmarshal); err != nil {
-		return nil, fmt.Errorf("TaskInfo cannot be decoded: %w", err)
-	}
-	if len(launch.ExecutorInfo) > 0 {
-		task.Executor = &mesos.ExecutorInfo{}
-		if err := decode(launch.ExecutorInfo, task.Executor.Unmarshal); err != nil {
-			return nil, fmt.Errorf("ExecutorInfo cannot be decoded: %w", err)
-		}
+	task, err := s.describe(launch)
+	if err != nil {
+		return nil, err
 	}
 	var info engine.Info
 	if err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
@@ -74,6 +60,29 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 		spec.Config.Labels[key] = value
 	}
 	return spec, nil
+}
+
+// describe puts together what the executor has said of its task.
+func (s *session) describe(launch wire.Launch) (runspec.Task, error) {
+	task := runspec.Task{
+		Name:             s.name,
+		SandboxDirectory: s.attach.Sandbox,
+		MappedDirectory:  s.attach.MappedDirectory,
+		Environment:      s.attach.TaskEnvironment,
+	}
+	if task.MappedDirectory == "" {
+		task.MappedDirectory = s.server.MappedDirectory
+	}
+	if err := decode(launch.TaskInfo, task.Info.Unmarshal); err != nil {
+		return task, fmt.Errorf("TaskInfo cannot be decoded: %w", err)
+	}
+	if len(launch.ExecutorInfo) > 0 {
+		task.Executor = &mesos.ExecutorInfo{}
+		if err := decode(launch.ExecutorInfo, task.Executor.Unmarshal); err != nil {
+			return task, fmt.Errorf("ExecutorInfo cannot be decoded: %w", err)
+		}
+	}
+	return task, nil
 }
 
 // decode guards the daemon against mesos-go's generated decoders, which panic on some hostile lengths.

@@ -59,7 +59,8 @@ func refusal(c *config.Config) string {
 	if c.DockerEnabled() {
 		return ""
 	}
-	return fmt.Sprintf("DOCKER tasks are not accepted on this host: docker is not among the containerizers (%s); add it there and restart",
+	return fmt.Sprintf("DOCKER tasks are not accepted on this host: docker is not among the containerizers (%s); to take them without "+
+		"changing the agent, put docker,mesos into /etc/mesos-docker-containerizer/containerizers and restart mesos-docker-containerizer",
 		c.Origin("containerizers"))
 }
 

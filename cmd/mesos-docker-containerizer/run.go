@@ -38,7 +38,9 @@ at DOCKER_HOST if that is set, else at the configured docker_socket. With --sock
 that listens there.
 
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) kills the tasks, each by its own kill policy; a second one kills them at once; a third
-does not wait for their last words either. No container, process or file is left behind, unless asked for.
+does not wait for their last words either. No container, process or file is left behind, unless asked for. With --socket it is the
+daemon that removes containers: if that is down, they stay until it is back. What a run that was killed (SIGKILL) leaves, the
+next one ends.
 
 Exit status: 0 when every task has finished, or was killed because you asked for it (by an interrupt or --for)
              1 when a task has failed or was lost

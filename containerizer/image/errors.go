@@ -96,7 +96,7 @@ func (e *Error) what() string {
 	case WrongPlatform:
 		return e.Reference + " is not there for the platform that is wanted"
 	case UnknownHost:
-		return e.Reference + ": there is no host of its registry's name, check the name of the image"
+		return e.Reference + ": there is no host of its registry's name: check the name of the image, and the name servers of this host"
 	case NotPulled:
 		return e.Reference + " is not present on this host and is not pulled"
 	case TLS:
