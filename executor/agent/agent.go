@@ -1,8 +1,8 @@
 // Package agent holds what the executor and its two agent connections have in common.
 //
-// A connection (executor/agent/v1 today; v0 speaks libprocess) turns whatever its protocol says into v1 events and delivers
-// what the executor owes the agent. It owns sockets, framing and retries and decides nothing about the task. The executor owns
-// the task and never sees a socket.
+// A connection (executor/agent/v0 speaks libprocess, v1 the executor HTTP API) turns whatever its protocol says into v1 events
+// and delivers what the executor owes the agent. It owns sockets, framing and retries and decides nothing about the task. The
+// executor owns the task and never sees a socket.
 //
 // What is owed lives in one place, the executor's ledger, which a connection reads through Outbox. An update is therefore
 // recorded before it can be sent, and a connection that breaks loses nothing: what was not acknowledged is in the next snapshot.

@@ -26,7 +26,7 @@
 // The protocol knows no authentication. Messages are taken only from the agent's own address, which on its host is not proof of
 // much. A message for an executor or a framework that is not ours is ignored: ports are used again, and an agent writes to the
 // last address it knows of an executor. Updates are sent once per link: the agent stores what it has read or dies, and then
-// gets them again.
+// gets them again. LIBPROCESS_PORT, if the task sets it, is taken from the task.
 package v0
 
 import (
@@ -112,8 +112,9 @@ type run struct {
 	events chan<- *agent.Event
 
 	self  upid
-	agent upid  // where the agent is now
-	link  *link // nil while there is none
+	agent upid   // where the agent is now
+	asked uint64 // the connection on which it asked for re-registration; 0 if it has not
+	link  *link  // nil while there is none
 
 	registered bool                      // the agent has taken us
 	subscribed executor.Event_Subscribed // what it said then
@@ -230,7 +231,7 @@ func (r *run) receive(ctx context.Context, m message) error {
 	m.body = nil
 	switch m.name {
 	case reconnectExecutor:
-		r.reconnect(ctx, m.from, got.agentID)
+		r.reconnect(ctx, m, got.agentID)
 		return nil
 	case executorRegistered:
 		r.registered, r.subscribed = true, *got.event.Subscribed
@@ -279,18 +280,28 @@ func (r *run) belongTo(agentID string) {
 }
 
 // reconnect follows the agent that says it is ours after a restart, and says what it may have missed. An agent may ask more
-// than once (contract section 5.2).
-func (r *run) reconnect(ctx context.Context, from upid, agentID string) {
-	r.logger.Info("the agent asks for re-registration", zap.Stringer("agent", from))
-	r.agent = from
+// than once, and then takes only the first answer that reaches it (contract section 5.2): while our link to it had not ended, it
+// may be one that has taken us already and will not read in this answer what was lost on that link. So the updates follow again
+// by themselves, which an agent that has them acknowledges again.
+func (r *run) reconnect(ctx context.Context, m message, agentID string) {
+	if m.from != r.agent && m.connection < r.asked {
+		r.logger.Info("a request for re-registration has come late, from an agent before this one", zap.Stringer("agent", m.from))
+		return
+	}
+	r.logger.Info("the agent asks for re-registration", zap.Stringer("agent", m.from))
+	again := r.link != nil && r.agent == m.from
+	r.agent, r.asked = m.from, m.connection
 	if agentID != "" {
 		r.belongTo(agentID)
 	}
-	r.connect(ctx, r.reregistration)
+	r.connect(ctx, func() opening { return r.reregistration(again) })
 }
 
-func (r *run) reregistration() opening {
+func (r *run) reregistration(again bool) opening {
 	tasks, updates, seen := r.outbox.Unacknowledged()
+	if again {
+		seen = 0
+	}
 	body, err := r.identity.Load().reregister(tasks, updates)
 	if err != nil {
 		r.logger.Error("part of the re-registration cannot be sent", zap.Error(err))

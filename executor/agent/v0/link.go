@@ -69,13 +69,11 @@ func (l *link) live(parent context.Context, hello func() opening) error {
 		l.run.peer.Store(&peer)
 	}
 	discarding.Go(func() { cancel(discard(conn)) })
-	if err := l.deliver(ctx, conn, hello()); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		return fmt.Errorf("write to the agent: %w", err)
+	err = l.deliver(ctx, conn, hello())
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
 	}
-	return nil
+	return fmt.Errorf("write to the agent: %w", err)
 }
 
 // discard reads what the agent answers, which says nothing, and returns how that ended.

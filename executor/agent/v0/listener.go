@@ -34,6 +34,10 @@ type message struct {
 	from upid
 	name string // without mesos.internal.
 	body []byte
+
+	// connection numbers the connection it came on, in the order in which they were made: messages that come on different ones
+	// may overtake each other.
+	connection uint64
 }
 
 // server takes the agent's messages. Each connection has a goroutine of its own, so that none waits for another's peer.
@@ -53,7 +57,7 @@ func (s *server) serve(ctx context.Context) {
 	slots := make(chan struct{}, maxConnections)
 	var connections sync.WaitGroup
 	defer connections.Wait()
-	for {
+	for number := uint64(1); ; number++ {
 		conn, err := s.listener.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
@@ -77,7 +81,7 @@ func (s *server) serve(ctx context.Context) {
 			continue
 		}
 		connections.Go(func() {
-			s.connection(ctx, conn)
+			s.connection(ctx, conn, number)
 			<-slots
 		})
 	}
@@ -105,7 +109,7 @@ func addressOf(a net.Addr) (netip.Addr, bool) {
 }
 
 // connection serves one connection to its end, which without a single byte is an agent that looks whether we live.
-func (s *server) connection(ctx context.Context, conn net.Conn) {
+func (s *server) connection(ctx context.Context, conn net.Conn, number uint64) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	defer func() { conn.Close() }()
@@ -125,7 +129,7 @@ func (s *server) connection(ctx context.Context, conn net.Conn) {
 			s.ended(ctx, conn, err)
 			return
 		}
-		code, err := s.handle(ctx, req)
+		code, err := s.handle(ctx, req, number)
 		if err != nil {
 			return
 		}
@@ -158,7 +162,7 @@ func (s *server) ended(ctx context.Context, conn net.Conn, err error) {
 }
 
 // handle hands a message on and returns the code to answer. It fails only with ctx's error.
-func (s *server) handle(ctx context.Context, req *request) (code int, err error) {
+func (s *server) handle(ctx context.Context, req *request, number uint64) (code int, err error) {
 	name, isMessage := strings.CutPrefix(req.name, messagePrefix)
 	switch {
 	case req.receiver != s.self.id || !isMessage:
@@ -172,7 +176,7 @@ func (s *server) handle(ctx context.Context, req *request) (code int, err error)
 		return 400, nil
 	}
 	select {
-	case s.messages <- message{from: from, name: name, body: req.body}:
+	case s.messages <- message{from: from, name: name, body: req.body, connection: number}:
 		return 202, nil
 	case <-ctx.Done():
 		return 0, ctx.Err()

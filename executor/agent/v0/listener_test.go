@@ -22,7 +22,7 @@ func serveOne(t *testing.T) (conn net.Conn, messages <-chan message, stop func()
 	ours, theirs := net.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
-	serving.Go(func() { s.connection(ctx, ours) })
+	serving.Go(func() { s.connection(ctx, ours, 1) })
 	return theirs, received, func() {
 		cancel()
 		serving.Wait()

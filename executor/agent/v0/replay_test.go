@@ -40,9 +40,8 @@ type replay struct {
 // played is a connection under replay.
 type played struct {
 	net.Conn
-	reader  *bufio.Reader
-	raw     bytes.Buffer // what was read but is not taken yet
-	foreign bool         // it has nothing to do with the executor
+	reader *bufio.Reader
+	raw    bytes.Buffer // what was read but is not taken yet
 }
 
 func newReplay(t *testing.T, r *recording) *replay {
@@ -75,22 +74,9 @@ func newReplay(t *testing.T, r *recording) *replay {
 		FrameworkID: ids.framework, ExecutorID: ids.executor, AgentID: "not-said-yet",
 		AgentProcess: "slave(1)", AgentAddress: listener.Addr().String(),
 		Checkpoint: true, RecoveryTimeout: time.Hour,
-		Libprocess: agent.Libprocess{IP: "127.0.0.1", Port: fiveDigits(t)},
+		Libprocess: agent.Libprocess{IP: "127.0.0.1", Port: freePort(t)}, // of five digits, as the recorded ones, so that lengths agree,
 	})
 	return p
-}
-
-// fiveDigits returns a free port of five digits, as many as the recorded ones have, so that lengths agree.
-func fiveDigits(t *testing.T) string {
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		l.Close()
-		if len(port) == 5 {
-			return port
-		}
-	}
 }
 
 func parsed(t testing.TB, data []byte) *request {

@@ -71,7 +71,7 @@ type Agent struct {
 	link       net.Conn // to the executor
 	executor   string   // its UPID; empty until it has registered
 	state      state
-	silent     chan struct{} // closed when it may read again; nil while it reads
+	silent     chan struct{} // closed when it may go on; nil while it is not silent
 	queue      []mesos.TaskInfo
 	tasks      map[string]mesos.TaskInfo // sent to the executor
 	stored     []mesos.TaskStatus        // each update once
@@ -194,7 +194,7 @@ func (a *Agent) Stop() {
 	a.wg.Wait()
 }
 
-// Silence makes the agent read nothing from now on, as if it were stopped, or go on.
+// Silence makes the agent handle no message from now on, as if it were stopped, or go on.
 func (a *Agent) Silence(silent bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

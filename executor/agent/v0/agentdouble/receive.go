@@ -46,12 +46,6 @@ func (a *Agent) serve(conn net.Conn) {
 	}
 	reader := bufio.NewReaderSize(stream, 4096)
 	for {
-		a.mu.Lock()
-		silent := a.silent
-		a.mu.Unlock()
-		if silent != nil {
-			<-silent
-		}
 		req, err := http.ReadRequest(reader)
 		if err != nil {
 			return
@@ -59,6 +53,12 @@ func (a *Agent) serve(conn net.Conn) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			return
+		}
+		a.mu.Lock()
+		silent := a.silent
+		a.mu.Unlock()
+		if silent != nil {
+			<-silent
 		}
 		a.receive(conn, req, body)
 		if !a.options.Old {
@@ -137,8 +137,8 @@ func (a *Agent) onRegister(m *registerExecutor, from string) error {
 	known := a.executor
 	a.executor = from
 	if m.FrameworkID.Value != a.options.FrameworkID || m.ExecutorID.Value != a.options.ExecutorID || a.state != registering || known != "" {
-		return errors.Join(fmt.Errorf("of framework %q, executor %q in state %d", m.FrameworkID.Value, m.ExecutorID.Value, a.state),
-			a.send("ShutdownExecutorMessage", nil))
+		a.answer(outgoing{"ShutdownExecutorMessage", nil})
+		return fmt.Errorf("of framework %q, executor %q in state %d", m.FrameworkID.Value, m.ExecutorID.Value, a.state)
 	}
 	a.state = running
 	messages := []outgoing{{"ExecutorRegisteredMessage", &executorRegistered{
@@ -149,8 +149,12 @@ func (a *Agent) onRegister(m *registerExecutor, from string) error {
 		messages = append(messages, a.runTask(task))
 	}
 	a.queue = nil
-	return a.sendAll(messages...)
+	a.answer(messages...)
+	return nil
 }
+
+// answer sends messages to an executor, which may have gone.
+func (a *Agent) answer(messages ...outgoing) { _ = a.sendAll(messages...) }
 
 func (a *Agent) onReregister(m *reregisterExecutor, from string) error {
 	switch {
@@ -161,10 +165,12 @@ func (a *Agent) onReregister(m *reregisterExecutor, from string) error {
 	case a.state == running && a.options.RetriesReconnect:
 		return nil
 	case a.state != reconnecting:
-		return errors.Join(fmt.Errorf("in state %d", a.state), a.send("ShutdownExecutorMessage", a.shutdown()))
+		a.answer(outgoing{"ShutdownExecutorMessage", a.shutdown()})
+		return fmt.Errorf("in state %d", a.state)
 	}
 	a.state = running
-	err := a.send("ExecutorReregisteredMessage", &executorReregistered{AgentID: a.agentID(), AgentInfo: a.agentInfo()})
+	a.answer(outgoing{"ExecutorReregisteredMessage", &executorReregistered{AgentID: a.agentID(), AgentInfo: a.agentInfo()}})
+	var err error
 	has := map[string]bool{}
 	for _, task := range m.Tasks {
 		has[task.TaskID.Value] = true
@@ -206,9 +212,10 @@ func (a *Agent) onUpdate(u *update) error {
 		a.lose--
 		return nil
 	}
-	return a.send("StatusUpdateAcknowledgementMessage", &acknowledgement{
+	a.answer(outgoing{"StatusUpdateAcknowledgementMessage", &acknowledgement{
 		AgentID: a.agentID(), FrameworkID: a.options.Framework.ID, TaskID: &u.Status.TaskID, UUID: u.UUID,
-	})
+	}})
+	return nil
 }
 
 func (a *Agent) agentID() *mesos.AgentID { return &mesos.AgentID{Value: a.options.AgentID} }
