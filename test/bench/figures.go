@@ -68,6 +68,9 @@ func number(v float64) string {
 	if v == 0 {
 		return "-"
 	}
+	if v < 10 {
+		return fmt.Sprintf("%.2f", v)
+	}
 	return fmt.Sprintf("%.1f", v)
 }
 

@@ -51,6 +51,7 @@ func (b *bench) run(ctx context.Context, programs string) (err error) {
 	defer docker.Close()
 	defer func() { err = errors.Join(err, b.cleanUp(context.WithoutCancel(ctx), h)) }()
 
+	defer func() { err = errors.Join(b.report(), err) }() // what was measured is worth seeing even if a later step failed
 	for _, step := range []func() error{
 		func() error { return b.warmUp(ctx, h) },
 		func() error { return b.launchSequence(ctx, h, "host", false) },
@@ -64,6 +65,11 @@ func (b *bench) run(ctx context.Context, programs string) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// report shows the figures, and saves them where BENCH_OUT says so.
+func (b *bench) report() error {
 	if err := show(os.Stdout, b.figures); err != nil {
 		return err
 	}
