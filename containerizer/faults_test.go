@@ -7,31 +7,21 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap/zaptest"
-
-	"mesos-docker-containerizer/containerizer/engine"
-	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeengine"
 )
 
-// newFailingHost is a host whose server reaches the Engine through a proxy that fails on demand.
-func newFailingHost(t *testing.T) (*host, *fakeengine.Proxy) {
+// newFailingHost is a host whose server reaches the Engine through a proxy that fails on demand, from the start on or later.
+func newFailingHost(t *testing.T, fromTheStart ...func(*fakeengine.Proxy)) (*host, *fakeengine.Proxy) {
 	t.Helper()
 	p := fakeengine.New(t, environment.Socket(t))
+	for _, fault := range fromTheStart {
+		fault(p)
+	}
 	h := newHost(t, func(o *Options) {
-		logger := zaptest.NewLogger(t)
-		e, err := engine.New(engine.Options{Socket: p.Socket, Logger: logger})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { e.Close() })
-		images, err := image.New(image.Options{Engine: e, InactivityTimeout: time.Minute, Logger: logger})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Engine, o.Images = e, images
+		failing := hostOptions(t, p.Socket)
+		o.Engine, o.Images = failing.Engine, failing.Images
 	})
 	<-h.server.Recovered()
 	return h, p
@@ -256,17 +246,7 @@ func TestKillThatHangs(t *testing.T) {
 
 // Events are hints: an exit whose event never comes is seen all the same.
 func TestExitWithoutEvent(t *testing.T) {
-	p := fakeengine.New(t, environment.Socket(t))
-	p.Fault(fakeengine.Silence, http.MethodGet, `/events`, 100)
-	h := newHost(t, func(o *Options) {
-		logger := zaptest.NewLogger(t)
-		e, err := engine.New(engine.Options{Socket: p.Socket, Logger: logger})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { e.Close() })
-		o.Engine = e
-	})
+	h, _ := newFailingHost(t, func(p *fakeengine.Proxy) { p.Fault(fakeengine.Silence, http.MethodGet, `/events`, 100) })
 	e := h.newExecutor()
 	e.launch(dockerTask(t, environment.Busybox(t), "sleep 0.2; exit 6"))
 	e.awaitRunning()

@@ -97,32 +97,39 @@ func TestNeverTwice(t *testing.T) {
 	e.done()
 }
 
-// The daemon died after the create, before it could say so: the next one finds the container by its name and starts it.
-func TestCreatedContainerIsAdopted(t *testing.T) {
-	h := newHost(t)
-	e := h.newExecutor()
-	e.launch(dockerTask(t, environment.Busybox(t), `echo once`))
-	e.awaitExit()
-	// What the crash would have left: the same container, created and not started, and an executor that knows nothing of it.
+// onlyCreated stops the server and leaves what a crash between create and start leaves: the executor's container, created and
+// not started. It returns the container's id.
+func (h *host) onlyCreated(e *executor) string {
+	h.t.Helper()
 	inspected, err := h.docker.ContainerInspect(context.Background(), e.state.ContainerID)
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	h.stop()
 	h.docker.ContainerRemove(context.Background(), e.state.ContainerID, container.RemoveOptions{Force: true})
 	created, err := h.docker.ContainerCreate(context.Background(), inspected.Config, inspected.HostConfig, nil, nil,
 		strings.TrimPrefix(inspected.Name, "/"))
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
+	return created.ID
+}
+
+// The daemon died after the create, before it could say so: the next one finds the container by its name and starts it.
+func TestCreatedContainerIsAdopted(t *testing.T) {
+	h := newHost(t)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), `echo once`))
+	e.awaitExit()
+	created := h.onlyCreated(e)
 	h.start()
 	e.state = wire.State{Launch: e.state.Launch}
 	e.output.Close()
 	e.output = nil
 	e.reconnect(h.socket)
 	e.awaitRunning()
-	if e.state.ContainerID != created.ID {
-		t.Errorf("runs container %s, want %s", e.state.ContainerID, created.ID)
+	if e.state.ContainerID != created {
+		t.Errorf("runs container %s, want %s", e.state.ContainerID, created)
 	}
 	if stdout, _ := e.readOutput(); stdout != "once\n" {
 		t.Errorf("stdout %q", stdout)
@@ -140,25 +147,15 @@ func TestEndedTaskIsNotStarted(t *testing.T) {
 			e := h.newExecutor()
 			e.launch(dockerTask(t, environment.Busybox(t), `echo once`))
 			e.awaitExit()
-			inspected, err := h.docker.ContainerInspect(context.Background(), e.state.ContainerID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h.stop()
-			h.docker.ContainerRemove(context.Background(), e.state.ContainerID, container.RemoveOptions{Force: true})
-			created, err := h.docker.ContainerCreate(context.Background(), inspected.Config, inspected.HostConfig, nil, nil,
-				strings.TrimPrefix(inspected.Name, "/"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			created := h.onlyCreated(e)
 			h.start()
 			e.state.Exited, e.state.ContainerID = true, ""
 			if knowsContainer {
-				e.state.ContainerID = created.ID
+				e.state.ContainerID = created
 			}
 			e.reconnect(h.socket)
 			<-h.server.Recovered()
-			if c, err := h.docker.ContainerInspect(context.Background(), created.ID); err == nil && c.State.StartedAt[:4] != "0001" {
+			if c, err := h.docker.ContainerInspect(context.Background(), created); err == nil && c.State.StartedAt[:4] != "0001" {
 				t.Error("the container was started")
 			}
 			e.done()
