@@ -345,13 +345,19 @@ func (h *host) newProcess(task mesos.TaskInfo, grace time.Duration) *process {
 func (h *host) startProcess(task mesos.TaskInfo, attach wire.Attach) *process {
 	h.t.Helper()
 	attach.Version, attach.Framework, attach.Executor, attach.Sandbox = wire.Version, "framework", h.t.Name(), h.t.TempDir()
+	return h.execute(task, attach, func(cmd *exec.Cmd) { cmd.Stderr = os.Stderr })
+}
+
+// execute starts an executor's process, as changed, with its order.
+func (h *host) execute(task mesos.TaskInfo, attach wire.Attach, change func(*exec.Cmd)) *process {
+	h.t.Helper()
 	order, err := json.Marshal(processOrder{Attach: attach, Launch: launchOf(h.t, task)})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), executorVariable+"="+h.socket)
-	cmd.Stderr = os.Stderr
+	change(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		h.t.Fatal(err)

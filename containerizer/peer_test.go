@@ -2,8 +2,6 @@ package containerizer
 
 import (
 	"bytes"
-	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,31 +110,10 @@ func TestCheckSandbox(t *testing.T) {
 func (h *host) foreign(attach wire.Attach, task mesos.TaskInfo) *process {
 	h.t.Helper()
 	attach.Version, attach.Framework, attach.Executor = wire.Version, "framework", h.t.Name()
-	order, err := json.Marshal(processOrder{Attach: attach, Launch: launchOf(h.t, task)})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), executorVariable+"="+h.socket)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: foreigner, Gid: foreigner}}
-	cmd.Dir = "/"
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		h.t.Fatal(err)
-	}
-	p := &process{cmd: cmd, stdin: stdin, lines: json.NewDecoder(stdout)}
-	h.t.Cleanup(p.kill)
-	if _, err := io.Copy(stdin, bytes.NewReader(append(order, '\n'))); err != nil {
-		h.t.Fatal(err)
-	}
-	return p
+	return h.execute(task, attach, func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: foreigner, Gid: foreigner}}
+		cmd.Dir = "/"
+	})
 }
 
 // openHost is a host whose socket everybody can connect to.

@@ -54,7 +54,7 @@ type session struct {
 }
 
 func newSession(s *Server, a *wire.Attach, p wire.Process) *session {
-	return &session{
+	opened := &session{
 		server: s, attach: *a, executor: p,
 		logger:  s.Logger.With(zap.String("framework", a.Framework), zap.String("executor", a.Executor)),
 		launch:  make(chan wire.Launch, 1),
@@ -64,6 +64,10 @@ func newSession(s *Server, a *wire.Attach, p wire.Process) *session {
 		unwatch: func() {},
 		opened:  s.watch.lost(),
 	}
+	if a.State != nil { // before run begins, so that it starts nothing that was killed
+		opened.catchUp(a.State)
+	}
+	return opened
 }
 
 // run takes the task from its launch to the removal of its container, or ends with ctx, or with an executor that dies without
@@ -104,11 +108,8 @@ func (s *session) run(ctx context.Context, executor *handle) {
 	s.conclude(ctx, container, exit)
 }
 
-// awaitLaunch waits for the task. An executor that attaches again brings it along.
+// awaitLaunch waits for the task. An executor that attaches again has brought it along.
 func (s *session) awaitLaunch(ctx context.Context) (wire.Launch, bool) {
-	if s.attach.State != nil {
-		return s.attach.State.Launch, true
-	}
 	select {
 	case launch := <-s.launch:
 		return launch, true
@@ -120,14 +121,6 @@ func (s *session) awaitLaunch(ctx context.Context) (wire.Launch, bool) {
 
 // runTask returns how the task ended, and its container if there is one left.
 func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Container, wire.Exited) {
-	if state := s.attach.State; state != nil {
-		if state.Kill != nil {
-			s.kills.order(state.Kill.Deadline)
-		}
-		if !state.HasOutput {
-			s.wantOutput(&wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: true})
-		}
-	}
 	prepared, err := s.prepare(ctx, launch)
 	if err != nil {
 		return prepared, s.failure(err)
@@ -274,7 +267,7 @@ func (s *session) take(m wire.Message) {
 		default: // it is known already
 		}
 	case m.Kill != nil:
-		if deadline, _ := s.kills.current(); !deadline.Equal(m.Kill.Deadline) {
+		if deadline, _ := s.kills.current(); deadline.IsZero() || !deadline.Equal(m.Kill.Deadline) {
 			s.kills.order(m.Kill.Deadline)
 		}
 	case m.Resume != nil:
