@@ -52,17 +52,23 @@ func (s *Server) Tasks() []TaskReport {
 	return reports
 }
 
-// ServeAdmin answers admins on the listener, over HTTP, until ctx ends, and closes it: GET /tasks yields a JSON list of
-// TaskReport.
-func (s *Server) ServeAdmin(ctx context.Context, listener net.Listener) error {
-	mux := http.NewServeMux()
+// HandleAdmin answers what admins ask of the server: GET /tasks yields a JSON list of TaskReport.
+func (s *Server) HandleAdmin(mux *http.ServeMux) {
 	mux.HandleFunc("GET /tasks", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(s.Tasks()); err != nil {
 			s.Logger.Debug("an admin did not wait for the answer", zap.Error(err))
 		}
 	})
-	server := &http.Server{Handler: mux, ReadTimeout: adminTimeout, WriteTimeout: adminTimeout}
+}
+
+// ServeAdmin answers admins on the listener, over HTTP, until ctx ends, and closes it. A handler that takes a connection over
+// sets its deadlines anew and ends with ctx by itself.
+func ServeAdmin(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler: handler, ReadTimeout: adminTimeout, WriteTimeout: adminTimeout,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -24,7 +24,9 @@ func TestAdminSeesTasks(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- h.server.ServeAdmin(ctx, listener) }()
+	mux := http.NewServeMux()
+	h.server.HandleAdmin(mux)
+	go func() { served <- ServeAdmin(ctx, listener, mux) }()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}

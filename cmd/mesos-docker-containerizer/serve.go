@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -103,14 +104,16 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	return server.Serve(ctx, listener)
 }
 
-// serveAdmin answers ps.
+// serveAdmin answers whoever asks at the socket for admins.
 func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, runDirectory string, logger *zap.Logger) error {
 	listener, err := systemd.Listen(filepath.Join(runDirectory, containerizer.AdminSocket))
 	if err != nil {
 		return fmt.Errorf("socket for admins: %w", err)
 	}
+	mux := http.NewServeMux()
+	server.HandleAdmin(mux)
 	group.Go(func() {
-		if err := server.ServeAdmin(ctx, listener); err != nil {
+		if err := containerizer.ServeAdmin(ctx, listener, mux); err != nil {
 			logger.Error("admins are not answered any more", zap.Error(err))
 		}
 	})

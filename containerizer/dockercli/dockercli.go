@@ -1,0 +1,111 @@
+// Package dockercli answers the docker command of a Mesos agent: the few commands that agents and the frameworks' own scripts
+// issue (contract section 1.8), carried out by the daemon on its own connection to the Engine, with deadlines. The process that
+// the agent starts, cmd/mesos-docker-cli, only hands over its arguments and its streams.
+//
+// What agents parse is answered byte for byte as docker answers it; what they do not, in docker's manner. Anything that is not
+// supported is refused by name, with the status that docker has for a wrong command line.
+//
+// # Caveats
+//
+//   - Commands act on every container of the Engine, not only on ours: an agent's recovery looks at all of them.
+package dockercli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/image"
+)
+
+// Exit statuses of docker.
+const (
+	statusOK     = 0
+	statusFailed = 1   // the Engine refused, or there is no such object
+	statusUsage  = 125 // run and exec: docker itself failed; other commands: the command line is wrong
+)
+
+// Call is one docker command as its client was started with it. The client owns the streams.
+type Call struct {
+	// Arguments begin with the name of the command; docker's global options, such as -H, are left out.
+	Arguments []string
+
+	// Home is the caller's HOME, below which docker looks for registry credentials; empty if it has none. It is input of the
+	// caller, and so may be a task's sandbox.
+	Home string
+
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+
+	// Signals are those that the client gets while the command runs.
+	Signals <-chan syscall.Signal
+}
+
+// Options of a Docker.
+type Options struct {
+	Engine *engine.Client
+	Images *image.Puller
+	Logger *zap.Logger
+}
+
+// Docker answers docker commands. It is safe for concurrent use.
+type Docker struct {
+	Options
+}
+
+// New returns a Docker that owns none of what it is given.
+func New(o Options) *Docker {
+	return &Docker{Options: o}
+}
+
+// command carries out one docker command. Its error is what docker would print to stderr, without the end of the line; a
+// statusError brings an exit status along, every other error has that of a failure.
+type command func(d *Docker, ctx context.Context, call Call) error
+
+// commands are all that are supported, by name.
+var commands = map[string]command{}
+
+// statusError ends a command with an exit status of its own. Its err may be nil, where everything has been said.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+// Answer carries out a call and returns docker's exit status for it. It returns when ctx ends, too.
+func (d *Docker) Answer(ctx context.Context, call Call) int {
+	name := "(none)"
+	if len(call.Arguments) > 0 {
+		name = call.Arguments[0]
+	}
+	run, supported := commands[name]
+	if !supported {
+		fmt.Fprintf(call.Stderr, "docker: the command %q is not supported by mesos-docker-cli, which answers Mesos agents only\n", name)
+		return statusUsage
+	}
+	err := run(d, ctx, call)
+	if err == nil {
+		return statusOK
+	}
+	var ended *statusError
+	if !errors.As(err, &ended) {
+		ended = &statusError{status: statusFailed, err: err}
+	}
+	if ended.err != nil {
+		fmt.Fprintln(call.Stderr, ended.err)
+	}
+	return ended.status
+}
