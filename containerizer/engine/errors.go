@@ -38,6 +38,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s %q: %s", e.Op, e.Object, e.text)
 }
 
+// Reason is the reason alone. Where the Engine answered it is what docker prints: "Error response from daemon: " and the Engine's own
+// words.
+func (e *Error) Reason() string { return e.text }
+
 // Is makes the errdefs kind of the error visible to errors.Is. errdefs.ErrUnavailable means exactly what IsUnavailable does.
 func (e *Error) Is(target error) bool { return errors.Is(e.kind, target) }
 
