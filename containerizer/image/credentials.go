@@ -19,10 +19,11 @@ import (
 //
 //  1. .docker/config.json in the sandbox, where the fetcher puts what the task's uris deliver (contract section 1.2.4),
 //  2. .dockercfg in the sandbox,
-//  3. the operator's, in the order of Options.DockerConfigs (admin.go).
+//  3. the same two files in the directory that the agent made of its docker_config, where it has made one,
+//  4. the operator's, in the order of Options.DockerConfigs (admin.go).
 //
 // A file without an entry for the registry leaves the question to the next; a file that cannot be read is a failure, since a
-// pull without the credentials it should have would fail for a reason that nobody understands. From the sandbox only plain
+// pull without the credentials it should have would fail for a reason that nobody understands. From the directories only plain
 // entries are taken: a credential helper named there would run as root. The login of the daemon's own user is never used.
 //
 // No error here repeats anything of a file but names of registries.
@@ -126,8 +127,8 @@ func decodeLogin(address string, entry json.RawMessage) (registry.AuthConfig, er
 	}, nil
 }
 
-// sandboxFiles are where a task brings credentials, in the order in which they are looked at.
-var sandboxFiles = []struct {
+// directoryFiles are where a directory has credentials, in the order in which they are looked at.
+var directoryFiles = []struct {
 	path  string
 	parse func([]byte) (logins, error)
 }{
@@ -135,29 +136,39 @@ var sandboxFiles = []struct {
 	{sandboxLegacy, parseLegacy},
 }
 
-// sandboxLogin returns the login for a registry that a task has brought and the file it is from, which is empty if there is none.
-func sandboxLogin(sandbox, domain string) (login registry.AuthConfig, source string, err error) {
-	for _, c := range sandboxFiles {
-		content, err := readBeneath(sandbox, c.path)
+// The owners of directories with credentials, as people know them.
+const (
+	ofSandbox = "the sandbox"
+	ofAgent   = "the agent's docker_config"
+)
+
+// directoryLogin returns the login for a registry that a directory has, encoded, and the file it is from. Both are empty if there
+// is none, or no directory.
+func directoryLogin(directory, owner, domain string) (auth, source string, err error) {
+	if directory == "" {
+		return "", "", nil
+	}
+	for _, c := range directoryFiles {
+		content, err := readBeneath(directory, c.path)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return login, "", fmt.Errorf("credentials in the sandbox: %w", err)
+			return "", "", fmt.Errorf("credentials in %s: %w", owner, err)
 		}
 		file, err := c.parse(content)
 		if err != nil {
-			return login, "", fmt.Errorf("credentials in the sandbox: %s is %w", c.path, err)
+			return "", "", fmt.Errorf("credentials in %s: %s is %w", owner, c.path, err)
 		}
 		login, found, err := file.find(domain)
 		if err != nil {
-			return login, "", fmt.Errorf("credentials in the sandbox: %s: %w", c.path, err)
+			return "", "", fmt.Errorf("credentials in %s: %s: %w", owner, c.path, err)
 		}
 		if found {
-			return login, c.path + " of the sandbox", nil
+			return encodeLogin(login, c.path+" of "+owner)
 		}
 	}
-	return login, "", nil
+	return "", "", nil
 }
 
 // encodeLogin puts a login into the form that the Engine takes.

@@ -93,6 +93,7 @@ type Request struct {
 	Platform         *ocispec.Platform
 	Force            bool           // the task wants the registry to be asked even if the image is present
 	SandboxDirectory string         // where the task may have brought credentials; empty for nowhere
+	AgentDirectory   string         // where the agent has put its docker_config; empty for nowhere
 	Progress         func(Progress) // called from Pull's own goroutine with the latest sum, if not nil; it holds up no other task
 }
 
@@ -133,17 +134,18 @@ func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 // fetch joins the pull of an image, or begins it, and waits for its end.
 func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) error {
 	w := wanted{ref: familiar(named), named: named, platform: r.Platform}
-	if r.SandboxDirectory != "" {
-		login, source, err := sandboxLogin(r.SandboxDirectory, reference.Domain(named))
-		if err == nil && source != "" {
-			w.auth, w.source, err = encodeLogin(login, source)
-		}
-		if err != nil {
-			return &Error{Kind: Invalid, Reference: w.ref, Err: err}
+	var err error
+	if w.auth, w.source, err = directoryLogin(r.SandboxDirectory, ofSandbox, reference.Domain(named)); err != nil {
+		return &Error{Kind: Invalid, Reference: w.ref, Err: err}
+	}
+	// The credentials of agent and operator are the same for all and need not divide a pull. The operator's are looked up when it
+	// runs.
+	key := p.shared.key(w.ref, w.platformName(), w.auth)
+	if w.source == "" {
+		if w.auth, w.source, err = directoryLogin(r.AgentDirectory, ofAgent, reference.Domain(named)); err != nil {
+			return &Error{Kind: Credentials, Reference: w.ref, Err: err}
 		}
 	}
-	// The operator's credentials are the same for all and need not divide a pull. They are looked up when it runs.
-	key := p.shared.key(w.ref, w.platformName(), w.auth)
 	progress, err := p.shared.do(ctx, key, r.Progress, func(ctx context.Context, report func(Progress)) error {
 		return p.pull(ctx, w, report)
 	})
@@ -180,7 +182,7 @@ type wanted struct {
 	ref      string // as the Engine takes it
 	named    reference.Named
 	platform *ocispec.Platform // nil for the Engine's own
-	auth     string            // as the Engine takes it, from the sandbox; empty for what the operator has
+	auth     string            // as the Engine takes it, from sandbox or agent; empty for what the operator has
 	source   string            // where auth is from
 }
 

@@ -35,3 +35,7 @@ func familiar(ref reference.Reference) string {
 	}
 	return ref.String()
 }
+
+// Canonical is the one form of a reference under which the same image is known: "busybox" and "docker.io/library/busybox:latest"
+// are equal in it. What is no reference is returned as it is.
+func Canonical(ref string) string { return nameOf(ref) }
