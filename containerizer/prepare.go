@@ -59,7 +59,9 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
 		deadline = state.PrepareDeadline
 	}
-	s.say(wire.Message{Accepted: &wire.Accepted{PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval}})
+	s.say(wire.Message{Accepted: &wire.Accepted{
+		PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval, Warnings: s.differences(),
+	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.wakeUp)
 
 	at := &s.at

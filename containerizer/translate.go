@@ -32,7 +32,7 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 	}); err != nil {
 		return nil, err
 	}
-	spec, err := runspec.Translate(ctx, task, runspec.Options{
+	options := runspec.Options{
 		CgroupsEnableCFS:    s.server.CgroupsEnableCFS,
 		DefaultContainerDNS: s.server.DefaultContainerDNS,
 		EngineAPI:           info.APIVersion,
@@ -43,8 +43,15 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 		HonorCommandUser:    s.server.HonorCommandUser,
 		CopiesFiles:         true, // see deliverFiles
 		Parameters:          s.server.Parameters,
-	})
+	}
+	if err := s.heedAgent(&options); err != nil {
+		return nil, err
+	}
+	spec, err := runspec.Translate(ctx, task, options)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.refuseCNI(ctx, launch.CNINetworks, string(spec.HostConfig.NetworkMode)); err != nil {
 		return nil, err
 	}
 	labels := engine.Labels{

@@ -70,6 +70,7 @@ func (e *executor) attach() {
 		MappedDirectory: e.MappedDirectory,
 		ContainerName:   e.ContainerName,
 		TaskEnvironment: e.TaskEnvironment,
+		AgentFlags:      e.AgentFlags,
 		StopGrace:       e.Environment.ShutdownGracePeriod,
 	}
 	if e.task != nil {
@@ -92,11 +93,7 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 	}
 	switch {
 	case m.Accepted != nil:
-		e.unanswered.stop()
-		e.task.state.PrepareDeadline = m.Accepted.PrepareDeadline
-		if interval := m.Accepted.ProgressInterval; interval != nil {
-			e.task.progress.configure(*interval)
-		}
+		e.onAccepted(m.Accepted)
 	case m.Progress != nil:
 		e.onProgress(m.Progress)
 	case m.Created != nil:
@@ -107,6 +104,21 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 		e.onRunning(m.Running)
 	case m.Exited != nil:
 		e.onExited(m.Exited)
+	}
+}
+
+func (e *executor) onAccepted(a *wire.Accepted) {
+	e.unanswered.stop()
+	e.task.state.PrepareDeadline = a.PrepareDeadline
+	if a.ProgressInterval != nil {
+		e.task.progress.configure(*a.ProgressInterval)
+	}
+	if e.task.accepted {
+		return // a daemon says it again to an executor that attaches again
+	}
+	e.task.accepted = true
+	for _, warning := range a.Warnings {
+		e.Logger.Warn("the agent and the daemon are set up differently", zap.String("difference", warning))
 	}
 }
 

@@ -37,6 +37,12 @@ type Options struct {
 	// TaskEnvironment is added to the task's environment and wins over it; nil for none. Its values are secrets.
 	TaskEnvironment map[string]string
 
+	// AgentFlags are the agent's settings that the daemon is to heed; nil for none.
+	AgentFlags *wire.AgentFlags
+
+	// CNIDirectories are searched for the networks that a task names, which then cannot be run; empty for none.
+	CNIDirectories []string
+
 	Agent Agent
 
 	// Dial opens a connection to the daemon; it is called again whenever that breaks. Daemon names the daemon for people.

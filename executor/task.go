@@ -18,6 +18,7 @@ type task struct {
 	state wire.State // what a daemon that knows nothing has to be told
 	why   why
 
+	accepted  bool // a daemon has it
 	running   bool // TASK_RUNNING was sent
 	killing   bool // TASK_KILLING was sent
 	container *mesos.ContainerStatus
@@ -81,7 +82,7 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 		e.refuse(info.TaskID, mesos.TASK_FAILED, `Attempted to run multiple tasks using a "docker" executor`)
 		return
 	}
-	launch := wire.Launch{Task: id}
+	launch := wire.Launch{Task: id, CNINetworks: e.cniNetworks(&info)}
 	if d := info.KillPolicy.GetGracePeriod(); d != nil {
 		launch.StopGrace = max(0, time.Duration(d.Nanoseconds))
 	}

@@ -40,6 +40,9 @@ type flags struct {
 	route           wire.Route
 	protocol        string
 	version         bool
+
+	agentFlags     wire.AgentFlags
+	cniDirectories []string
 }
 
 // The protocols to speak with the agent.
@@ -48,11 +51,15 @@ const (
 	protocolV1 = "v1" // the executor HTTP API
 )
 
-// stockFlags are those of the stock executor (contract section 1.4) that have no meaning here: the Engine, the network and the
-// container's limits are the daemon's, which has settings of the same names, and there is no glog.
-var stockFlags = []string{
-	"cgroups_enable_cfs", "default_container_dns", "docker", "docker_socket", "help", "launcher_dir",
-	"external_log_file", "initialize_driver_logging", "log_dir", "logbufsecs", "quiet",
+// unusedFlags are those of the stock executors (contract section 1.4) that have no meaning here, and why.
+var unusedFlags = map[string]string{
+	"docker":                  "no docker command is started",
+	"launcher_dir":            "no helper program is started",
+	"network_cni_plugins_dir": "CNI networks are not supported; of network_cni_config_dir follows which they are",
+
+	"help":                      "agents always say false",
+	"initialize_driver_logging": "there is no glog", "logbufsecs": "there is no glog", "quiet": "there is no glog",
+	"log_dir": "there is no glog", "external_log_file": "there is no glog",
 }
 
 // parseFlags reads --name=value, --name and --no-name. It returns the flags that nobody knows.
@@ -72,7 +79,7 @@ func parseFlags(args []string) (flags, []string, error) {
 			}
 			return flags{}, nil, fmt.Errorf("flag --%s=%s: %w", name, value, err)
 		}
-		if !known && !slices.Contains(stockFlags, strings.TrimPrefix(name, "no-")) {
+		if _, unused := unusedFlags[strings.TrimPrefix(name, "no-")]; !known && !unused {
 			ignored = append(ignored, name) // not its value, which may be secret
 		}
 	}
@@ -127,9 +134,48 @@ func (f *flags) set(name, value string) (known bool, err error) {
 	case "version":
 		f.version = true
 	default:
+		return f.setAgents(name, value)
+	}
+	return true, err
+}
+
+// setAgents takes the agent's own settings, which are for the daemon to heed.
+func (f *flags) setAgents(name, value string) (known bool, err error) {
+	switch name {
+	case "cgroups_enable_cfs", "no-cgroups_enable_cfs":
+		f.agentFlags.CgroupsEnableCFS, err = parseBool(value, name)
+	case "default_container_dns":
+		f.agentFlags.DefaultContainerDNS, err = parseObject(value)
+	case "docker_socket":
+		f.agentFlags.DockerSocket = value
+	case "network_cni_config_dir":
+		// A search path, as ClusterD's executor reads it.
+		f.cniDirectories = slices.DeleteFunc(strings.Split(value, ":"), func(directory string) bool { return directory == "" })
+	default:
 		return false, nil
 	}
 	return true, err
+}
+
+// parseBool reads the forms of Mesos: --name, --name=true or 1, --name=false or 0, --no-name.
+func parseBool(value, name string) (*bool, error) {
+	negated := strings.HasPrefix(name, "no-")
+	switch {
+	case value == "" || !negated && (value == "true" || value == "1"):
+		return new(!negated), nil
+	case !negated && (value == "false" || value == "0"):
+		return new(false), nil
+	}
+	return nil, errors.New("want true or false")
+}
+
+// parseObject checks the form alone: the daemon knows what must be in it.
+func parseObject(value string) (json.RawMessage, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(value), &object); err != nil || object == nil {
+		return nil, errors.New("want a JSON object")
+	}
+	return json.RawMessage(value), nil
 }
 
 func notEmpty(value string) error {

@@ -2,13 +2,20 @@
 // mesos-docker-containerizer, which must be running on the host.
 //
 // It takes the command line of the stock executor of the same name (contract section 1.4); flags that neither knows are ignored
-// with a warning, because agents of other versions pass other flags. What it reads of them:
+// with a warning, because agents of other versions pass other flags, and some of the stock executor's have no meaning here (see
+// unusedFlags). What it reads of them:
 //
 //	--container=NAME            the container's exact name; given by agents that run us in place of the stock executor
 //	--sandbox_directory=PATH    the sandbox on the host; default: the working directory, which the agent sets
 //	--mapped_directory=PATH     the sandbox in the container; default: the daemon's sandbox_directory
 //	--task_environment=JSON     variables for the task, an object of texts; they win over the task's own
 //	--stop_timeout=DURATION     raises the shutdown grace period, as in stock
+//	--cgroups_enable_cfs=BOOL   the agent's settings of these names, which for its executors win over the daemon's
+//	--default_container_dns=JSON
+//	--docker_socket=PATH        the agent's Engine; a daemon with another one makes for a warning, and nothing else
+//	--network_cni_config_dir=PATHS
+//	                            where ClusterD's agents look for CNI configurations, directories separated by colons. A task
+//	                            that names a network defined there fails and says so, unless Docker has the network too
 //	--logging_level=LEVEL       INFO, WARNING or ERROR; default WARNING
 //	--protocol=v0|v1            how to speak with the agent: over libprocess or the executor HTTP API; default: v0 with
 //	                            --container, because agents recover no other executor of their docker containerizer, else v1
@@ -84,13 +91,8 @@ func run() error {
 	if sandbox == "" {
 		sandbox = env.Directory
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := untilTerminated(env.ShutdownGracePeriod + terminationMargin)
 	defer stop()
-	// Told to terminate, the process ends in bounded time, even if what it logs to hangs: the agent waits without limit.
-	context.AfterFunc(ctx, func() {
-		time.AfterFunc(env.ShutdownGracePeriod+terminationMargin, func() { os.Exit(1) })
-	})
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP) // a log helper that died must not take the task with it
 	return executor.Run(ctx, executor.Options{
 		Environment:     env,
 		Route:           flags.route,
@@ -98,6 +100,8 @@ func run() error {
 		Sandbox:         sandbox,
 		MappedDirectory: flags.mappedDirectory,
 		TaskEnvironment: flags.taskEnvironment,
+		AgentFlags:      &flags.agentFlags,
+		CNIDirectories:  flags.cniDirectories,
 		Agent:           connection,
 		Dial:            executor.DialDaemon(socket),
 		Daemon:          socket,
@@ -105,6 +109,17 @@ func run() error {
 		Stderr:          os.Stderr,
 		Logger:          logger,
 	})
+}
+
+// untilTerminated returns a context that ends with the order to terminate. The process then ends within a time, even if what it
+// logs to hangs: the agent waits without limit.
+func untilTerminated(within time.Duration) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(within, func() { os.Exit(1) })
+	})
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP) // a log helper that died must not take the task with it
+	return ctx, stop
 }
 
 func connect(protocol string, env agent.Environment, logger *zap.Logger) (executor.Agent, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -64,6 +65,7 @@ func TestParseFlags(t *testing.T) {
 	want := flags{
 		container: "mesos-1", sandbox: "/sandbox", mappedDirectory: "/mnt/mesos/sandbox", stopTimeout: 10 * time.Second,
 		level: zapcore.InfoLevel, route: wire.RouteDropIn, protocol: protocolV0, taskEnvironment: map[string]string{"A": "secret"},
+		agentFlags: wire.AgentFlags{CgroupsEnableCFS: new(false), DockerSocket: "/var/run/docker.sock"},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(flags{})); diff != "" {
 		t.Errorf("flags (-want +got):\n%s", diff)
@@ -101,6 +103,53 @@ func TestParseFlags(t *testing.T) {
 	}
 }
 
+// What the agent says of itself is passed on; what it does not say is not made up.
+func TestParseAgentFlags(t *testing.T) {
+	for arg, want := range map[string]flags{
+		"--cgroups_enable_cfs=true":                       {agentFlags: wire.AgentFlags{CgroupsEnableCFS: new(true)}},
+		"--cgroups_enable_cfs=1":                          {agentFlags: wire.AgentFlags{CgroupsEnableCFS: new(true)}},
+		"--cgroups_enable_cfs":                            {agentFlags: wire.AgentFlags{CgroupsEnableCFS: new(true)}},
+		"--cgroups_enable_cfs=0":                          {agentFlags: wire.AgentFlags{CgroupsEnableCFS: new(false)}},
+		"--no-cgroups_enable_cfs":                         {agentFlags: wire.AgentFlags{CgroupsEnableCFS: new(false)}},
+		`--default_container_dns={"docker":[]}`:           {agentFlags: wire.AgentFlags{DefaultContainerDNS: json.RawMessage(`{"docker":[]}`)}},
+		"--docker_socket=/run/docker.sock":                {agentFlags: wire.AgentFlags{DockerSocket: "/run/docker.sock"}},
+		"--network_cni_config_dir=/etc/cni/net.d::/other": {cniDirectories: []string{"/etc/cni/net.d", "/other"}},
+		"--network_cni_config_dir=":                       {cniDirectories: []string{}},
+		"--network_cni_plugins_dir=/opt/cni/bin":          {},
+	} {
+		want.level, want.route, want.protocol = zapcore.WarnLevel, wire.RouteCustom, protocolV1
+		got, ignored, err := parseFlags([]string{arg})
+		if err != nil || len(ignored) > 0 {
+			t.Errorf("%s: %v, ignored %v", arg, err, ignored)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(flags{})); diff != "" {
+			t.Errorf("%s, want (-), got (+):\n%s", arg, diff)
+		}
+	}
+	for _, bad := range []string{"--cgroups_enable_cfs=maybe", "--no-cgroups_enable_cfs=true",
+		"--default_container_dns=", "--default_container_dns=null", "--default_container_dns=[]", `--default_container_dns={"docker":`} {
+		if _, _, err := parseFlags([]string{bad}); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+}
+
+// Every flag of contract section 1.4 and of ClusterD is known: either it is read or it stands among those that are not, and why.
+func TestEveryStockFlagIsKnown(t *testing.T) {
+	stock := map[string]string{
+		"cgroups_enable_cfs": "true", "container": "mesos-1", "default_container_dns": "{}", "docker": "docker",
+		"docker_socket": "/var/run/docker.sock", "help": "false", "initialize_driver_logging": "true", "launcher_dir": "/usr/libexec/mesos",
+		"logbufsecs": "0", "logging_level": "INFO", "mapped_directory": "/mnt/mesos/sandbox", "quiet": "false", "sandbox_directory": "/sandbox",
+		"stop_timeout": "0ns", "task_environment": "{}", "network_cni_plugins_dir": "/opt/cni/bin", "network_cni_config_dir": "/etc/cni/net.d",
+	}
+	for name, value := range stock {
+		read, err := new(flags).set(name, value)
+		if reason, unused := unusedFlags[name]; err != nil || read == unused || unused && reason == "" {
+			t.Errorf("--%s is read %v, unused %v (%s), error %v", name, read, unused, reason, err)
+		}
+	}
+}
+
 // Whatever the command line is, it is read or refused, and a refusal shows no variable's value.
 func FuzzParseFlags(f *testing.F) {
 	f.Add("--container=mesos-1", `--task_environment={"A":"b"}`)
@@ -132,7 +181,7 @@ func FuzzParseFlags(f *testing.F) {
 func TestIsolation(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe", asExecutor)
 	cmd.Env = []string{
-		"MESOS_FRAMEWORK_ID=f", "MESOS_DIRECTORY=/sandbox", "LIBPROCESS_SSL_ENABLED=1", "LIBPROCESS_IP=127.0.0.1",
+		"MESOS_FRAMEWORK_ID=f", "MESOS_DIRECTORY=/sandbox", "LIBPROCESS_SSL_ENABLED=1", "LIBPROCESS_IP=127.0.0.1", "LIBPROCESS_PORT=31000",
 		tokenVariable + "=very.secret.token", tokenFileVariable + "=0",
 		"GOMAXPROCS=64", "GODEBUG=gctrace=1", "HTTP_PROXY=http://evil", "SSL_CERT_FILE=/evil", "PATH=/evil", "DOCKER_HOST=tcp://evil",
 		"MESOS_FRAMEWORK_ID=last",
@@ -155,7 +204,7 @@ func TestIsolation(t *testing.T) {
 			t.Errorf("%s survived", line)
 		}
 	}
-	want := []string{"GOMAXPROCS", "LIBPROCESS_IP", "LIBPROCESS_SSL_ENABLED", "MESOS_DIRECTORY", tokenFileVariable, "MESOS_FRAMEWORK_ID"}
+	want := []string{"GOMAXPROCS", "LIBPROCESS_IP", "LIBPROCESS_PORT", "LIBPROCESS_SSL_ENABLED", "MESOS_DIRECTORY", tokenFileVariable, "MESOS_FRAMEWORK_ID"}
 	slices.Sort(names)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, names); diff != "" {

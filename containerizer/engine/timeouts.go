@@ -49,6 +49,9 @@ const (
 	// volumeInspectLimit covers a question to the volume's driver, which may ask a storage system in turn.
 	volumeInspectLimit = 30 * time.Second
 
+	// networkInspectLimit allows for the lock that a start holds while it sets up its network.
+	networkInspectLimit = 15 * time.Second
+
 	// imageInspectLimit covers a look into the image store, which pulls and deletions lock for moments.
 	imageInspectLimit = 15 * time.Second
 

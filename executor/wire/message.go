@@ -53,11 +53,24 @@ type Attach struct {
 	// values are secrets.
 	TaskEnvironment map[string]string `json:"task_environment,omitempty"`
 
+	// AgentFlags are nil where no agent gave any.
+	AgentFlags *AgentFlags `json:"agent_flags,omitempty"`
+
 	// StopGrace bounds the container's stop should the executor die without having asked for one.
 	StopGrace time.Duration `json:"stop_grace,omitempty"`
 
 	// State is what the executor knows of its task; nil before the launch.
 	State *State `json:"state,omitempty"`
+}
+
+// AgentFlags are settings that an agent hands to the executors of its docker containerizer (contract section 1.4). They hold for
+// the executor's task and win over the daemon's own; what the agent does not say is the daemon's to set.
+type AgentFlags struct {
+	CgroupsEnableCFS    *bool           `json:"cgroups_enable_cfs,omitempty"`
+	DefaultContainerDNS json.RawMessage `json:"default_container_dns,omitempty"` // a JSON object
+
+	// DockerSocket is the Engine that the agent knows. It changes nothing: a daemon with another Engine warns in Accepted.
+	DockerSocket string `json:"docker_socket,omitempty"`
 }
 
 // State lets a daemon that knows nothing of a task take it up where another left it.
@@ -98,6 +111,10 @@ type Launch struct {
 	TaskInfo     []byte `json:"task_info"`
 	ExecutorInfo []byte `json:"executor_info,omitempty"`
 
+	// CNINetworks are the networks named by the task's network_infos that a CNI configuration of the agent's defines, and the
+	// file that does.
+	CNINetworks map[string]string `json:"cni_networks,omitempty"`
+
 	// StopGrace is the task's own in place of Attach.StopGrace; zero if it has none.
 	StopGrace time.Duration `json:"stop_grace,omitempty"`
 }
@@ -133,6 +150,9 @@ type Accepted struct {
 	// ProgressInterval is the time between the first two progress updates of the task, 0 for no such updates. It is nil from
 	// daemons that leave the choice to the executor.
 	ProgressInterval *time.Duration `json:"progress_interval,omitempty"`
+
+	// Warnings are for the executor's log: what the agent and the daemon are told differently by their admin.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Progress says what the daemon is doing for a task that does not run yet. It may be dropped.
