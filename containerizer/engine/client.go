@@ -16,12 +16,17 @@ import (
 type Options struct {
 	Socket string      // path of the Engine's Unix socket
 	Logger *zap.Logger // nil for none
+
+	// Observe, if not nil, is called after each call with its Error's Op, for metrics. For a stream that is when it has opened.
+	// It is called from many goroutines.
+	Observe func(op string, took time.Duration, err error)
 }
 
 // Client makes calls to one Engine. It is safe for concurrent use and keeps its connections between calls.
 type Client struct {
-	socket string
-	logger *zap.Logger
+	socket  string
+	logger  *zap.Logger
+	observe func(op string, took time.Duration, err error)
 
 	current     atomic.Pointer[generation]
 	negotiating chan struct{} // held by the one who negotiates
@@ -40,9 +45,13 @@ func New(o Options) (*Client, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Observe == nil {
+		o.Observe = func(string, time.Duration, error) {}
+	}
 	return &Client{
 		socket:      o.Socket,
 		logger:      o.Logger,
+		observe:     o.Observe,
 		negotiating: make(chan struct{}, 1),
 		conns:       make(map[*conn]struct{}),
 	}, nil
@@ -73,6 +82,14 @@ func (c *Client) Ping(ctx context.Context) error {
 
 // call runs one request within a limit and turns what went wrong into an *Error.
 func (c *Client) call(caller context.Context, op, object string, limit time.Duration, request func(context.Context, *client.Client) error) error {
+	started := time.Now()
+	err := c.try(caller, op, object, limit, request)
+	c.observe(op, time.Since(started), err)
+	return err
+}
+
+// try makes a call again if it went to an Engine that had been replaced by one of another version.
+func (c *Client) try(caller context.Context, op, object string, limit time.Duration, request func(context.Context, *client.Client) error) error {
 	ctx, cancel := caller, context.CancelFunc(func() {})
 	if limit != noLimit {
 		ctx, cancel = context.WithTimeout(caller, limit)

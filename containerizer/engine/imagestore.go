@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
@@ -22,13 +23,18 @@ func (c *Client) ListImages(ctx context.Context) ([]image.Summary, error) {
 	return list, err
 }
 
-// ImagesInUse returns the ids of the images that containers were made of, in whatever state these are and whoever made them.
-func (c *Client) ImagesInUse(ctx context.Context) (map[string]bool, error) {
-	used := make(map[string]bool)
+// ImagesInUse returns the names of the containers by the ids of the images that they were made of, in whatever state these are and
+// whoever made them.
+func (c *Client) ImagesInUse(ctx context.Context) (map[string][]string, error) {
+	used := make(map[string][]string)
 	err := c.call(ctx, "list containers", "", listLimit, func(ctx context.Context, api *client.Client) error {
 		list, err := api.ContainerList(ctx, container.ListOptions{All: true})
 		for _, c := range list {
-			used[c.ImageID] = true
+			name := c.ID
+			if len(c.Names) > 0 {
+				name = strings.TrimPrefix(c.Names[0], "/")
+			}
+			used[c.ImageID] = append(used[c.ImageID], name)
 		}
 		return err
 	})

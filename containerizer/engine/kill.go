@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,9 +13,13 @@ import (
 
 // Kill sends a signal ("SIGTERM", "TERM" or "15") to the first process of a container. One that does not run is IsConflict.
 func (c *Client) Kill(ctx context.Context, id, signal string) error {
-	return c.containerCall(ctx, "send "+signal+" to container", id, killLimit, func(ctx context.Context, api *client.Client) error {
+	err := c.containerCall(ctx, "signal container", id, killLimit, func(ctx context.Context, api *client.Client) error {
 		return api.ContainerKill(ctx, id, signal)
 	})
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Op = "send " + signal + " to container" // for a person; an Observer has few signals, and no use for them
+	}
+	return err
 }
 
 // Stop sends the container's stop signal and, when it still runs after the grace, SIGKILL. It returns when the container has

@@ -43,7 +43,7 @@ func TestCollectOnTheEngine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Collect(t.Context()); err != nil {
+		if _, err := c.Collect(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

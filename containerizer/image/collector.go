@@ -1,7 +1,6 @@
 package image
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
-	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 	"go.uber.org/zap"
 )
@@ -22,8 +20,8 @@ type Store interface {
 	// ListImages returns all images of the Engine.
 	ListImages(ctx context.Context) ([]image.Summary, error)
 
-	// ImagesInUse returns the ids of the images of all containers.
-	ImagesInUse(ctx context.Context) (map[string]bool, error)
+	// ImagesInUse returns the names of all containers by the ids of their images.
+	ImagesInUse(ctx context.Context) (map[string][]string, error)
 
 	// RemoveImage takes a name from an image and removes it with the last one; by id it removes the image. It fails with
 	// errdefs.ErrConflict if a container uses the image.
@@ -38,7 +36,7 @@ type CollectorOptions struct {
 	Store  Store
 	Puller *Puller // with Options.MarkPulled; what it holds is not removed
 
-	Delay     time.Duration // an image is removed when it has not been used for this long; more than 0
+	Delay     time.Duration // an image is removed when it has not been used for this long; 0 for no clean-up, only surveys
 	Threshold float64       // and while more than this share of the disk is in use, from 0 to 1
 	Exclude   []string      // names that are never removed, with or without a tag; * stands for anything
 	DryRun    bool          // only say what would be removed
@@ -50,18 +48,19 @@ type CollectorOptions struct {
 // gave, and what other images are built on.
 type Collector struct {
 	CollectorOptions
-	excluded []*regexp.Regexp
+	excluded   []*regexp.Regexp
+	collecting chan struct{} // held by who collects
 }
 
 // NewCollector returns a Collector. It fails on options that cannot be meant.
 func NewCollector(o CollectorOptions) (*Collector, error) {
-	if o.Delay <= 0 || o.Threshold < 0 || o.Threshold > 1 {
-		return nil, fmt.Errorf("image: clean-up after %v above %v of the disk: want a delay above 0s and a share from 0 to 1", o.Delay, o.Threshold)
+	if o.Delay < 0 || o.Threshold < 0 || o.Threshold > 1 {
+		return nil, fmt.Errorf("image: clean-up after %v above %v of the disk: want a delay of 0s or more and a share from 0 to 1", o.Delay, o.Threshold)
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	c := &Collector{CollectorOptions: o}
+	c := &Collector{CollectorOptions: o, collecting: make(chan struct{}, 1)}
 	for _, pattern := range o.Exclude {
 		c.excluded = append(c.excluded, glob(pattern))
 	}
@@ -79,8 +78,11 @@ const (
 	maxCollectInterval = 10 * time.Minute
 )
 
-// Run collects until ctx ends.
+// Run collects until ctx ends. Without a delay there is nothing to do.
 func (c *Collector) Run(ctx context.Context) {
+	if c.Delay == 0 {
+		return
+	}
 	ticker := time.NewTicker(min(max(c.Delay/10, minCollectInterval), maxCollectInterval))
 	defer ticker.Stop()
 	for {
@@ -89,125 +91,108 @@ func (c *Collector) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := c.Collect(ctx); err != nil && ctx.Err() == nil {
+		if _, err := c.Collect(ctx); err != nil && ctx.Err() == nil {
 			c.Logger.Warn("images cannot be cleaned up now", zap.Error(err))
 		}
 	}
 }
 
-// Collect removes what is due, and notes the use of what is not. It goes on after an image that cannot be removed; its error is
-// for the whole, such as an Engine that does not answer.
-func (c *Collector) Collect(ctx context.Context) error {
-	began := time.Now()
-	candidates, err := c.candidates(ctx)
+// Report is what a Collector has found and done.
+type Report struct {
+	Delay     time.Duration `json:"delay_ns"` // 0 if there is no clean-up
+	Threshold float64       `json:"disk_threshold"`
+	DiskUse   float64       `json:"disk_use"` // share of the disk, before anything was removed
+	DryRun    bool          `json:"dry_run"`  // nothing was removed, or will be by the daemon itself
+	Images    []Judged      `json:"images"`   // ours first, those first that were not used for longest
+}
+
+// Survey reports what a collection would do now. It changes nothing.
+//
+// While the disk is above the threshold all images that may go are Due. A collection stops where enough of them have gone,
+// which nobody can tell before: images share layers.
+func (c *Collector) Survey(ctx context.Context) (Report, error) {
+	now := time.Now()
+	all, err := c.survey(ctx, now)
 	if err != nil {
-		return err
+		return Report{}, err
+	}
+	use, err := c.Store.DiskUse(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	for _, image := range all {
+		if image.Verdict == Due && use <= c.Threshold {
+			image.Verdict = BelowThreshold
+		}
+	}
+	report := c.report(all, use)
+	report.DryRun = true
+	return report, nil
+}
+
+func (c *Collector) report(all []*candidate, use float64) Report {
+	r := Report{Delay: c.Delay, Threshold: c.Threshold, DiskUse: use, DryRun: c.DryRun, Images: []Judged{}}
+	for _, image := range all {
+		r.Images = append(r.Images, image.Judged)
+	}
+	return r
+}
+
+// Collect removes what is due, and notes the use of what is not. It goes on after an image that cannot be removed; its error is
+// for the whole, such as an Engine that does not answer. Several calls at once follow one another.
+func (c *Collector) Collect(ctx context.Context) (Report, error) {
+	select {
+	case c.collecting <- struct{}{}:
+		defer func() { <-c.collecting }()
+	case <-ctx.Done():
+		return Report{}, ctx.Err()
+	}
+	began := time.Now()
+	all, err := c.survey(ctx, began)
+	if err != nil {
+		return Report{}, err
+	}
+	for _, image := range all {
+		if !image.noteUse {
+			continue
+		}
+		if err := c.Store.TagImage(ctx, image.ID, image.marks[0]); err != nil {
+			c.Logger.Warn("use of an image cannot be noted", zap.Strings("image", image.tags), zap.Error(err))
+		}
 	}
 	c.Puller.holds.forget(began)
-	slices.SortFunc(candidates, func(a, b *candidate) int { return cmp.Or(a.used.Compare(b.used), strings.Compare(a.id, b.id)) })
-	for _, image := range candidates {
-		if began.Sub(image.used) < c.Delay {
-			return nil // and so are all that follow
-		}
-		use, err := c.Store.DiskUse(ctx)
-		if err != nil {
-			return err
-		}
-		if use <= c.Threshold {
-			return nil
+	use, err := c.Store.DiskUse(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	first := use
+	for _, image := range all {
+		switch {
+		case image.Verdict != Due:
+			continue
+		case use <= c.Threshold:
+			image.Verdict = BelowThreshold
+			continue
 		}
 		c.remove(ctx, image, use)
 		if err := ctx.Err(); err != nil {
-			return err
+			return Report{}, err
+		}
+		if use, err = c.Store.DiskUse(ctx); err != nil {
+			return Report{}, err
 		}
 	}
-	return nil
-}
-
-// candidate is an image that is ours alone and that nothing uses.
-type candidate struct {
-	removal
-	tags  []string // without marks
-	marks []string
-	size  int64
-	used  time.Time
-}
-
-// candidates lists the images that may be removed, and notes the use of those that are in use.
-func (c *Collector) candidates(ctx context.Context) ([]*candidate, error) {
-	list, err := c.Store.ListImages(ctx)
-	if err != nil {
-		return nil, err
-	}
-	used, err := c.Store.ImagesInUse(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, image := range list {
-		used[image.ParentID] = true // by the one that is built on it
-	}
-	var candidates []*candidate
-	for _, image := range list {
-		found := ours(image)
-		if found == nil {
-			continue
-		}
-		held := c.Puller.holds.lastUse(&found.removal)
-		if used[image.ID] || !held.IsZero() {
-			// The Engine keeps the time for whatever daemon comes after this one.
-			if err := c.Store.TagImage(ctx, image.ID, found.marks[0]); err != nil {
-				c.Logger.Warn("use of an image cannot be noted", zap.Strings("image", found.tags), zap.Error(err))
-			}
-			if used[image.ID] {
-				continue
-			}
-		}
-		if c.isExcluded(found) {
-			continue
-		}
-		inspected, err := c.Store.InspectImage(ctx, image.ID, nil)
-		if errdefs.IsNotFound(err) {
-			continue // it is gone
-		}
-		if err != nil {
-			return nil, err
-		}
-		found.used = inspected.Metadata.LastTagTime
-		if held.After(found.used) {
-			found.used = held
-		}
-		if found.used.IsZero() {
-			continue // an Engine that does not say when gives no reason to remove anything
-		}
-		candidates = append(candidates, found)
-	}
-	return candidates, nil
-}
-
-// isExcluded compares the patterns with every way to write the names.
-func (c *Collector) isExcluded(image *candidate) bool {
-	for name := range image.names {
-		named, err := reference.ParseNormalizedNamed(name)
-		if err != nil {
-			continue
-		}
-		forms := []string{name, named.Name(), reference.FamiliarString(named), reference.FamiliarName(named)}
-		for _, pattern := range c.excluded {
-			if slices.ContainsFunc(forms, pattern.MatchString) {
-				return true
-			}
-		}
-	}
-	return false
+	return c.report(all, first), nil
 }
 
 // remove removes an image unless somebody has come to need it. The Engine has the last word: it removes nothing that a container
 // uses, and the mark is given back then.
 func (c *Collector) remove(ctx context.Context, image *candidate, use float64) {
-	logger := c.Logger.With(zap.Strings("image", image.tags), zap.String("id", image.id), zap.Int64("bytes", image.size),
-		zap.Time("last_used", image.used), zap.Float64("disk_use", use))
+	logger := c.Logger.With(zap.Strings("image", image.tags), zap.String("id", image.ID), zap.Int64("bytes", image.Size),
+		zap.Time("last_used", image.LastUse), zap.Float64("disk_use", use))
 	done, ok := c.Puller.holds.claim(&image.removal)
 	if !ok {
+		image.Verdict = Held
 		return
 	}
 	defer done()
@@ -218,10 +203,14 @@ func (c *Collector) remove(ctx context.Context, image *candidate, use float64) {
 	err := c.take(ctx, image)
 	switch {
 	case err == nil:
+		image.Verdict = Removed
+		c.Puller.observer.ImageRemoved(image.Size)
 		logger.Info("image removed")
 	case errdefs.IsConflict(err):
+		image.Verdict, image.Error = InUse, err.Error()
 		logger.Info("image is in use, not removed", zap.Error(err))
 	default:
+		image.Verdict, image.Error = Failed, err.Error()
 		logger.Warn("image cannot be removed", zap.Error(err))
 	}
 }
@@ -242,13 +231,13 @@ func (c *Collector) take(ctx context.Context, image *candidate) error {
 		}
 	}
 	if err == nil {
-		err = c.Store.RemoveImage(ctx, image.id)
+		err = c.Store.RemoveImage(ctx, image.ID)
 	}
 	if err == nil {
 		return nil
 	}
 	for _, name := range extra {
-		if restoreErr := c.Store.TagImage(ctx, image.id, name); restoreErr != nil {
+		if restoreErr := c.Store.TagImage(ctx, image.ID, name); restoreErr != nil {
 			return fmt.Errorf("%w; and it has lost the name %s: %w", err, name, restoreErr)
 		}
 	}

@@ -40,8 +40,12 @@ func (s *fakeStore) ListImages(context.Context) (list []image.Summary, err error
 	return list, nil
 }
 
-func (s *fakeStore) ImagesInUse(context.Context) (map[string]bool, error) {
-	return maps.Clone(s.used), nil
+func (s *fakeStore) ImagesInUse(context.Context) (map[string][]string, error) {
+	used := map[string][]string{}
+	for id := range s.used {
+		used[id] = []string{"container-of-" + id}
+	}
+	return used, nil
 }
 
 func (s *fakeStore) InspectImage(_ context.Context, ref string, _ *ocispec.Platform) (image.InspectResponse, error) {
@@ -167,7 +171,7 @@ func TestWhatIsRemoved(t *testing.T) {
 			s := newStore()
 			before := slices.Clone(tt.image(s).tags)
 			c := newCollector(t, s, func(o *CollectorOptions) { o.Exclude = []string{"registry:5000/base/*", "keep:stable"} })
-			if err := c.Collect(t.Context()); err != nil {
+			if _, err := c.Collect(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			left := s.images["a"]
@@ -190,7 +194,7 @@ func TestLeastRecentlyUsedFirst(t *testing.T) {
 		s.add(fmt.Sprint("i", n), time.Duration(10-n)*time.Hour, fmt.Sprintf("app:v%d", n))
 	}
 	c := newCollector(t, s, func(o *CollectorOptions) { o.Threshold = 0.65 })
-	if err := c.Collect(t.Context()); err != nil {
+	if _, err := c.Collect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(slices.Sorted(maps.Keys(s.images))); got != "[i3 i4 i5]" {
@@ -202,7 +206,7 @@ func TestDryRun(t *testing.T) {
 	s := newStore()
 	s.add("a", 2*time.Hour, "app:v1")
 	c := newCollector(t, s, func(o *CollectorOptions) { o.DryRun = true })
-	if err := c.Collect(t.Context()); err != nil || s.images["a"] == nil || len(s.images["a"].tags) != 2 {
+	if _, err := c.Collect(t.Context()); err != nil || s.images["a"] == nil || len(s.images["a"].tags) != 2 {
 		t.Errorf("%v, %v", s.images, err)
 	}
 }
@@ -214,12 +218,12 @@ func TestHeldImageIsNotCollected(t *testing.T) {
 	c := newCollector(t, s, nil)
 	release := c.Puller.Hold(t.Context(), "app:v1")
 	for range 2 {
-		if err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
+		if _, err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
 			t.Fatalf("%v, %v", s.images, err)
 		}
 	}
 	release()
-	if err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
+	if _, err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
 		t.Errorf("removed right after its use: %v", err)
 	}
 }
@@ -231,17 +235,17 @@ func TestUseIsNoted(t *testing.T) {
 		s.add("a", 2*time.Hour, "app:v1")
 		s.used["a"] = true
 		c := newCollector(t, s, nil)
-		if err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
+		if _, err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
 			t.Fatal(err)
 		}
 		delete(s.used, "a")
 		time.Sleep(59 * time.Minute)
 		c = newCollector(t, s, nil) // another daemon
-		if err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
+		if _, err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
 			t.Fatalf("removed too early: %v", err)
 		}
 		time.Sleep(2 * time.Minute)
-		if err := c.Collect(t.Context()); err != nil || s.images["a"] != nil {
+		if _, err := c.Collect(t.Context()); err != nil || s.images["a"] != nil {
 			t.Errorf("not removed: %v", err)
 		}
 	})
@@ -253,7 +257,7 @@ func TestContainerInTheMiddle(t *testing.T) {
 	s.add("a", 2*time.Hour, "app:v1", "app:v2")
 	before := slices.Sorted(slices.Values(s.images["a"].tags))
 	s.during = func() { s.used["a"] = true }
-	if err := newCollector(t, s, nil).Collect(t.Context()); err != nil || s.images["a"] == nil {
+	if _, err := newCollector(t, s, nil).Collect(t.Context()); err != nil || s.images["a"] == nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, slices.Sorted(slices.Values(s.images["a"].tags))); diff != "" {
@@ -289,7 +293,7 @@ func TestMarking(t *testing.T) {
 }
 
 func TestCollectorOptions(t *testing.T) {
-	for _, o := range []CollectorOptions{{}, {Delay: -1}, {Delay: 1, Threshold: 1.1}, {Delay: 1, Threshold: -0.1}} {
+	for _, o := range []CollectorOptions{{Delay: -1}, {Delay: 1, Threshold: 1.1}, {Delay: 1, Threshold: -0.1}} {
 		if _, err := NewCollector(o); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}

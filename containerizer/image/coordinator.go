@@ -13,7 +13,8 @@ type key [sha256.Size]byte
 
 // coordinator lets requests for the same thing share one pull. (singleflight cannot stop the work when nobody waits for it.)
 type coordinator struct {
-	salt [32]byte
+	salt   [32]byte
+	joined func() // called for each request that joins a pull
 
 	mu    sync.Mutex
 	pulls map[key]*sharedPull // guarded by mu: those a request may join
@@ -32,8 +33,8 @@ type sharedPull struct {
 	changed  chan struct{} // guarded by mu: closed when progress changes, and replaced
 }
 
-func newCoordinator() *coordinator {
-	c := &coordinator{pulls: make(map[key]*sharedPull)}
+func newCoordinator(joined func()) *coordinator {
+	c := &coordinator{joined: joined, pulls: make(map[key]*sharedPull)}
 	_, _ = rand.Read(c.salt[:]) // never fails
 	return c
 }
@@ -75,6 +76,7 @@ func (c *coordinator) join(ctx context.Context, k key, work func(context.Context
 	defer c.mu.Unlock()
 	if p, running := c.pulls[k]; running {
 		p.waiters++
+		c.joined()
 		return p
 	}
 	shared, cancel := context.WithCancel(context.WithoutCancel(ctx))

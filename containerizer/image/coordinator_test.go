@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestOnePullForManyWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCoordinator()
+		c := newCoordinator(func() {})
 		var begun atomic.Int32
 		finish := make(chan error)
 		work := func(_ context.Context, report func(Progress)) error {
@@ -54,7 +54,7 @@ func TestOnePullForManyWaiters(t *testing.T) {
 }
 
 func TestDifferentPullsAreNotShared(t *testing.T) {
-	a, b := newCoordinator(), newCoordinator()
+	a, b := newCoordinator(func() {}), newCoordinator(func() {})
 	keys := map[key]bool{}
 	for _, k := range []key{a.key("app", "", ""), a.key("app", "", "secret"), a.key("app", "", "other"), a.key("app2", "", ""), a.key("app", "secret", ""), b.key("app", "", "secret")} {
 		keys[k] = true
@@ -69,7 +69,7 @@ func TestDifferentPullsAreNotShared(t *testing.T) {
 
 func TestLeavingWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCoordinator()
+		c := newCoordinator(func() {})
 		var begun, stopped atomic.Int32
 		work := func(ctx context.Context, _ func(Progress)) error {
 			begun.Add(1)
@@ -114,7 +114,7 @@ func TestLeavingWaiters(t *testing.T) {
 // An observer that hangs holds up neither the pull nor another waiter, and sees the latest when it comes back.
 func TestSlowObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCoordinator()
+		c := newCoordinator(func() {})
 		const steps = 1000
 		proceed, hang := make(chan struct{}), make(chan struct{})
 		work := func(_ context.Context, report func(Progress)) error {

@@ -20,6 +20,7 @@
 //   - errors.go: why a pull failed and whose fault it was; explain.go, words.go: how that is found out.
 //   - collector.go: which images are removed; mark.go: how they are known to be ours; holds.go: why none is removed that is
 //     about to be used.
+//   - observer.go: what is told of all this, for metrics.
 //
 // # Caveats
 //

@@ -21,7 +21,17 @@ const (
 	Credentials                   // the operator's credentials cannot be had
 	NoEngine                      // no proper answer from the Docker Engine
 	Other                         // the registry has the image, but the Engine could not get or keep it
+
+	endOfKinds // stays the last
 )
+
+// Kinds returns all there are.
+func Kinds() (all []Kind) {
+	for k := Kind(1); k < endOfKinds; k++ {
+		all = append(all, k)
+	}
+	return all
+}
 
 var kindNames = map[Kind]string{
 	Invalid: "invalid", NotFound: "not_found", Denied: "denied", WrongPlatform: "wrong_platform", UnknownHost: "unknown_host",

@@ -98,10 +98,8 @@ func (h *holds) removing(name string) *removal {
 func (h *holds) claim(r *removal) (done func(), ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for name := range h.held {
-		if r.covers(name) {
-			return nil, false
-		}
+	if h.covered(r) {
+		return nil, false
 	}
 	r.ended = make(chan struct{})
 	h.removals[r] = true
@@ -113,14 +111,29 @@ func (h *holds) claim(r *removal) (done func(), ok bool) {
 	}, true
 }
 
+// holding says whether the image is held.
+func (h *holds) holding(r *removal) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.covered(r)
+}
+
+// covered needs h.mu.
+func (h *holds) covered(r *removal) bool {
+	for name := range h.held {
+		if r.covers(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // lastUse is when the image was last held, zero if it was not; it is now while it is held.
 func (h *holds) lastUse(r *removal) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for name := range h.held {
-		if r.covers(name) {
-			return time.Now()
-		}
+	if h.covered(r) {
+		return time.Now()
 	}
 	var last time.Time
 	for name, at := range h.used {

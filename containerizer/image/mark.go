@@ -59,7 +59,7 @@ func (p *Puller) mark(ctx context.Context, w wanted, before string, logger *zap.
 
 // ours returns an image as a candidate if each of its names is one that it was pulled under for a task; see markOf.
 func ours(image image.Summary) *candidate {
-	found := &candidate{removal: removal{id: image.ID, names: map[string]bool{}}, size: image.Size}
+	found := &candidate{removal: removal{id: image.ID, names: map[string]bool{}}}
 	marked, repositories := map[string]bool{}, map[string]bool{}
 	for _, tag := range image.RepoTags {
 		switch {

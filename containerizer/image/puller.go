@@ -42,6 +42,7 @@ type Options struct {
 	Fallback          Fallback
 	DockerConfigs     []DockerConfig // the operator's credentials, the first that knows a registry wins
 	MarkPulled        bool           // mark images that were pulled, so that a Collector may remove them
+	Observer          Observer       // nil for none
 	Logger            *zap.Logger    // nil for none
 }
 
@@ -53,10 +54,12 @@ type Puller struct {
 	fallback   Fallback
 	admin      []adminFile
 	marks      bool
+	observer   Observer
 	logger     *zap.Logger
 
 	shared *coordinator
 	slots  *slots
+	load   load
 	holds  *holds
 
 	firstWait         time.Duration
@@ -72,9 +75,12 @@ func New(o Options) (*Puller, error) {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
+	}
 	p := &Puller{
 		engine: o.Engine, inactivity: o.InactivityTimeout, policy: o.Policy, fallback: o.Fallback, marks: o.MarkPulled,
-		logger: o.Logger, shared: newCoordinator(), slots: newSlots(o.MaxConcurrent), holds: newHolds(),
+		observer: o.Observer, logger: o.Logger, shared: newCoordinator(o.Observer.PullJoined), slots: newSlots(o.MaxConcurrent), holds: newHolds(),
 		firstWait: firstWait, helperDirectories: helperDirectories, retryAfter: askRetryAfter,
 	}
 	for _, c := range o.DockerConfigs {
@@ -102,7 +108,7 @@ type Request struct {
 func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 	parsed, err := parseReference(r.Reference)
 	if err != nil {
-		return "", &Error{Kind: Invalid, Reference: r.Reference, Err: err}
+		return "", p.refuse(&Error{Kind: Invalid, Reference: r.Reference, Err: err})
 	}
 	ref := familiar(parsed)
 	force := p.Forces(r.Force)
@@ -116,15 +122,16 @@ func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 		}
 	}
 	if p.policy == PolicyNever {
-		return "", &Error{Kind: NotPulled, Reference: ref, Err: errNeverPulled}
+		return "", p.refuse(&Error{Kind: NotPulled, Reference: ref, Err: errNeverPulled})
 	}
 	named, ok := parsed.(reference.Named)
 	if !ok {
-		return "", &Error{Kind: Invalid, Reference: ref, Err: errors.New("this is the id of an image, by which no registry can be asked")}
+		return "", p.refuse(&Error{Kind: Invalid, Reference: ref, Err: errors.New("this is the id of an image, by which no registry can be asked")})
 	}
 	err = p.fetch(ctx, r, named)
 	if e, ok := errors.AsType[*Error](err); ok && force && ctx.Err() == nil {
 		if note := p.cached(ctx, r.Platform, e); note != "" {
+			p.observer.CachedImageUsed()
 			return note, nil
 		}
 	}

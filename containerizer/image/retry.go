@@ -25,8 +25,9 @@ const (
 )
 
 // pull runs the tries of one pull, for whoever waits.
-func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) error {
+func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) (err error) {
 	started := time.Now()
+	defer func() { p.observeEnd(ctx, err, time.Since(started)) }()
 	logger := p.logger.With(zap.String("image", w.ref))
 	if w.platform != nil {
 		logger = logger.With(zap.String("platform", w.platformName()))
@@ -58,17 +59,29 @@ func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) erro
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		p.observer.PullRetried()
 	}
 }
 
 // turn waits for a slot and makes one try. A wait between two tries holds no slot.
 func (p *Puller) turn(ctx context.Context, w wanted, report func(Progress)) (Progress, error) {
 	queued := Progress{Status: Queued}
-	if err := p.slots.take(ctx, func() { report(queued) }); err != nil {
+	waiting := 0
+	err := p.slots.take(ctx, func() {
+		waiting = 1
+		p.load.waiting.Add(1)
+		report(queued)
+	})
+	p.load.waiting.Add(int64(-waiting))
+	if err != nil {
 		return queued, err
 	}
 	defer p.slots.give()
-	return p.attempt(ctx, w, report)
+	p.load.running.Add(1)
+	defer p.load.running.Add(-1)
+	progress, err := p.attempt(ctx, w, report)
+	p.observer.Downloaded(progress.BytesDone)
+	return progress, err
 }
 
 // backOff says how long to wait before the next try, if there is one, and notes the tries in the error.

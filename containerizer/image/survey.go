@@ -1,0 +1,195 @@
+package image
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+)
+
+// Verdict says whether a Collector removes an image, and why not.
+type Verdict string
+
+// The verdicts. The first that applies counts.
+const (
+	NotOurs        Verdict = "not_ours"        // not pulled for a task with clean-up turned on, or somebody gave it another name
+	InUse          Verdict = "in_use"          // containers were made of it
+	BuiltOn        Verdict = "built_on"        // other images are built on it
+	Held           Verdict = "held"            // a task is about to use it
+	Excluded       Verdict = "excluded"        // by a pattern of the operator
+	Off            Verdict = "off"             // there is no clean-up
+	UnknownUse     Verdict = "unknown_use"     // the Engine does not say when it was used last
+	TooYoung       Verdict = "too_young"       // it was used within the delay
+	BelowThreshold Verdict = "below_threshold" // the disk has room
+	Due            Verdict = "due"             // it is removed by the next collection, or would be
+
+	Removed Verdict = "removed" // by this collection
+	Failed  Verdict = "failed"  // it was due and the Engine did not remove it
+)
+
+// Verdicts returns all there are.
+func Verdicts() []Verdict {
+	return []Verdict{NotOurs, InUse, BuiltOn, Held, Excluded, Off, UnknownUse, TooYoung, BelowThreshold, Due, Removed, Failed}
+}
+
+// Judged is an image of the Engine with a Collector's verdict.
+type Judged struct {
+	ID      string    `json:"id"`
+	Names   []string  `json:"names"` // without marks; empty if it has none
+	Size    int64     `json:"size"`  // in bytes, with layers that other images have too
+	LastUse time.Time `json:"last_use,omitzero"`
+	HeldBy  []string  `json:"held_by,omitempty"` // containers, or images built on it
+	Verdict Verdict   `json:"verdict"`
+	Error   string    `json:"error,omitempty"` // why it was not removed, with Failed
+}
+
+// candidate is an image under judgement.
+type candidate struct {
+	removal
+	tags  []string // without marks
+	marks []string // empty for one that is not ours
+
+	noteUse bool // the Engine is to keep the time for whatever daemon comes after this one
+	Judged
+}
+
+// survey judges all images, but for the disk: those that may go are Due. It changes nothing.
+func (c *Collector) survey(ctx context.Context, now time.Time) ([]*candidate, error) {
+	list, err := c.Store.ListImages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	containers, err := c.Store.ImagesInUse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	children := make(map[string][]string)
+	for _, image := range list {
+		if image.ParentID != "" {
+			children[image.ParentID] = append(children[image.ParentID], shown(image)...)
+		}
+	}
+	var all []*candidate
+	for _, image := range list {
+		found := ours(image)
+		if found == nil {
+			found = &candidate{removal: removal{id: image.ID}, Judged: Judged{Verdict: NotOurs}}
+		}
+		found.ID, found.Names, found.Size = image.ID, names(image), image.Size
+		users, used := containers[image.ID]
+		above, base := children[image.ID]
+		switch {
+		case used:
+			found.HeldBy = users
+		case base:
+			found.HeldBy = above
+		}
+		if len(found.marks) > 0 {
+			if err := c.judge(ctx, found, used, base, now); err != nil {
+				if errdefs.IsNotFound(err) {
+					continue // it is gone
+				}
+				return nil, err
+			}
+		}
+		all = append(all, found)
+	}
+	slices.SortFunc(all, func(a, b *candidate) int {
+		return cmp.Or(compareOwned(a, b), a.LastUse.Compare(b.LastUse), strings.Compare(a.ID, b.ID))
+	})
+	return all, nil
+}
+
+// compareOwned puts images that are ours first.
+func compareOwned(a, b *candidate) int {
+	rank := func(c *candidate) int {
+		if c.Verdict == NotOurs {
+			return 1
+		}
+		return 0
+	}
+	return rank(a) - rank(b)
+}
+
+// judge gives an image that is ours its verdict and the time of its last use.
+func (c *Collector) judge(ctx context.Context, found *candidate, used, base bool, now time.Time) error {
+	held := c.Puller.holds.lastUse(&found.removal)
+	if used || base {
+		found.LastUse = now
+	} else {
+		inspected, err := c.Store.InspectImage(ctx, found.ID, nil)
+		if err != nil {
+			return err
+		}
+		found.LastUse = inspected.Metadata.LastTagTime
+		if held.After(found.LastUse) {
+			found.LastUse = held
+		}
+	}
+	found.noteUse = used || base || !held.IsZero()
+	switch {
+	case used:
+		found.Verdict = InUse
+	case base:
+		found.Verdict = BuiltOn
+	case c.Puller.holds.holding(&found.removal):
+		found.Verdict = Held
+	case c.isExcluded(found):
+		found.Verdict = Excluded
+	case c.Delay == 0:
+		found.Verdict = Off
+	case found.LastUse.IsZero():
+		found.Verdict = UnknownUse
+	case now.Sub(found.LastUse) < c.Delay:
+		found.Verdict = TooYoung
+	default:
+		found.Verdict = Due
+	}
+	return nil
+}
+
+// isExcluded compares the patterns with every way to write the names.
+func (c *Collector) isExcluded(image *candidate) bool {
+	for name := range image.names {
+		named, err := reference.ParseNormalizedNamed(name)
+		if err != nil {
+			continue
+		}
+		forms := []string{name, named.Name(), reference.FamiliarString(named), reference.FamiliarName(named)}
+		for _, pattern := range c.excluded {
+			if slices.ContainsFunc(forms, pattern.MatchString) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// names are an image's for a person.
+func names(image image.Summary) []string {
+	found := []string{} // an empty list, not null
+	for _, list := range [][]string{image.RepoTags, image.RepoDigests} {
+		for _, name := range list {
+			if !isMark(name) && !strings.HasPrefix(name, "<none>") {
+				found = append(found, name)
+			}
+		}
+		if len(found) > 0 {
+			return found
+		}
+	}
+	return found
+}
+
+// shown is names, or the id of an image that has none.
+func shown(image image.Summary) []string {
+	if named := names(image); len(named) > 0 {
+		return named
+	}
+	return []string{image.ID}
+}

@@ -1,0 +1,65 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+)
+
+// pullCall is the call whose time is that of the image and the network, not of the Engine.
+const pullCall = "pull image"
+
+// EngineCall counts a call to the Docker Engine, named by a verb and its object ("create container"), of which there are as many
+// as the source has.
+func (m *Metrics) EngineCall(op string, took time.Duration, err error) {
+	call := strings.ReplaceAll(op, " ", "_")
+	if op != pullCall {
+		m.engineTime.WithLabelValues(call).Observe(took.Seconds())
+	}
+	kind := kindOf(err)
+	switch kind {
+	case cancelled: // says nothing of the Engine
+	case unavailable:
+		m.engineUp.Set(0)
+	default:
+		m.engineUp.Set(1)
+	}
+	if err != nil {
+		m.engineErrors.WithLabelValues(call, kind).Inc()
+	}
+}
+
+// Kinds of errors that say whether the Engine is there.
+const (
+	unavailable = "unavailable"
+	cancelled   = "cancelled"
+)
+
+// kindOf names the kind of an error.
+func kindOf(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errdefs.IsUnavailable(err):
+		return unavailable
+	case errdefs.IsAborted(err), errors.Is(err, context.Canceled):
+		return cancelled
+	case errdefs.IsNotFound(err):
+		return "not_found"
+	case errdefs.IsConflict(err):
+		return "conflict"
+	case errdefs.IsInvalidArgument(err):
+		return "invalid"
+	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err):
+		return "denied"
+	case errdefs.IsResourceExhausted(err):
+		return "rate_limited"
+	case errdefs.IsNotImplemented(err):
+		return "not_implemented"
+	default:
+		return "internal"
+	}
+}
