@@ -16,6 +16,7 @@ import (
 
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/systemd"
 )
@@ -93,7 +94,7 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := systemd.Ready(); err != nil {
 		return err
 	}
-	if err := serveAdmin(ctx, &group, server, c.RunDir, logger); err != nil {
+	if err := serveAdmin(ctx, &group, server, docker, c.RunDir, logger); err != nil {
 		return err
 	}
 	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),
@@ -104,15 +105,19 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	return server.Serve(ctx, listener)
 }
 
-// serveAdmin answers whoever asks at the socket for admins.
-func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, runDirectory string, logger *zap.Logger) error {
+// serveAdmin answers whoever asks at the socket for admins: they, and the agent's docker command.
+func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, docker *engine.Client, runDirectory string, logger *zap.Logger) error {
 	listener, err := systemd.Listen(filepath.Join(runDirectory, containerizer.AdminSocket))
 	if err != nil {
 		return fmt.Errorf("socket for admins: %w", err)
 	}
 	mux := http.NewServeMux()
 	server.HandleAdmin(mux)
+	commands := dockercli.New(dockercli.Options{Engine: docker, Images: server.Images, Logger: logger})
+	handler := dockercli.NewHandler(commands.Answer, logger)
+	handler.Handle(mux)
 	group.Go(func() {
+		defer handler.Wait()
 		if err := containerizer.ServeAdmin(ctx, listener, mux); err != nil {
 			logger.Error("admins are not answered any more", zap.Error(err))
 		}

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/dockercli/conversation"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 )
@@ -42,8 +43,23 @@ type Call struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
-	// Signals are those that the client gets while the command runs.
+	// Signals are those that the client of a run gets while the command runs: what to do with them is the command's. The client
+	// of any other command ends by them itself, with status 128+N, and so ends the command's context.
 	Signals <-chan syscall.Signal
+
+	Terminal Terminal
+}
+
+// Terminal is what the client's streams are connected to.
+type Terminal struct {
+	// Stdin and Stdout say which of the two are terminals.
+	Stdin, Stdout bool
+
+	// Sizes yields the terminal's size at once, and then the newest after each change; nothing without a terminal.
+	Sizes <-chan conversation.Size
+
+	// Raw puts the terminal at stdin into raw mode until the command ends. It is not called without one.
+	Raw func() error
 }
 
 // Options of a Docker.

@@ -1,0 +1,19 @@
+// Package conversation is what the docker command of a Mesos agent (cmd/mesos-docker-cli) and the daemon say to each other: one
+// conversation per command, on a connection of its own, so that no command waits for another's output.
+//
+// The client opens it with [Dial]: a request to the daemon's socket for admins, in HTTP, that asks for an upgrade to this
+// protocol. The daemon answers by [Upgrade]. From there on both send frames on a [Conn]: a kind in one byte, the length of the
+// body in four, the body. The first is the client's Call. The daemon's Exit is the last; a connection that ends without it is
+// the death of the one or the other, and says nothing of the command.
+//
+//	client -> daemon:  call  stdin  stdin-end  signal  size
+//	daemon -> client:  stdout  stderr  read-stdin  raw  alive  exit
+//
+// The daemon reads the client's stdin piece by piece, each with one read-stdin, so a command that wants no stdin takes nothing
+// of it, and one that reads slowly does not keep signals waiting. In the other direction the socket itself holds a command
+// back whose reader is slow.
+//
+// After an upgrade of the package either side may be the older one for a while. A daemon speaks every [Version] up to its own,
+// fields are only ever added, and a frame of unknown kind is skipped. The package uses the standard library alone, so that the
+// client starts quickly.
+package conversation
