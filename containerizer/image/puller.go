@@ -101,6 +101,10 @@ type Request struct {
 	SandboxDirectory string         // where the task may have brought credentials; empty for nowhere
 	AgentDirectory   string         // where the agent has put its docker_config; empty for nowhere
 	Progress         func(Progress) // called from Pull's own goroutine with the latest sum, if not nil; it holds up no other task
+
+	// CredentialsRead, if not nil, is called when the directories are not needed any more. It is not called where no registry is
+	// asked, nor where they could not be read.
+	CredentialsRead func()
 }
 
 // Pull returns when the Engine has the image. A note, if it is not empty, is for the person whose task it is. The error is an
@@ -152,6 +156,9 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 		if w.auth, w.source, err = directoryLogin(r.AgentDirectory, ofAgent, reference.Domain(named)); err != nil {
 			return &Error{Kind: Credentials, Reference: w.ref, Err: err}
 		}
+	}
+	if r.CredentialsRead != nil {
+		r.CredentialsRead()
 	}
 	progress, err := p.shared.do(ctx, key, r.Progress, func(ctx context.Context, report func(Progress)) error {
 		return p.pull(ctx, w, report)
