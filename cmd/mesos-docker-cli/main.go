@@ -1,13 +1,23 @@
-// Command mesos-docker-cli is to be the docker command of a Mesos agent (its flag --docker), answered by the daemon. So far it
-// answers the one question an agent asks at its start, `docker [-H HOST] --version`, which needs neither daemon nor Engine. Any
-// other command is refused by name, with the exit status that docker has for an error of its own.
+// Command mesos-docker-cli is the docker command of a Mesos agent (its flag --docker, contract section 1.8). It owns nothing: the
+// daemon, mesos-docker-containerizer, carries the commands out on its own connection to the Engine, and this program hands over
+// its arguments, its HOME and its streams. Which commands there are is up to the daemon; docs/docker-command.md lists them.
+//
+//	docker [-H unix://PATH] COMMAND [ARGUMENT...]
+//
+// The version is told without the daemon, because an agent asks for it often and waits 5 s for it.
+//
+// The daemon is found by the option --run_dir, which is ours and for wrappers, or the file /etc/mesos-docker-containerizer/run_dir,
+// else in its standard place: never by the environment, which may be a task's.
 package main
 
 import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"os/signal"
+	"syscall"
+
+	"mesos-docker-containerizer/containerizer/dockercli/conversation"
 )
 
 // dockerVersion is the release of docker whose behaviour is followed; agents parse it (contract section 1.8).
@@ -16,34 +26,73 @@ const dockerVersion = "28.5.2"
 // version is set by the linker.
 var version = "unknown"
 
-// statusRefused is docker's own status for a command it cannot carry out.
-const statusRefused = 1
+// Exit statuses of docker.
+const (
+	statusFailed = 1
+	statusUsage  = 125 // wrong options; run: docker itself failed
+)
+
+const usage = `Usage:  docker [OPTIONS] COMMAND
+
+The docker command of a Mesos agent, answered by mesos-docker-containerizer
+
+Global Options:
+  -D, --debug             No effect: nothing is logged here
+  -H, --host string       No effect: the daemon knows its Engine; only unix:// is accepted
+  -l, --log-level string  No effect: nothing is logged here
+      --run_dir string    Run directory of the daemon
+  -v, --version           Print version information and quit
+
+What the commands and their options are: docs/docker-command.md
+`
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[min(1, len(os.Args)):], os.Stdout, os.Stderr))
 }
 
+// run answers what needs no daemon, and asks the daemon for the rest.
 func run(args []string, stdout, stderr io.Writer) int {
-	command := skipHost(args)
-	if len(command) > 0 && (command[0] == "--version" || command[0] == "-v") {
+	o, err := parseOptions(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "%v\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more information\n", err)
+		return statusUsage
+	}
+	switch {
+	case o.version:
 		fmt.Fprintf(stdout, "Docker version %s, build %s\n", dockerVersion, version)
 		return 0
+	case o.help, len(o.command) == 0, o.command[0] == "help":
+		io.WriteString(stdout, usage)
+		return 0
 	}
-	name := "(none)"
-	if len(command) > 0 {
-		name = command[0]
+	socket, err := daemonSocket(o.runDirectory)
+	if err != nil {
+		fmt.Fprintln(stderr, "docker:", err)
+		return mannerOf(o.command[0]).unreachable
 	}
-	fmt.Fprintf(stderr, "docker: mesos-docker-containerizer does not answer the command %q yet: let the agent's --docker name the real docker command\n", name)
-	return statusRefused
+	c := &client{
+		socket: socket, patience: patience, manner: mannerOf(o.command[0]),
+		stdin: os.Stdin, stdout: stdout, stderr: stderr, terminal: newTerminal(),
+	}
+	defer c.terminal.restore()
+	signals := make(chan os.Signal, 32)
+	signal.Notify(signals, noticed...)
+	go func() {
+		for s := range signals {
+			c.signalled(s.(syscall.Signal))
+		}
+	}()
+	return c.ask(newCall(o.command, c.terminal))
 }
 
-// skipHost leaves out -H HOST, which an agent puts before every command.
-func skipHost(args []string) []string {
-	switch {
-	case len(args) >= 2 && (args[0] == "-H" || args[0] == "--host"):
-		return args[2:]
-	case len(args) >= 1 && (strings.HasPrefix(args[0], "-H=") || strings.HasPrefix(args[0], "--host=")):
-		return args[1:]
+func newCall(command []string, t *terminal) conversation.Call {
+	call := conversation.Call{
+		Home:          []byte(os.Getenv("HOME")),
+		StdinTerminal: t.stdin, StdoutTerminal: t.stdout,
+		Size: t.size(),
 	}
-	return args
+	for _, a := range command {
+		call.Arguments = append(call.Arguments, []byte(a))
+	}
+	return call
 }

@@ -27,6 +27,9 @@ const protocol = "mesos-docker-cli"
 // command, as it is between the two halves of an upgrade.
 var ErrOtherVersion = errors.New("the daemon that runs is of another release than this docker command")
 
+// ErrPeer says that whoever listens is not the daemon.
+var ErrPeer = errors.New("the listener is not root's")
+
 // Dial connects to the daemon's socket for admins and opens a conversation, in which nothing has been asked yet. It ends when
 // ctx does. Whoever answers must be root, or the caller's own user.
 func Dial(ctx context.Context, socket string) (*Conn, error) {
@@ -56,7 +59,7 @@ func open(unix *net.UnixConn, socket string, version int) (*Conn, error) {
 		return nil, err
 	}
 	if user != 0 && int(user) != os.Geteuid() {
-		return nil, fmt.Errorf("the listener at %s belongs to user %d, not to root", socket, user)
+		return nil, fmt.Errorf("%w: %s belongs to user %d", ErrPeer, socket, user)
 	}
 	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: daemon\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\nContent-Length: 0\r\n\r\n", Path, protocol, version)
 	if _, err := io.WriteString(unix, request); err != nil {

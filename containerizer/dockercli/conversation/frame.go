@@ -94,6 +94,9 @@ func newConn(conn net.Conn, reader *bufio.Reader) *Conn {
 // Close ends the conversation, and with it whatever is being sent or received.
 func (c *Conn) Close() error { return c.conn.Close() }
 
+// SetDeadline bounds what is sent and received, as net.Conn does.
+func (c *Conn) SetDeadline(t time.Time) error { return c.conn.SetDeadline(t) }
+
 // SetReadDeadline bounds a Receive, as net.Conn does.
 func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadline(t) }
 

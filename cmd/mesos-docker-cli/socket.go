@@ -1,0 +1,38 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// runDirectoryFile is the daemon's own setting run_dir, where that is not the standard one.
+const runDirectoryFile = "/etc/mesos-docker-containerizer/run_dir"
+
+// runDirectory is the daemon's standard run directory. The linker may set another one.
+var runDirectory = "/run/mesos-docker-containerizer"
+
+// adminSocket is the daemon's socket for admins in its run directory.
+const adminSocket = "admin.sock"
+
+// daemonSocket is where the daemon answers. The run directory is that of the option, if it was given.
+func daemonSocket(option string) (string, error) {
+	directory, source := option, "option --run_dir"
+	if directory == "" {
+		content, err := os.ReadFile(runDirectoryFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("where the daemon runs: %w", err)
+		}
+		directory, source = strings.TrimSpace(string(content)), runDirectoryFile
+	}
+	if directory == "" {
+		directory = runDirectory
+	}
+	if !filepath.IsAbs(directory) {
+		return "", fmt.Errorf("where the daemon runs: %s says %q: want an absolute path", source, directory)
+	}
+	return filepath.Join(directory, adminSocket), nil
+}
