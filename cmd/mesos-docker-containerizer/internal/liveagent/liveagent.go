@@ -1,0 +1,133 @@
+// Package liveagent asks a running Mesos agent what it is and with which flags it runs: GET /version and GET /flags, or
+// /state.json of agents before 0.26. It sends nothing but these requests, and no credentials.
+//
+//	agent := liveagent.New("127.0.0.1:5051")
+//	seen, err := agent.Look(ctx)   // errors.Is(err, liveagent.ErrDenied): it is there, but tells its flags to nobody
+//	seen.Flags["launcher_dir"]
+//
+// Caveat: what it tells can hold secrets (docker_config). Whoever shows flags picks them one by one.
+package liveagent
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// ErrDenied says that the agent wants to know who asks before it tells its flags (--authenticate_http_readonly, --acls).
+var ErrDenied = errors.New("the agent tells its flags only to those who authenticate")
+
+// errAbsent says that the agent has no such endpoint.
+var errAbsent = errors.New("there is no such endpoint")
+
+// maxAnswer is far above what an agent with tens of thousands of completed tasks answers to /state.json.
+const maxAnswer = 256 << 20
+
+// Agent is where an agent listens.
+type Agent struct {
+	address string
+	client  *http.Client
+}
+
+// New names the agent at HOST:PORT. Nothing is asked yet.
+func New(address string) *Agent {
+	return &Agent{address: address, client: &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		// The agent is asked on its own host and is sent nothing secret, so whose certificate it has does not matter.
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec
+	}}}
+}
+
+// Address is HOST:PORT.
+func (a *Agent) Address() string { return a.address }
+
+// Seen is what an agent told.
+type Seen struct {
+	// Version is the agent's, as "1.11.0".
+	Version string
+	// Flags are nil where they could not be seen. A flag that is not set and has no default is absent.
+	Flags map[string]string
+	// Date is the agent's clock, to the second; At is ours at the moment when its answer came.
+	Date, At time.Time
+}
+
+// Look asks the agent. With an error that is ErrDenied the version has been seen.
+func (a *Agent) Look(ctx context.Context) (Seen, error) {
+	scheme := "http"
+	var version struct{ Version string }
+	header, err := a.get(ctx, scheme, "/version", &version)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errAbsent) {
+		// Agents with LIBPROCESS_SSL_ENABLED speak TLS alone, and close what is none.
+		if h, errTLS := a.get(ctx, "https", "/version", &version); errTLS == nil {
+			scheme, header, err = "https", h, nil
+		}
+	}
+	if err != nil && !errors.Is(err, errAbsent) {
+		return Seen{}, err
+	}
+	seen := Seen{Version: version.Version, At: time.Now()}
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		seen.Date = date
+	}
+	var told struct {
+		Version string
+		Flags   map[string]any
+	}
+	_, err = a.get(ctx, scheme, "/flags", &told)
+	if errors.Is(err, errAbsent) {
+		_, err = a.get(ctx, scheme, "/state.json", &told)
+	}
+	if seen.Version == "" {
+		seen.Version = told.Version
+	}
+	if err != nil {
+		return seen, err
+	}
+	seen.Flags = make(map[string]string, len(told.Flags))
+	for name, value := range told.Flags {
+		seen.Flags[name] = text(value)
+	}
+	return seen, nil
+}
+
+// text gives a flag's value in the syntax of flags; agents write all of them as strings.
+func text(value any) string {
+	if s, ok := value.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(b)
+}
+
+func (a *Agent) get(ctx context.Context, scheme, path string, answer any) (http.Header, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+a.address+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := a.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return response.Header, ErrDenied
+	case http.StatusNotFound:
+		return response.Header, errAbsent
+	default:
+		return response.Header, fmt.Errorf("GET %s is answered %s", request.URL, response.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(answer); err != nil {
+		return response.Header, fmt.Errorf("GET %s is not answered as by a Mesos agent: %w", request.URL, err)
+	}
+	return response.Header, nil
+}

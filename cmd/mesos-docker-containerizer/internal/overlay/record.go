@@ -1,0 +1,93 @@
+package overlay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// RecordName is the file in the folder by which it is known as ours. It keeps what setup needs to undo its work.
+const RecordName = ".mesos-docker-containerizer.json"
+
+// Record is what lies in that file. It is a format: a later release undoes what an earlier one has set up.
+type Record struct {
+	Stock string          `json:"stock"`           // the folder of Mesos's helpers
+	State json.RawMessage `json:"state,omitempty"` // its meaning is setup's
+}
+
+// ReadRecord reads the record of the folder at path. The error wraps fs.ErrNotExist where there is none.
+func ReadRecord(path string) (Record, error) {
+	var r Record
+	content, err := os.ReadFile(filepath.Join(path, RecordName))
+	if err != nil {
+		return r, fmt.Errorf("record of the setup: %w", err)
+	}
+	if err := json.Unmarshal(content, &r); err != nil {
+		return r, fmt.Errorf("record of the setup: %s: %w", filepath.Join(path, RecordName), err)
+	}
+	return r, nil
+}
+
+// WriteRecord replaces the record, on the disk when it returns: it has to outlive what it makes possible to undo.
+func WriteRecord(path string, r Record) error {
+	content, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("record of the setup: %w", err)
+	}
+	temporary := filepath.Join(path, aside+"record")
+	if err := writeSynced(temporary, append(content, '\n')); err != nil {
+		return errors.Join(fmt.Errorf("record of the setup: %w", err), removeIfThere(temporary))
+	}
+	if err := os.Rename(temporary, filepath.Join(path, RecordName)); err != nil {
+		return errors.Join(fmt.Errorf("record of the setup: %w", err), removeIfThere(temporary))
+	}
+	return nil
+}
+
+func writeSynced(path string, content []byte) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Remove removes the folder with its record, if nothing is in it but links. The caller holds [Lock].
+func Remove(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("remove the overlay: %w", err)
+	}
+	if err := (Overlay{Path: path}).foreign(entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == RecordName {
+			continue // last, so that what is left of a failed removal is known as ours
+		}
+		if err := os.Remove(filepath.Join(path, e.Name())); err != nil {
+			return fmt.Errorf("remove the overlay: %w", err)
+		}
+	}
+	if err := removeIfThere(filepath.Join(path, RecordName)); err != nil {
+		return fmt.Errorf("remove the overlay: %w", err)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove the overlay: %w", err)
+	}
+	return nil
+}
