@@ -16,12 +16,14 @@ import (
 	"fmt"
 	"io"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/dockercli/conversation"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/policy"
 )
 
 // Exit statuses of docker.
@@ -67,17 +69,37 @@ type Options struct {
 	Engine *engine.Client
 	Images *image.Puller
 	Logger *zap.Logger
+
+	// Policy judges the containers of run and the images of pull, since it is frameworks that ask for them. Nil allows all.
+	Policy *policy.Policy
+
+	// Parameters reads the command line of run. Without it run is refused.
+	Parameters CommandLineParser
+
+	// DeferPull answers a pull when it has begun: the executor waits for its end, not the agent.
+	DeferPull bool
+
+	// RegistrationTimeout is how long executors have until they register. Zero is the agent's default.
+	RegistrationTimeout time.Duration
+
+	// WorkDirectory is the agent's, below which sandboxes lie; empty if it is not known.
+	WorkDirectory string
 }
 
 // Docker answers docker commands. It is safe for concurrent use.
 type Docker struct {
 	Options
+	rootHome string
+	deferred *deferrals
 }
 
-// New returns a Docker that owns none of what it is given.
+// New returns a Docker that owns none of what it is given. It must be closed.
 func New(o Options) *Docker {
-	return &Docker{Options: o}
+	return &Docker{Options: o, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
 }
+
+// Close gives up the pulls that were deferred and that no executor has joined. No call may be under way.
+func (d *Docker) Close() { d.deferred.close() }
 
 // command carries out one docker command. Its error is what docker would print to stderr, without the end of the line; a
 // statusError brings an exit status along, every other error has that of a failure.

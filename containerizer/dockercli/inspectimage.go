@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // agentImageFields are those of ContainerConfig that an agent insists on, although it makes no use of them (contract sections
@@ -11,10 +13,13 @@ import (
 var agentImageFields = []string{"Entrypoint", "Env"}
 
 // inspectImage returns the Engine's inspect of an image, by reference or id, with a ContainerConfig: the Engine leaves it out from
-// API 1.45 on, and agents launch nothing without it. What the Engine does say stays as it is. The error is the engine's:
-// engine.IsImageNotFound if there is no such image.
+// API 1.45 on, and agents launch nothing without it. What the Engine does say stays as it is. An image that is absent because its
+// pull was deferred looks as if it were there. The error is the engine's: engine.IsImageNotFound if there is no such image.
 func (d *Docker) inspectImage(ctx context.Context, reference string) (json.RawMessage, error) {
 	raw, err := d.Engine.InspectImageRaw(ctx, reference)
+	if engine.IsImageNotFound(err) && d.deferred.has(reference) {
+		return pendingImage(reference)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,74 @@
+package runspec
+
+import (
+	"github.com/docker/docker/api/types/versions"
+)
+
+// RunLine is a command line of docker run, read. The caller owns it.
+type RunLine struct {
+	ParseResult
+
+	Name     string // of the container; empty leaves it to the Engine
+	Detach   bool
+	SigProxy bool
+	Pull     string // "missing", "always" or "never"
+	Quiet    bool
+
+	// Given are the options in their order, each by its long name.
+	Given []GivenOption
+}
+
+// GivenOption is one option of a command line. Its value may be secret.
+type GivenOption struct{ Name, Value string }
+
+// ofRun are options that a task may not have because a session looks after what they ask for. For docker run itself there is no
+// session.
+var ofRun = map[string]bool{"attach": true, "detach": true, "name": true, "pull": true, "quiet": true, "sig-proxy": true}
+
+// Check holds a command line against the rules for docker parameters and against what an Engine's API knows, and puts what the
+// Engine has another place for into that. An empty version is that of an Engine that knows everything. The error is an *Error.
+func (l *RunLine) Check(engineAPI string) error {
+	names := 0
+	for _, given := range l.Given {
+		p := parameter{field: "docker run", name: given.Name, value: given.Value}
+		if given.Name == "name" {
+			names++
+		}
+		if !ofRun[p.name] {
+			if err := p.check(); err != nil {
+				return err
+			}
+		}
+		// There is no directory that it could be relative to: neither the caller's is known nor is ours of any use.
+		if relative := p; relative.resolveRelative("/") != nil || relative.value != p.value {
+			return fault(p.field, "%s is relative, and no path of this command can be", quote(p.argument()))
+		}
+	}
+	if names > 1 {
+		return fault("docker run", "the container has %d names; the one that its agent gives it is the one that it needs", names)
+	}
+	spec := &Spec{Config: l.Config, HostConfig: l.HostConfig, Networking: l.Networking}
+	for _, given := range l.Given {
+		if first, found := firstAPI[given.Name]; found && engineAPI != "" && versions.LessThan(engineAPI, first) {
+			return fault("docker run", `"--%s" requires API version %s, but the Docker daemon API version is %s`, given.Name, first, engineAPI)
+		}
+	}
+	if engineAPI != "" && versions.LessThan(engineAPI, macPerNetworkAPI) {
+		spec.moveMACAddress()
+	}
+	return nil
+}
+
+// Declared are the names of the options that whoever wrote the task has declared as docker parameters: an agent appends them to
+// its own, of which the container's name is the last (contract section 2.1). Without a name all count.
+func (l *RunLine) Declared() []string {
+	var declared []string
+	for _, given := range l.Given {
+		if given.Name == "name" {
+			declared = nil
+			continue
+		}
+		declared = append(declared, given.Name)
+	}
+	return declared
+}
