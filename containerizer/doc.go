@@ -12,5 +12,5 @@
 // absent container never a reason to create a second one.
 //
 // The leaves: engine (the Engine's API with deadlines and kinds of errors), image (pulls), runspec (TaskInfo to container),
-// policy (what tasks may ask for).
+// policy (what tasks may ask for), metrics (figures; metrics.go has what is counted here).
 package containerizer

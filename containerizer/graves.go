@@ -22,6 +22,7 @@ const graveSweep = 5 * time.Second
 type graves struct {
 	engine   *engine.Client
 	instance string
+	removed  func() // called for each container that was removed
 	logger   *zap.Logger
 
 	mu    sync.Mutex
@@ -29,8 +30,8 @@ type graves struct {
 	stir  chan struct{}        // a look is due
 }
 
-func newGraves(e *engine.Client, instance string, logger *zap.Logger) *graves {
-	return &graves{engine: e, instance: instance, logger: logger, until: map[string]time.Time{}, stir: make(chan struct{}, 1)}
+func newGraves(e *engine.Client, instance string, removed func(), logger *zap.Logger) *graves {
+	return &graves{engine: e, instance: instance, removed: removed, logger: logger, until: map[string]time.Time{}, stir: make(chan struct{}, 1)}
 }
 
 // bury puts up a tombstone.
@@ -79,7 +80,10 @@ func (g *graves) sweep(ctx context.Context, name string) {
 			return
 		}
 		g.logger.Warn("removing a container whose task has ended", zap.String("container", name))
-		if err := g.engine.Remove(ctx, found.ID); err != nil && ctx.Err() == nil {
+		switch err := g.engine.Remove(ctx, found.ID); {
+		case err == nil:
+			g.removed()
+		case ctx.Err() == nil:
 			g.logger.Warn("container cannot be removed yet; trying again", zap.String("container", name), zap.Error(err))
 		}
 	case engine.IsNotFound(err):

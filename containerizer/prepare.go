@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -19,15 +20,28 @@ const settleWait = time.Second
 
 // phase says how far a task got, for the message of one that does not get further, and for admins.
 type phase struct {
-	mu    sync.Mutex // guards what follows
+	mu    sync.Mutex        // guards what follows
+	kind  metrics.TaskState // empty before the first
 	text  string
 	since time.Time
 }
 
-func (p *phase) set(text string) {
+// set enters a phase of the preparation.
+func (p *phase) set(text string) { p.enter(metrics.TaskPreparing, text) }
+
+func (p *phase) enter(kind metrics.TaskState, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.text, p.since = text, time.Now()
+	p.kind, p.text, p.since = kind, text, time.Now()
+}
+
+func (p *phase) state() metrics.TaskState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kind == "" {
+		return metrics.TaskAwaited
+	}
+	return p.kind
 }
 
 func (p *phase) String() string {
@@ -71,6 +85,9 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 
 	var spec *runspec.Spec
 	container, err := s.find(ctx, bounded)
+	if err == nil && container != nil {
+		s.note = container.Config.Labels[engine.NoteLabel]
+	}
 	if err == nil && container == nil {
 		container, spec, err = s.create(bounded, launch, at)
 	}

@@ -6,7 +6,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -15,7 +17,7 @@ import (
 func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error {
 	ctx, cancel := until(ctx, s.kills.asked, errKilled)
 	defer cancel()
-	at.set("pulling " + spec.Image)
+	at.enter(metrics.TaskPulling, "pulling "+spec.Image)
 	s.logger.Info("pulling image", zap.String("image", spec.Image))
 	engineAway := func(err error) bool {
 		pull, ok := errors.AsType[*image.Error](err)
@@ -28,10 +30,11 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error
 			Force:            spec.ForcePull,
 			SandboxDirectory: s.attach.Sandbox,
 			Progress: func(p image.Progress) {
-				at.set("pulling " + spec.Image + ": " + p.String())
+				at.enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
 				s.mention(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
 			},
 		})
+		spec.Config.Labels[engine.NoteLabel] = s.note // for a daemon that starts the container in place of this one
 		return err
 	})
 }

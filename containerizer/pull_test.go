@@ -3,6 +3,7 @@ package containerizer
 import (
 	"context"
 	"crypto/rand"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	puller "mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/fakeengine"
 )
 
 // withPuller gives a server a Puller of its own.
@@ -30,15 +32,42 @@ func withPuller(t *testing.T, o puller.Options) func(*Options) {
 // An image that the policy forces to be pulled and whose registry is away is used as it is, and TASK_RUNNING is to say so.
 func TestCachedImageIsNoted(t *testing.T) {
 	h := newHost(t, withPuller(t, puller.Options{Policy: puller.PolicyAlways, Fallback: puller.FallbackCached}))
-	ref := "registry.invalid/mdc-" + strings.ToLower(rand.Text()) + ":v1"
-	if err := h.docker.ImageTag(t.Context(), environment.Busybox(t), ref); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, _ = h.docker.ImageRemove(context.Background(), ref, image.RemoveOptions{})
-	})
+	ref := h.presentImage()
 	e := h.newExecutor()
 	e.launch(dockerTask(t, ref, "true"))
+	if running := e.awaitRunning(); !strings.Contains(running.Note, ref) || !strings.Contains(running.Note, "may be out of date") {
+		t.Errorf("note %q", running.Note)
+	}
+	e.awaitExit()
+	e.done()
+	h.awaitNoContainers()
+}
+
+// presentImage is an image whose registry is away.
+func (h *host) presentImage() (ref string) {
+	h.t.Helper()
+	ref = "registry.invalid/mdc-" + strings.ToLower(rand.Text()) + ":v1"
+	if err := h.docker.ImageTag(h.t.Context(), environment.Busybox(h.t), ref); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		_, _ = h.docker.ImageRemove(context.Background(), ref, image.RemoveOptions{})
+	})
+	return ref
+}
+
+// The note is not lost with a daemon that ends between pull and start.
+func TestNoteOutlivesTheDaemon(t *testing.T) {
+	proxy := fakeengine.New(t, environment.Socket(t))
+	h := newHost(t, func(o *Options) { o.Engine = hostOptions(t, proxy.Socket).Engine },
+		withPuller(t, puller.Options{Policy: puller.PolicyAlways, Fallback: puller.FallbackCached}))
+	ref := h.presentImage()
+	proxy.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/start`, 1)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, ref, "true"))
+	eventually(t, "the start", func() bool { return proxy.Count(http.MethodPost, `/containers/.*/start`) > 0 })
+	h.restart()
+	e.reconnect(h.socket)
 	if running := e.awaitRunning(); !strings.Contains(running.Note, ref) || !strings.Contains(running.Note, "may be out of date") {
 		t.Errorf("note %q", running.Note)
 	}

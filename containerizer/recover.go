@@ -143,6 +143,7 @@ func (s *Server) retire(ctx context.Context, id string, grace time.Duration, log
 			case c.State.Running:
 				logger.Warn("stopping a container whose task has ended or lost its executor", zap.String("container", id))
 				if err = s.engine.Stop(ctx, id, grace); err == nil {
+					s.Metrics.OrphanStopped()
 					continue
 				}
 			case time.Now().Before(due):
@@ -151,6 +152,7 @@ func (s *Server) retire(ctx context.Context, id string, grace time.Duration, log
 				err = s.engine.Remove(ctx, id)
 			}
 			if err == nil && wait == killRepeat {
+				s.Metrics.ContainerRemoved()
 				logger.Info("container removed", zap.String("container", id))
 				return
 			}

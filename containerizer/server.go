@@ -13,6 +13,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
@@ -72,6 +73,9 @@ type Options struct {
 	LogDriver           string
 	LogOpts             map[string]string
 
+	// Metrics are told what happens, and belong to one server. Nil is for those who do not want to know.
+	Metrics *metrics.Metrics
+
 	Logger *zap.Logger
 }
 
@@ -106,19 +110,24 @@ func New(o Options) (*Server, error) {
 		}
 		o.Policy = open
 	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.New("")
+	}
 	i, err := claim(o.RunDirectory)
 	if err != nil {
 		return nil, err
 	}
-	g := newGraves(o.Engine, i.id, o.Logger)
-	return &Server{
+	g := newGraves(o.Engine, i.id, o.Metrics.ContainerRemoved, o.Logger)
+	s := &Server{
 		Options: o, engine: o.Engine, instance: i, graves: g,
 		watch:     newWatch(o.Engine, i.id, g, o.Logger),
 		recovered: make(chan struct{}),
 		asking:    make(chan struct{}, 1),
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
-	}, nil
+	}
+	o.Metrics.Ask(s.state)
+	return s, nil
 }
 
 // Serve accepts executors on the listener until ctx ends, and then closes it and lets go of every container without touching

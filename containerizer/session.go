@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -88,10 +89,12 @@ func (s *session) run(ctx context.Context, executor *handle) {
 	}
 	s.logger = s.logger.With(zap.String("task", launch.Task))
 	if err := s.server.enlist(s, launch.Task, containerName(&s.attach, launch.Task, s.executor)); err != nil {
+		s.countLaunch(time.Now(), err)
 		s.conclude(ctx, nil, s.failure(err))
 		return
 	}
 	if state := s.attach.State; state != nil && state.Exited {
+		s.at.enter(metrics.TaskEnded, "ended, its update is sent")
 		s.retireEnded(ctx)
 		return
 	}
@@ -121,12 +124,16 @@ func (s *session) awaitLaunch(ctx context.Context) (wire.Launch, bool) {
 
 // runTask returns how the task ended, and its container if there is one left.
 func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Container, wire.Exited) {
+	began := time.Now()
 	prepared, err := s.prepare(ctx, launch)
+	if ctx.Err() == nil {
+		s.countLaunch(began, err)
+	}
 	if err != nil {
 		return prepared, s.failure(err)
 	}
 	running := s.reportRunning(prepared)
-	s.at.set("running")
+	s.at.enter(metrics.TaskRunning, "running")
 	s.logger.Info("container runs", zap.String("container", prepared.ID), zap.String("image", prepared.Config.Image))
 
 	exited, cancel := context.WithCancel(ctx)
@@ -161,6 +168,7 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 	select {
 	case <-s.gone:
 		s.logger.Warn("the executor has died; stopping its container")
+		s.server.Metrics.OrphanStopped()
 		s.kills.atLatest(time.Now().Add(s.attach.StopGrace))
 	case <-ctx.Done():
 	}
@@ -170,7 +178,8 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 func (s *session) conclude(ctx context.Context, container *engine.Container, exit wire.Exited) {
 	s.logger.Info("task ended", zap.String("outcome", string(exit.Outcome)), zap.Int("status", exit.Code),
 		zap.Bool("oom", exit.OOM), zap.String("message", exit.Message))
-	s.at.set(fmt.Sprintf("ended (%s, status %d), its update is on the way", exit.Outcome, exit.Code))
+	s.countEnd(exit)
+	s.at.enter(metrics.TaskEnded, fmt.Sprintf("ended (%s, status %d), its update is on the way", exit.Outcome, exit.Code))
 	s.say(wire.Message{Exited: &exit})
 	if s.awaitDone(ctx) && container != nil {
 		s.retire(ctx, container.ID)

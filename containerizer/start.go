@@ -78,7 +78,11 @@ func (s *session) makeRoom(ctx context.Context, found *engine.Container) error {
 		return inUse
 	}
 	s.logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
-	return s.server.engine.Remove(ctx, found.ID)
+	err := s.server.engine.Remove(ctx, found.ID)
+	if err == nil {
+		s.server.Metrics.ContainerRemoved()
+	}
+	return err
 }
 
 // created is what is known of a container right after its create.

@@ -26,6 +26,9 @@ const (
 	labelPID       = LabelPrefix + "executor_pid"
 	labelStartTime = LabelPrefix + "executor_start_time"
 	labelBootID    = LabelPrefix + "boot_id"
+
+	// NoteLabel holds Labels.Note, which is not known before a pull has ended.
+	NoteLabel = LabelPrefix + "note"
 )
 
 // Labels say whose container it is. They are written at create, atomically with it, and are all the daemon keeps.
@@ -44,6 +47,10 @@ type Labels struct {
 	ExecutorPID       int
 	ExecutorStartTime uint64
 	BootID            string
+
+	// Note is what the task's user is to be told when the container runs, mostly empty. It is written all the same: a container
+	// has the labels of its image too where it has none of its own.
+	Note string
 }
 
 // InstanceLabel is the label, as List and Events take it, of all containers of one instance.
@@ -63,6 +70,7 @@ func (l Labels) Map() map[string]string {
 		labelPID:       strconv.Itoa(l.ExecutorPID),
 		labelStartTime: strconv.FormatUint(l.ExecutorStartTime, 10),
 		labelBootID:    l.BootID,
+		NoteLabel:      l.Note,
 	}
 }
 
@@ -85,6 +93,7 @@ func ParseLabels(labels map[string]string) (Labels, error) {
 		Route:     labels[labelRoute],
 		Sandbox:   labels[labelSandbox],
 		BootID:    labels[labelBootID],
+		Note:      labels[NoteLabel],
 	}
 	var mistakes *multierror.Error
 	for _, key := range []string{labelInstance, labelName} {

@@ -26,6 +26,7 @@ func drawLabels(t *rapid.T) Labels {
 		ExecutorPID:       int(rapid.Int32Min(0).Draw(t, "pid")),
 		ExecutorStartTime: rapid.Uint64().Draw(t, "start time"),
 		BootID:            word.Draw(t, "boot id"),
+		Note:              word.Draw(t, "note"),
 	}
 }
 
