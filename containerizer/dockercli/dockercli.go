@@ -68,6 +68,7 @@ type Terminal struct {
 type Options struct {
 	Engine *engine.Client
 	Images *image.Puller
+	Tasks  Tasks // nil for none
 	Logger *zap.Logger
 
 	// Policy judges the containers of run and the images of pull, since it is frameworks that ask for them. Nil allows all.
@@ -89,12 +90,16 @@ type Options struct {
 // Docker answers docker commands. It is safe for concurrent use.
 type Docker struct {
 	Options
-	rootHome string
-	deferred *deferrals
+	tombstones tombstones
+	rootHome   string
+	deferred   *deferrals
 }
 
 // New returns a Docker that owns none of what it is given. It must be closed.
 func New(o Options) *Docker {
+	if o.Tasks == nil {
+		o.Tasks = noTasks{}
+	}
 	return &Docker{Options: o, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
 }
 
@@ -106,7 +111,14 @@ func (d *Docker) Close() { d.deferred.close() }
 type command func(d *Docker, ctx context.Context, call Call) error
 
 // commands are all that are supported, by name.
-var commands = map[string]command{}
+var commands = map[string]command{
+	"inspect": (*Docker).inspect,
+	"kill":    (*Docker).kill,
+	"ps":      (*Docker).ps,
+	"rm":      (*Docker).rm,
+	"stop":    (*Docker).stop,
+	"wait":    (*Docker).wait,
+}
 
 // statusError ends a command with an exit status of its own. Its err may be nil, where everything has been said.
 type statusError struct {

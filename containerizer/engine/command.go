@@ -63,3 +63,6 @@ func (c *Client) Wait(ctx context.Context, idOrName string) (status int64, err e
 	})
 	return status, err
 }
+
+// ValidName reports whether this can be the id or the name of a container. Calls refuse any other without asking the Engine.
+func ValidName(idOrName string) bool { return validName(idOrName) }

@@ -1,0 +1,45 @@
+package dockercli
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+// said is a failure in docker's words, which are no Go error's: they begin with a capital, and may end with a full stop.
+type said string
+
+func (s said) Error() string { return string(s) }
+
+// noSuchContainer is what the Engine says of a name that it does not know.
+func noSuchContainer(name string) error {
+	return said("Error response from daemon: No such container: " + name)
+}
+
+// explain puts an error of the Engine, or the lack of its answer, into docker's words. The error stays what it is.
+func (d *Docker) explain(err error) error {
+	e, ok := errors.AsType[*engine.Error](err)
+	if !ok {
+		return err
+	}
+	explanation := &explained{text: e.Reason(), err: err}
+	if engine.IsUnavailable(err) {
+		explanation.text = "error during connect: " + e.Error()
+		if refused, ok := errors.AsType[*net.OpError](err); ok && refused.Op == "dial" {
+			explanation.text = fmt.Sprintf("Cannot connect to the Docker daemon at unix://%s. Is the docker daemon running?", d.Engine.Socket())
+		}
+	}
+	return explanation
+}
+
+// explained is an error in docker's words.
+type explained struct {
+	text string
+	err  error
+}
+
+func (e *explained) Error() string { return e.text }
+
+func (e *explained) Unwrap() error { return e.err }

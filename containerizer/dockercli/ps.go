@@ -1,0 +1,97 @@
+package dockercli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/docker/cli/cli/command/formatter"
+	"github.com/docker/docker/api/types/container"
+	"github.com/spf13/pflag"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+var psSyntax = syntax{
+	name:  "ps",
+	about: "List containers",
+	options: func(set *pflag.FlagSet) {
+		set.BoolP("all", "a", false, "Show all containers (default shows just running)")
+	},
+}
+
+// ps lists containers as docker's table. Agents take the last column of `ps -a` for names and inspect those that begin as theirs,
+// so these are remembered, and one that has gone meanwhile is not listed.
+func (d *Docker) ps(ctx context.Context, call Call) error {
+	options, _, err := psSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	all, err := options.GetBool("all")
+	if err != nil {
+		return err
+	}
+	if all {
+		d.beginRecovery()
+	}
+	var list []container.Summary
+	if err := patiently(ctx, func(ctx context.Context) (err error) {
+		list, err = d.Engine.ListAll(ctx, all)
+		return err
+	}); err != nil {
+		return d.explain(err)
+	}
+	if all {
+		list = d.remember(ctx, list)
+		d.beginRecovery() // the time counts from the answer on
+	}
+	return formatter.ContainerWrite(formatter.Context{
+		Output: call.Stdout, Format: formatter.NewContainerFormat(formatter.TableFormatKey, false, false), Trunc: true,
+	}, list)
+}
+
+// remember inspects those containers that an agent will ask for and returns the list without those that are not there any more.
+// What the Engine does not answer in time is listed and not remembered.
+func (d *Docker) remember(ctx context.Context, list []container.Summary) []container.Summary {
+	ctx, cancel := context.WithTimeout(ctx, rememberLimit)
+	defer cancel()
+	var group sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	gone := make([]bool, len(list))
+	for i, c := range list {
+		if !strings.HasPrefix(listedName(c), agentPrefix) {
+			continue
+		}
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			found, err := d.Engine.Inspect(ctx, c.ID)
+			switch {
+			case err == nil:
+				d.tombstones.remember(found)
+			case engine.IsNotFound(err):
+				gone[i] = true
+			default:
+				d.Logger.Warn("a container that an agent may recover was not inspected in time", zap.String("container", c.ID), zap.Error(err))
+			}
+		})
+	}
+	group.Wait()
+	next := 0
+	return slices.DeleteFunc(list, func(container.Summary) bool {
+		next++
+		return gone[next-1]
+	})
+}
+
+// listedName is the name that the table shows: not those that links give.
+func listedName(c container.Summary) string {
+	for _, name := range c.Names {
+		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,86 @@
+package dockercli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+// defaultStopTime is docker's for a container that has none of its own.
+const defaultStopTime = 10
+
+var stopSyntax = syntax{
+	name:     "stop",
+	operands: "CONTAINER [CONTAINER...]",
+	about:    "Stop one or more running containers",
+	options: func(set *pflag.FlagSet) {
+		set.IntP("time", "t", defaultStopTime, "Seconds to wait for stop before killing it")
+		set.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+			if name == "timeout" { // its name from docker 28 on
+				name = "time"
+			}
+			return pflag.NormalizedName(name)
+		})
+	},
+}
+
+// stop ends containers and prints their names. One of ours is ended by way of its session, which so knows of it, and ends while
+// the Engine hangs, too.
+func (d *Docker) stop(ctx context.Context, call Call) error {
+	options, names, err := stopSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	seconds, err := options.GetInt("time")
+	if err != nil {
+		return err
+	}
+	if seconds < 0 || seconds > math.MaxInt32 {
+		return fmt.Errorf("%d is not a number of seconds that a stop can take", seconds)
+	}
+	given := options.Changed("time")
+	return each(call, names, func(name string) error {
+		grace := time.Duration(seconds) * time.Second
+		if !given {
+			grace = d.stopTime(ctx, name)
+		}
+		return d.stopOne(ctx, name, grace)
+	})
+}
+
+// stopTime is the container's own, else docker's.
+func (d *Docker) stopTime(ctx context.Context, name string) time.Duration {
+	if c, err := d.Engine.Inspect(ctx, name); err == nil && c.Config.StopTimeout != nil && *c.Config.StopTimeout >= 0 {
+		return time.Duration(*c.Config.StopTimeout) * time.Second
+	}
+	return defaultStopTime * time.Second // an error will show when the container is stopped
+}
+
+func (d *Docker) stopOne(ctx context.Context, name string, grace time.Duration) error {
+	ours, err := d.stopOurs(ctx, name, grace)
+	if !ours {
+		err = d.Engine.Stop(ctx, name, grace)
+	}
+	if engine.IsNotFound(err) && d.tombstones.holds(name) {
+		return nil // the agent was told of it, and it does not run
+	}
+	return d.explain(err)
+}
+
+// stopOurs stops a running container of ours, if it is one.
+func (d *Docker) stopOurs(ctx context.Context, name string, grace time.Duration) (ours bool, err error) {
+	limit := grace + stopMargin
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	ours, err = d.Tasks.StopContainer(limited, name, grace)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = said(fmt.Sprintf("Error response from daemon: cannot stop container: %s: no exit was seen within %v", name, limit))
+	}
+	return ours, err
+}

@@ -1,0 +1,36 @@
+package dockercli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+var waitSyntax = syntax{
+	name:     "wait",
+	operands: "CONTAINER [CONTAINER...]",
+	about:    "Block until one or more containers stop, then print their exit codes",
+}
+
+// wait prints the exit statuses of containers, one after the other, when they have ended.
+func (d *Docker) wait(ctx context.Context, call Call) error {
+	_, names, err := waitSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, name := range names {
+		if !engine.ValidName(name) {
+			failures = append(failures, noSuchContainer(name))
+			continue
+		}
+		status, err := d.Engine.Wait(ctx, name)
+		if err == nil {
+			_, err = fmt.Fprintln(call.Stdout, status)
+		}
+		failures = append(failures, d.explain(err))
+	}
+	return errors.Join(failures...)
+}
