@@ -59,6 +59,8 @@ type Config struct {
 	PullPolicy string
 	// PullFallback is none or cached.
 	PullFallback string
+	// DeferPull answers an agent's pull before its end.
+	DeferPull bool
 	// PullProgressInterval is 0 for no progress updates.
 	PullProgressInterval time.Duration
 	// ImageGCDelay is 0 where images are not removed. ImageGCDiskThreshold is a

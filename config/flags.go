@@ -170,6 +170,13 @@ var flags = append([]*flag{
 			"with `cached` it gets the image that is present, if there is one, and its TASK_RUNNING says so.",
 	},
 	{
+		name: "defer_pull", standard: "true",
+		bind: func(c *Config) value { return boolValue(&c.DeferPull) },
+		doc: "Whether the agent's `docker pull` is answered when the pull has begun, so that the executor starts at once, registers in time, " +
+			"waits for the image itself and reports progress and failures. Without it the agent waits, as with the stock containerizer, " +
+			"and a pull that outlasts `executor_registration_timeout` fails the task.",
+	},
+	{
 		name: "pull_progress_interval", standard: "10secs",
 		bind: func(c *Config) value { return durationValue(&c.PullProgressInterval, 0, 24*time.Hour) },
 		doc: "The time between the first two TASK_STARTING updates that tell of the progress of a pull. It grows from one to the next, and a task sends ten at most. " +

@@ -22,7 +22,7 @@ func texts(f *flag) *rapid.Generator[string] {
 		return FormatDuration(time.Duration(n))
 	})
 	switch f.name {
-	case "docker_kill_orphans", "cgroups_enable_cfs", "honor_command_user", "image_gc_dry_run":
+	case "docker_kill_orphans", "cgroups_enable_cfs", "honor_command_user", "image_gc_dry_run", "defer_pull":
 		return rapid.SampledFrom([]string{"true", "false", "1", "0"})
 	case "containerizers":
 		return rapid.Map(rapid.SliceOfN(rapid.SampledFrom(containerizerNames), 1, 3), func(s []string) string { return strings.Join(s, ",") })

@@ -56,6 +56,7 @@ var defaults = Config{
 	PullInactivityTimeout:       5 * time.Minute,
 	MaxConcurrentPulls:          5,
 	PullPolicy:                  "task",
+	DeferPull:                   true,
 	PullFallback:                "none",
 	PullProgressInterval:        10 * time.Second,
 	OrphanGrace:                 30 * time.Second,
