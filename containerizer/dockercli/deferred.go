@@ -53,8 +53,9 @@ func newDeferrals(enabled bool, registration time.Duration) *deferrals {
 }
 
 // begin starts a pull and returns when it needs nothing of the caller any more: an agent removes the directory with its
-// credentials as soon as it has the answer. A failure is not the caller's to hear.
-func (d *deferrals) begin(puller *image.Puller, r image.Request) {
+// credentials as soon as it has the answer. A failure is not the caller's to hear, and is not remembered for the executor, which
+// tries once more by itself: what it reports is the state of the registry at its time, and retries stay the puller's.
+func (d *deferrals) begin(r image.Request, work func(context.Context, image.Request) error) {
 	begun := make(chan struct{})
 	r.CredentialsRead = sync.OnceFunc(func() { close(begun) })
 	pull := &deferral{request: r, ended: make(chan struct{})}
@@ -66,9 +67,7 @@ func (d *deferrals) begin(puller *image.Puller, r image.Request) {
 		defer d.forget(name, pull)
 		held, cancel := context.WithTimeout(d.ctx, d.hold)
 		defer cancel()
-		release := puller.Hold(held, r.Reference)
-		_, pull.err = puller.Pull(held, r) // the puller logs how it went
-		release()
+		pull.err = work(held, r) // which logs how it went
 		close(pull.ended)
 		<-held.Done()
 	})

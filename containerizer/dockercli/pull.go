@@ -1,0 +1,191 @@
+package dockercli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	dockerimage "github.com/docker/docker/api/types/image"
+	"github.com/spf13/pflag"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/image"
+)
+
+var pullSyntax = syntax{
+	name:     "pull",
+	operands: "NAME[:TAG|@DIGEST]",
+	about:    "Download an image from a registry",
+	options: func(set *pflag.FlagSet) {
+		set.BoolP("quiet", "q", false, "Suppress verbose output")
+		set.String("platform", "", "Set platform if server is multi-platform capable")
+	},
+}
+
+// pull brings an image to the Engine, in one pull with all others who want it (package image), or says so when that has begun
+// (deferred.go).
+func (d *Docker) pull(ctx context.Context, call Call) error {
+	options, operands, err := pullSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	if len(operands) != 1 {
+		return pullSyntax.wrongCount("requires exactly 1 argument")
+	}
+	named, err := reference.ParseNormalizedNamed(operands[0])
+	if err != nil {
+		return err
+	}
+	request, err := pullRequest(options, named)
+	if err != nil {
+		return err
+	}
+	request = d.credentialsFrom(call.Home, request)
+	out := pullOutput{call: call, named: reference.TagNameOnly(named)}
+	out.quiet, err = options.GetBool("quiet")
+	if err != nil {
+		return err
+	}
+	if !out.quiet && reference.IsNameOnly(named) {
+		fmt.Fprintln(call.Stdout, "Using default tag: latest")
+	}
+	if d.deferred.hold > 0 {
+		d.beginPull(request, out)
+		return nil
+	}
+	if err := d.judgeImage(ctx, request.Reference); err != nil {
+		return err
+	}
+	return d.finishPull(ctx, request, out)
+}
+
+// pullRequest asks a registry whether the image is there or not, as docker does.
+func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, error) {
+	request := image.Request{Reference: reference.FamiliarString(reference.TagNameOnly(named)), Force: true}
+	platform, err := options.GetString("platform")
+	if err != nil || platform == "" {
+		return request, err
+	}
+	parsed, err := platforms.Parse(platform)
+	if err != nil {
+		return request, fmt.Errorf("error parsing specified platform: %w", err)
+	}
+	request.Platform = &parsed
+	return request, nil
+}
+
+// beginPull answers before the end of the pull. An image that the policy refuses is not pulled, and the executor's session tells
+// the framework.
+func (d *Docker) beginPull(r image.Request, out pullOutput) {
+	d.deferred.begin(r, func(ctx context.Context, r image.Request) error {
+		if err := d.judgeImage(ctx, r.Reference); err != nil {
+			return err
+		}
+		defer d.Images.Hold(ctx, r.Reference)()
+		_, err := d.Images.Pull(ctx, r)
+		return err
+	})
+	out.begun()
+	out.deferred()
+}
+
+// finishPull returns when the Engine has the image.
+func (d *Docker) finishPull(ctx context.Context, r image.Request, out pullOutput) error {
+	before, err := d.present(ctx, r)
+	if err != nil {
+		return d.explain(err)
+	}
+	out.begun()
+	defer d.Images.Hold(ctx, r.Reference)() // until its caller has seen it
+	note, err := d.Images.Pull(ctx, r)
+	if err != nil {
+		return d.explainPull(err)
+	}
+	after, err := d.present(ctx, r)
+	if err != nil {
+		return d.explain(err)
+	}
+	out.ended(before, after, note)
+	return nil
+}
+
+// present inspects an image, which need not be there.
+func (d *Docker) present(ctx context.Context, r image.Request) (dockerimage.InspectResponse, error) {
+	found, err := d.Engine.InspectImage(ctx, r.Reference, r.Platform)
+	if engine.IsImageNotFound(err) {
+		err = nil
+	}
+	return found, err
+}
+
+// explainPull puts the failure of a pull into the form that docker has for what the Engine says. The words are the puller's, who
+// knows more of the cause.
+func (d *Docker) explainPull(err error) error {
+	failed, ok := errors.AsType[*image.Error](err)
+	switch {
+	case !ok:
+		return err
+	case failed.Kind == image.NoEngine:
+		return d.explain(failed.Err)
+	default:
+		return &explained{text: "Error response from daemon: " + failed.Error(), err: err}
+	}
+}
+
+// pullOutput is what docker prints of a pull, apart from its layers, of which a caller that shares a pull need not see any.
+type pullOutput struct {
+	call  Call
+	named reference.Named
+	quiet bool
+}
+
+func (o pullOutput) begun() {
+	if o.quiet {
+		return
+	}
+	version := ""
+	switch named := o.named.(type) {
+	case reference.Digested:
+		version = named.Digest().String()
+	case reference.Tagged:
+		version = named.Tag()
+	}
+	fmt.Fprintf(o.call.Stdout, "%s: Pulling from %s\n", version, reference.Path(o.named))
+}
+
+func (o pullOutput) deferred() {
+	if !o.quiet {
+		fmt.Fprintf(o.call.Stdout, "Status: Pulling %s, which its executor waits for (defer_pull)\n", reference.FamiliarString(o.named))
+	}
+	fmt.Fprintln(o.call.Stdout, o.named.String())
+}
+
+func (o pullOutput) ended(before, after dockerimage.InspectResponse, note string) {
+	if !o.quiet {
+		if digest := digestOf(o.named, after); digest != "" {
+			fmt.Fprintf(o.call.Stdout, "Digest: %s\n", digest)
+		}
+		status := "Downloaded newer image for "
+		if before.ID == after.ID {
+			status = "Image is up to date for "
+		}
+		fmt.Fprintf(o.call.Stdout, "Status: %s%s\n", status, reference.FamiliarString(o.named))
+	}
+	if note != "" {
+		fmt.Fprintln(o.call.Stderr, note)
+	}
+	fmt.Fprintln(o.call.Stdout, o.named.String())
+}
+
+// digestOf is the digest under which a repository has an image.
+func digestOf(named reference.Named, found dockerimage.InspectResponse) string {
+	for _, digest := range found.RepoDigests {
+		if value, ok := strings.CutPrefix(digest, reference.FamiliarName(named)+"@"); ok {
+			return value
+		}
+	}
+	return ""
+}
