@@ -22,6 +22,7 @@ const graveSweep = 5 * time.Second
 type graves struct {
 	engine   *engine.Client
 	instance string
+	keeping  *keeping
 	removed  func() // called for each container that was removed
 	logger   *zap.Logger
 
@@ -30,8 +31,11 @@ type graves struct {
 	stir  chan struct{}        // a look is due
 }
 
-func newGraves(e *engine.Client, instance string, removed func(), logger *zap.Logger) *graves {
-	return &graves{engine: e, instance: instance, removed: removed, logger: logger, until: map[string]time.Time{}, stir: make(chan struct{}, 1)}
+func newGraves(e *engine.Client, instance string, k *keeping, removed func(), logger *zap.Logger) *graves {
+	return &graves{
+		engine: e, instance: instance, keeping: k, removed: removed, logger: logger,
+		until: map[string]time.Time{}, stir: make(chan struct{}, 1),
+	}
 }
 
 // bury puts up a tombstone.
@@ -78,6 +82,9 @@ func (g *graves) sweep(ctx context.Context, name string) {
 		if labels, _ := engine.ParseLabels(found.Config.Labels); !labels.Ours(g.instance, found.Name) {
 			g.expire(name) // somebody else has taken the name
 			return
+		}
+		if g.keeping.holds(name) {
+			return // until a later sweep
 		}
 		g.logger.Warn("removing a container whose task has ended", zap.String("container", name))
 		switch err := g.engine.Remove(ctx, found.ID); {

@@ -172,11 +172,15 @@ func (s *Server) retire(ctx context.Context, id string, grace time.Duration, log
 }
 
 // removalTime is when a container that has ended is due: at once on our own routes, on the drop-in route, where agents may still
-// want it, RemoveDelay after its end.
+// want it, RemoveDelay after its end. It is no earlier than was promised to an agent that recovers.
 func (s *Server) removalTime(c *engine.Container) time.Time {
+	kept := s.keeping.end(c.Name)
 	labels, _ := engine.ParseLabels(c.Config.Labels)
 	if labels.Route != string(wire.RouteDropIn) {
-		return time.Time{}
+		return kept
 	}
-	return finishedAt(c).Add(s.RemoveDelay)
+	if due := finishedAt(c).Add(s.RemoveDelay); due.After(kept) {
+		return due
+	}
+	return kept
 }

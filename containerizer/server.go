@@ -86,6 +86,7 @@ type Server struct {
 	instance *instance
 	watch    *watch
 	graves   *graves
+	keeping  *keeping
 
 	recovered chan struct{} // closed when the containers of an earlier server are known
 
@@ -117,9 +118,11 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := newGraves(o.Engine, i.id, o.Metrics.ContainerRemoved, o.Logger)
+	k := &keeping{}
+	k.extend(time.Now().Add(keepAfterStart))
+	g := newGraves(o.Engine, i.id, k, o.Metrics.ContainerRemoved, o.Logger)
 	s := &Server{
-		Options: o, engine: o.Engine, instance: i, graves: g,
+		Options: o, engine: o.Engine, instance: i, graves: g, keeping: k,
 		watch:     newWatch(o.Engine, i.id, g, o.Logger),
 		recovered: make(chan struct{}),
 		asking:    make(chan struct{}, 1),

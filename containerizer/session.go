@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,6 +35,8 @@ type session struct {
 	kills  *kills
 	wake   chan struct{} // buffered: look at the container
 	done   chan struct{} // closed when the executor needs nothing any more
+
+	ending atomic.Pointer[ending] // nil while no container is known to run
 
 	at phase // for admins and for the message of a task that does not get further
 
@@ -134,6 +137,7 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	}
 	running := s.reportRunning(prepared)
 	s.at.enter(metrics.TaskRunning, "running")
+	defer s.announce(prepared.ID)(ctx)
 	s.logger.Info("container runs", zap.String("container", prepared.ID), zap.String("image", prepared.Config.Image))
 
 	exited, cancel := context.WithCancel(ctx)

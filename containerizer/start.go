@@ -67,7 +67,8 @@ func (s *session) pauseUnlessKilled(ctx context.Context) error {
 	}
 }
 
-// makeRoom removes a container that has the name and is a dead executor's of ours. Any other is left alone.
+// makeRoom removes a container that has the name and is a dead executor's of ours, or waits a moment if it must be kept for now.
+// Any other is left alone.
 func (s *session) makeRoom(ctx context.Context, found *engine.Container) error {
 	inUse := fmt.Errorf("container name %s is in use by container %s, which is not this task's", s.name, found.ID)
 	labels, _ := engine.ParseLabels(found.Config.Labels)
@@ -76,6 +77,9 @@ func (s *session) makeRoom(ctx context.Context, found *engine.Container) error {
 	}
 	if alive, err := processOf(labels).Alive(); alive || err != nil {
 		return inUse
+	}
+	if s.server.keeping.holds(s.name) {
+		return s.pauseUnlessKilled(ctx)
 	}
 	s.logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
 	err := s.server.engine.Remove(ctx, found.ID)

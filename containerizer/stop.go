@@ -1,0 +1,62 @@
+package containerizer
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// shortestID is how much of a container's id is taken for it: what docker shows.
+const shortestID = 12
+
+// ending is a running container of a session, for those who want it stopped.
+type ending struct {
+	id   string
+	over chan struct{} // closed when it has ended, or is not watched any more
+	err  error         // why it is not, nil if it has ended; read-only when over is closed
+}
+
+// StopContainer ends the running container of a task whose executor is attached, by name or id: its stop signal now, SIGKILL after
+// the grace, past the Engine if that does not deliver it. A kill that was ordered for an earlier time stands. It returns when the
+// container has ended, or with ctx and its cause. Any other container is not touched, and ours is false at once.
+func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.Duration) (ours bool, err error) {
+	session, ending := s.running(nameOrID)
+	if session == nil {
+		return false, nil
+	}
+	session.kills.atLatest(time.Now().Add(grace))
+	select {
+	case <-ending.over:
+		return true, ending.err
+	case <-ctx.Done():
+		return true, context.Cause(ctx)
+	}
+}
+
+// running finds the session that has a container running.
+func (s *Server) running(nameOrID string) (*session, *ending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, session := range s.named {
+		current := session.ending.Load()
+		if current == nil {
+			continue
+		}
+		if name == nameOrID || len(nameOrID) >= shortestID && strings.HasPrefix(current.id, nameOrID) {
+			return session, current
+		}
+	}
+	return nil, nil
+}
+
+// announce has a container of the session found by running, until the returned function is called, with a context that has ended
+// if it was not watched up to its end.
+func (s *session) announce(id string) (end func(context.Context)) {
+	e := &ending{id: id, over: make(chan struct{})}
+	s.ending.Store(e)
+	return func(ctx context.Context) {
+		s.ending.Store(nil)
+		e.err = context.Cause(ctx)
+		close(e.over)
+	}
+}
