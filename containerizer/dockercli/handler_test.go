@@ -1,0 +1,349 @@
+package dockercli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"mesos-docker-containerizer/containerizer/dockercli"
+	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+)
+
+// handlerFixture is a daemon whose commands are carried out by a function of the test.
+type handlerFixture struct {
+	t      *testing.T
+	socket string
+	end    context.CancelFunc // of the daemon
+	logs   *observer.ObservedLogs
+}
+
+// serveCalls starts a daemon. When the test ends, nothing of it may be left.
+func serveCalls(t *testing.T, answer func(context.Context, dockercli.Call) int) *handlerFixture {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	core, logs := observer.New(zapcore.DebugLevel)
+	handler := dockercli.NewHandler(answer, zap.New(core))
+	mux := http.NewServeMux()
+	handler.Handle(mux)
+	// As short as no command is.
+	server := &http.Server{Handler: mux, ReadTimeout: 50 * time.Millisecond, WriteTimeout: 50 * time.Millisecond,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener)
+		handler.Wait()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		server.Close()
+		<-done
+		if err := goleak.Find(before); err != nil {
+			t.Error(err)
+		}
+	})
+	return &handlerFixture{t, socket, cancel, logs}
+}
+
+// call opens a conversation and makes a call.
+func (f *handlerFixture) call(call conversation.Call) *conversation.Conn {
+	f.t.Helper()
+	c, err := conversation.Dial(f.t.Context(), f.socket)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { c.Close() })
+	if err := c.SendJSON(conversation.KindCall, call); err != nil {
+		f.t.Fatal(err)
+	}
+	return c
+}
+
+func arguments(args ...string) (call conversation.Call) {
+	for _, a := range args {
+		call.Arguments = append(call.Arguments, []byte(a))
+	}
+	return call
+}
+
+// want receives the next frame that is no sign of life.
+func want(t *testing.T, c *conversation.Conn, kind conversation.Kind) string {
+	t.Helper()
+	for {
+		got, body, err := c.Receive()
+		if err != nil {
+			t.Fatalf("%v in place of a frame of kind %d", err, kind)
+		}
+		if got == kind {
+			return string(body)
+		}
+		if got != conversation.KindAlive {
+			t.Fatalf("a frame of kind %d (%q) in place of one of kind %d", got, body, kind)
+		}
+	}
+}
+
+func wantExit(t *testing.T, c *conversation.Conn, status int) {
+	t.Helper()
+	exit, err := conversation.Decode[conversation.Exit]([]byte(want(t, c, conversation.KindExit)))
+	if err != nil || exit.Status != status {
+		t.Errorf("exit status %d, %v; want %d", exit.Status, err, status)
+	}
+}
+
+func TestHandlerHandsTheCallOn(t *testing.T) {
+	f := serveCalls(t, func(_ context.Context, c dockercli.Call) int {
+		fmt.Fprintf(c.Stdout, "%q %q %v %v", c.Arguments, c.Home, c.Terminal.Stdin, c.Terminal.Stdout)
+		fmt.Fprintf(c.Stderr, "%v", <-c.Terminal.Sizes)
+		return 7
+	})
+	call := arguments("ps", "\xff")
+	call.Home, call.StdoutTerminal, call.Size = []byte("/sandbox"), true, &conversation.Size{Height: 24, Width: 80}
+	c := f.call(call)
+	if got, expected := want(t, c, conversation.KindStdout), `["ps" "\xff"] "/sandbox" false true`; got != expected {
+		t.Errorf("stdout %s, want %s", got, expected)
+	}
+	if got := want(t, c, conversation.KindStderr); got != "{24 80}" {
+		t.Errorf("stderr %s", got)
+	}
+	wantExit(t, c, 7)
+	if kind, _, err := c.Receive(); err != io.EOF {
+		t.Errorf("after the end: kind %d, %v", kind, err)
+	}
+}
+
+// TestHandlerLogsNoSecrets: arguments of run hold the task's environment.
+func TestHandlerLogsNoSecrets(t *testing.T) {
+	f := serveCalls(t, func(context.Context, dockercli.Call) int { return 0 })
+	for _, call := range []conversation.Call{arguments("run", "-e", "TOKEN=secret"), arguments("TOKEN=secret"), {}} {
+		wantExit(t, f.call(call), 0)
+	}
+	f.end()
+	for _, entry := range f.logs.All() {
+		if strings.Contains(fmt.Sprint(entry.Message, entry.Context), "secret") {
+			t.Errorf("the log holds a secret: %v %v", entry.Message, entry.ContextMap())
+		}
+	}
+	if f.logs.FilterMessage("docker command answered").Len() != 3 {
+		t.Errorf("the log is %v", f.logs.All())
+	}
+}
+
+// TestStdinIsReadAsTheCommandReads: not before, and not beyond.
+func TestStdinIsReadAsTheCommandReads(t *testing.T) {
+	begin := make(chan struct{})
+	f := serveCalls(t, func(_ context.Context, c dockercli.Call) int {
+		fmt.Fprint(c.Stdout, "not yet")
+		<-begin
+		text, err := io.ReadAll(io.LimitReader(c.Stdin, 6))
+		fmt.Fprintf(c.Stdout, "%s %v", text, err)
+		rest, err := io.ReadAll(c.Stdin)
+		fmt.Fprintf(c.Stdout, "%s %v", rest, err)
+		n, err := c.Stdin.Read(make([]byte, 1))
+		fmt.Fprintf(c.Stdout, "%d %v", n, err)
+		return 0
+	})
+	c := f.call(arguments("exec"))
+	if got := want(t, c, conversation.KindStdout); got != "not yet" {
+		t.Error(got)
+	}
+	close(begin)
+	want(t, c, conversation.KindReadStdin)
+	send(t, c, conversation.KindStdin, "one ")
+	want(t, c, conversation.KindReadStdin)
+	send(t, c, conversation.KindStdin, "two three")
+	if got := want(t, c, conversation.KindStdout); got != "one tw <nil>" {
+		t.Error(got)
+	}
+	want(t, c, conversation.KindReadStdin)
+	send(t, c, conversation.KindStdinEnd, "")
+	for _, expected := range []string{"o three <nil>", "0 EOF"} {
+		if got := want(t, c, conversation.KindStdout); got != expected {
+			t.Errorf("%q, want %q", got, expected)
+		}
+	}
+	wantExit(t, c, 0)
+}
+
+func send(t *testing.T, c *conversation.Conn, kind conversation.Kind, body string) {
+	t.Helper()
+	if err := c.Send(kind, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSignalsAndSizes(t *testing.T) {
+	f := serveCalls(t, func(_ context.Context, c dockercli.Call) int {
+		if err := c.Terminal.Raw(); err != nil {
+			t.Error(err)
+		}
+		size := <-c.Terminal.Sizes
+		first, second := <-c.Signals, <-c.Signals
+		fmt.Fprint(c.Stdout, size, first, second)
+		return 128 + int(second)
+	})
+	c := f.call(arguments("run"))
+	want(t, c, conversation.KindRaw)
+	send(t, c, 77, "of a later version")
+	send(t, c, conversation.KindSize, `{"height":1,"width":2,"of_a_later_version":3}`)
+	send(t, c, conversation.KindSignal, `{"number":1}`)
+	send(t, c, conversation.KindSignal, `{"number":15}`)
+	if got, expected := want(t, c, conversation.KindStdout), fmt.Sprint(conversation.Size{Height: 1, Width: 2}, syscall.SIGHUP, syscall.SIGTERM); got != expected {
+		t.Errorf("%s, want %s", got, expected)
+	}
+	wantExit(t, c, 143)
+}
+
+// TestSignalsNeedNobody: a command that takes none is not kept from seeing the end of its client.
+func TestSignalsNeedNobody(t *testing.T) {
+	ended := make(chan struct{})
+	f := serveCalls(t, func(ctx context.Context, _ dockercli.Call) int {
+		<-ctx.Done()
+		close(ended)
+		return 0
+	})
+	c := f.call(arguments("wait"))
+	for range 1000 {
+		send(t, c, conversation.KindSignal, `{"number":1}`)
+		send(t, c, conversation.KindSize, `{"height":1}`)
+	}
+	c.Close()
+	<-ended
+}
+
+// TestTheEndOfTheClientEndsTheCommand wherever the command is.
+func TestTheEndOfTheClientEndsTheCommand(t *testing.T) {
+	for name, wait := range map[string]func(context.Context, dockercli.Call){
+		"waiting": func(ctx context.Context, _ dockercli.Call) { <-ctx.Done() },
+		"reading": func(_ context.Context, c dockercli.Call) { _, _ = io.Copy(io.Discard, c.Stdin) },
+		"writing": func(_ context.Context, c dockercli.Call) {
+			for {
+				if _, err := c.Stdout.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ended := make(chan error, 1)
+			f := serveCalls(t, func(ctx context.Context, c dockercli.Call) int {
+				fmt.Fprint(c.Stderr, "begun")
+				wait(ctx, c)
+				<-ctx.Done()
+				ended <- ctx.Err()
+				return 0
+			})
+			c := f.call(arguments("logs"))
+			want(t, c, conversation.KindStderr)
+			c.Close()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestTheEndOfTheDaemonTellsNoStatus: what the command returns then is not its own end, and the client may ask the next daemon.
+func TestTheEndOfTheDaemonTellsNoStatus(t *testing.T) {
+	f := serveCalls(t, func(ctx context.Context, c dockercli.Call) int {
+		fmt.Fprint(c.Stdout, "begun")
+		<-ctx.Done()
+		return 1
+	})
+	c := f.call(arguments("ps"))
+	want(t, c, conversation.KindStdout)
+	f.end()
+	if kind, body, err := c.Receive(); err == nil {
+		t.Errorf("kind %d, %q", kind, body)
+	}
+}
+
+// TestASlowReaderHoldsUpItselfAlone, and loses nothing.
+func TestASlowReaderHoldsUpItselfAlone(t *testing.T) {
+	const size = 32 << 20
+	f := serveCalls(t, func(_ context.Context, c dockercli.Call) int {
+		if c.Arguments[0] == "ps" {
+			n, err := c.Stdout.Write(bytes.Repeat([]byte("x"), size))
+			if n != size || err != nil {
+				return 1
+			}
+		}
+		return 0
+	})
+	slow := f.call(arguments("ps"))
+	total := len(want(t, slow, conversation.KindStdout)) // so it is being written, to nobody from here on
+	for range 20 {
+		wantExit(t, f.call(arguments("inspect")), 0)
+	}
+	for total < size {
+		total += len(want(t, slow, conversation.KindStdout))
+	}
+	if total != size {
+		t.Errorf("%d bytes, want %d", total, size)
+	}
+	wantExit(t, slow, 0)
+}
+
+// TestNonsense: the daemon hangs up on a client that talks nonsense, and the command ends.
+func TestNonsense(t *testing.T) {
+	for name, frames := range map[string][]struct {
+		kind conversation.Kind
+		body string
+	}{
+		"no call":           {{conversation.KindStdin, "text"}},
+		"a call in no JSON": {{conversation.KindCall, "{"}},
+		"two calls":         {{conversation.KindCall, "{}"}, {conversation.KindCall, "{}"}},
+		"stdin unasked for": {{conversation.KindCall, "{}"}, {conversation.KindStdin, "a"}, {conversation.KindStdin, "b"}},
+		"a signal, broken":  {{conversation.KindCall, "{}"}, {conversation.KindSignal, "TERM"}},
+		"a size, broken":    {{conversation.KindCall, "{}"}, {conversation.KindSize, `{"height":-1}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := serveCalls(t, func(ctx context.Context, _ dockercli.Call) int {
+				<-ctx.Done()
+				return 0
+			})
+			c, err := conversation.Dial(t.Context(), f.socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			for _, frame := range frames {
+				_ = c.Send(frame.kind, []byte(frame.body)) // the daemon may have hung up already
+			}
+			if kind, _, err := c.Receive(); err == nil {
+				t.Errorf("a frame of kind %d", kind)
+			}
+		})
+	}
+}
+
+func TestHandlerSaysThatItIsAlive(t *testing.T) {
+	f := serveCalls(t, func(ctx context.Context, _ dockercli.Call) int {
+		<-ctx.Done()
+		return 0
+	})
+	c := f.call(arguments("stop"))
+	if kind, body, err := c.Receive(); kind != conversation.KindAlive || len(body) != 0 || err != nil {
+		t.Errorf("kind %d, %q, %v", kind, body, err)
+	}
+}
