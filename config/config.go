@@ -77,6 +77,9 @@ type Config struct {
 	LogDriver string
 	LogOpts   map[string]string
 	LogLevel  zapcore.Level
+	// MetricsAddress is a host and a port, empty where metrics are shown at the
+	// socket for admins only.
+	MetricsAddress string
 
 	Policy Policy
 

@@ -227,6 +227,12 @@ var flags = append([]*flag{
 			"The default applies to the driver `local` only; any other has no options unless they are set.",
 	},
 	{
+		name: "metrics_address", optional: true,
+		bind: func(c *Config) value { return addressValue(&c.MetricsAddress) },
+		doc: "Where metrics are shown over TCP to whoever asks, in Prometheus' format, such as 127.0.0.1:9405. They name no task, image or registry. " +
+			"The daemon's socket for admins shows them in any case.",
+	},
+	{
 		name: "log_level", standard: "info",
 		bind: func(c *Config) value { return logLevelValue(&c.LogLevel) },
 		doc:  "How much the daemon logs: `debug`, `info`, `warn` or `error`.",

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -234,6 +235,27 @@ func portValue(p *uint16) value {
 	}
 	write := func(n uint16) string { return strconv.Itoa(int(n)) }
 	return field[uint16]{p, read, write, "a port number from 0 to 65535", plain}
+}
+
+// addressValue accepts where to listen with TCP.
+func addressValue(p *string) value {
+	read := func(s string) (string, error) {
+		host, port, err := net.SplitHostPort(s)
+		if err != nil || host == "" {
+			return "", errors.New("it is not a host with a port")
+		}
+		var number uint16
+		if err := portValue(&number).parse(port); err != nil {
+			return "", err
+		}
+		if _, err := netip.ParseAddr(host); err != nil {
+			if err := hostnameValue(&host).parse(host); err != nil {
+				return "", err
+			}
+		}
+		return s, nil
+	}
+	return field[string]{p, read, identity, "a host and a port, such as 127.0.0.1:9405 or, for all addresses, 0.0.0.0:9405", plain}
 }
 
 func hostnameValue(p *string) value {
