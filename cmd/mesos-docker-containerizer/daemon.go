@@ -9,13 +9,14 @@ import (
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
 // newServer puts the daemon's core together from the configuration. The Engine's client is the caller's to close.
-func newServer(c *config.Config, docker *engine.Client, runDirectory string, logger *zap.Logger) (*containerizer.Server, error) {
-	images, err := newPuller(c, docker, logger)
+func newServer(c *config.Config, docker *engine.Client, m *metrics.Metrics, runDirectory string, logger *zap.Logger) (*containerizer.Server, error) {
+	images, err := newPuller(c, docker, m, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -44,12 +45,14 @@ func newServer(c *config.Config, docker *engine.Client, runDirectory string, log
 		KillOrphans:         c.DockerKillOrphans,
 		StopTimeout:         c.DockerStopTimeout,
 		RemoveDelay:         c.DockerRemoveDelay,
+		KeepAtStart:         dockercli.RecoveryTime,
 		MappedDirectory:     c.SandboxDirectory,
 		CgroupsEnableCFS:    c.CgroupsEnableCFS,
 		HonorCommandUser:    c.HonorCommandUser,
 		DefaultContainerDNS: dns,
 		LogDriver:           c.LogDriver,
 		LogOpts:             c.LogOpts,
+		Metrics:             m,
 		Logger:              logger,
 	})
 }

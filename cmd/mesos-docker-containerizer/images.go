@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"sync"
 
 	"go.uber.org/zap"
 
@@ -13,7 +11,7 @@ import (
 )
 
 // newPuller makes what pulls images from the configuration.
-func newPuller(c *config.Config, docker *engine.Client, logger *zap.Logger) (*image.Puller, error) {
+func newPuller(c *config.Config, docker *engine.Client, observer image.Observer, logger *zap.Logger) (*image.Puller, error) {
 	return image.New(image.Options{
 		Engine:            docker,
 		InactivityTimeout: c.PullInactivityTimeout,
@@ -22,6 +20,7 @@ func newPuller(c *config.Config, docker *engine.Client, logger *zap.Logger) (*im
 		Fallback:          image.Fallback(c.PullFallback),
 		DockerConfigs:     dockerConfigs(c),
 		MarkPulled:        c.ImageGCDelay > 0,
+		Observer:          observer,
 		Logger:            logger,
 	})
 }
@@ -38,12 +37,9 @@ func dockerConfigs(c *config.Config) (configs []image.DockerConfig) {
 	return configs
 }
 
-// collectImages cleans up images until ctx ends, if that is turned on.
-func collectImages(ctx context.Context, group *sync.WaitGroup, c *config.Config, docker *engine.Client, puller *image.Puller, logger *zap.Logger) error {
-	if c.ImageGCDelay == 0 {
-		return nil
-	}
-	collector, err := image.NewCollector(image.CollectorOptions{
+// newCollector makes what cleans images up, if image_gc_delay is set, and tells admins about images in any case.
+func newCollector(c *config.Config, docker *engine.Client, puller *image.Puller, logger *zap.Logger) (*image.Collector, error) {
+	return image.NewCollector(image.CollectorOptions{
 		Store:     docker,
 		Puller:    puller,
 		Delay:     c.ImageGCDelay,
@@ -52,9 +48,4 @@ func collectImages(ctx context.Context, group *sync.WaitGroup, c *config.Config,
 		DryRun:    c.ImageGCDryRun,
 		Logger:    logger,
 	})
-	if err != nil {
-		return err
-	}
-	group.Go(func() { collector.Run(ctx) })
-	return nil
 }

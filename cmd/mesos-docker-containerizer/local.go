@@ -16,6 +16,7 @@ import (
 
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 )
 
 // Times of the local set-up.
@@ -134,7 +135,7 @@ func (d *localDaemon) serve(t terminal, c *config.Config, directory, socket, ori
 		return fmt.Errorf("no Docker Engine answers at %s (%s): %w; start it, or name another with --docker_socket=PATH", socket, origin, err)
 	}
 	fmt.Fprintf(t.stderr, "mesos-docker-containerizer: using the Docker Engine at %s (%s)\n", socket, origin)
-	server, err := newServer(c, d.docker, directory, logger)
+	server, err := newServer(c, d.docker, metrics.New(version), directory, logger)
 	if err != nil {
 		return err
 	}

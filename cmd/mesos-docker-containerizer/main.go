@@ -52,6 +52,8 @@ func subcommands() []subcommand {
 		{"serve", "run the daemon", serve},
 		{"run", "run Marathon apps on this host without a cluster, in the foreground", run},
 		{"ps", "list the daemon's tasks and what they are doing", ps},
+		{"images", "list the images that were pulled for tasks, and clean them up", images},
+		{"setup", "put the programs in the place of the agent's own, or take that back", runSetup},
 		{"config", "show every setting and where it comes from", showConfig},
 		{"version", "show versions", showVersion},
 	}

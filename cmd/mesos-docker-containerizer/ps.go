@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -42,10 +39,9 @@ func ps(t terminal, args []string) int {
 	if err != nil {
 		return t.problem(exitUsage, err)
 	}
-	socket := filepath.Join(c.RunDir, containerizer.AdminSocket)
-	reports, err := askTasks(socket)
-	if err != nil {
-		return t.problem(exitEnvironment, fmt.Errorf("no daemon answers at %s: %w; is it running (systemctl status mesos-docker-containerizer), and are you root?", socket, err))
+	var reports []containerizer.TaskReport
+	if err := askDaemon(c, http.MethodGet, "/tasks", psTimeout, &reports); err != nil {
+		return t.askingFailed(err)
 	}
 	if asJSON {
 		err = json.NewEncoder(t.stdout).Encode(reports)
@@ -56,25 +52,6 @@ func ps(t terminal, args []string) int {
 		return t.problem(exitFailed, err)
 	}
 	return exitOK
-}
-
-func askTasks(socket string) ([]containerizer.TaskReport, error) {
-	client := http.Client{Timeout: psTimeout, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		},
-	}}
-	answer, err := client.Get("http://daemon/tasks")
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answers %s", answer.Status)
-	}
-	var reports []containerizer.TaskReport
-	return reports, json.NewDecoder(answer.Body).Decode(&reports)
 }
 
 func printTasks(w io.Writer, reports []containerizer.TaskReport, now time.Time) error {

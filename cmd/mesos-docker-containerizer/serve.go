@@ -18,6 +18,7 @@ import (
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/systemd"
 )
 
@@ -61,12 +62,13 @@ func serve(t terminal, args []string) int {
 // runDaemon serves until ctx ends. Executors are accepted at once, whether the Engine answers or not: they have deadlines of
 // their own.
 func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err error) {
-	docker, err := engine.New(engine.Options{Socket: c.DockerSocket, Logger: logger})
+	m := metrics.New(version)
+	docker, err := engine.New(engine.Options{Socket: c.DockerSocket, Observe: m.EngineCall, Logger: logger})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	server, err := newServer(c, docker, c.RunDir, logger)
+	server, err := newServer(c, docker, m, c.RunDir, logger)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,12 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := systemd.Watchdog(ctx, &group); err != nil {
 		return err
 	}
-	if err := collectImages(ctx, &group, c, docker, server.Images, logger); err != nil {
+	collector, err := newCollector(c, docker, server.Images, logger)
+	if err != nil {
+		return err
+	}
+	group.Go(func() { collector.Run(ctx) })
+	if err := serveMetrics(ctx, &group, c, m, logger); err != nil {
 		return err
 	}
 	stopping := context.AfterFunc(ctx, func() {
@@ -94,7 +101,7 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := systemd.Ready(); err != nil {
 		return err
 	}
-	if err := serveAdmin(ctx, &group, server, docker, c.RunDir, logger); err != nil {
+	if err := serveAdmin(ctx, &group, server, docker, c.RunDir, logger, collector.HandleAdmin, m.HandleAdmin); err != nil {
 		return err
 	}
 	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),
@@ -106,14 +113,18 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 }
 
 // serveAdmin answers whoever asks at the socket for admins: they, and the agent's docker command.
-func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, docker *engine.Client, runDirectory string, logger *zap.Logger) error {
+func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, docker *engine.Client, runDirectory string, logger *zap.Logger,
+	others ...func(*http.ServeMux)) error {
 	listener, err := systemd.Listen(filepath.Join(runDirectory, containerizer.AdminSocket))
 	if err != nil {
 		return fmt.Errorf("socket for admins: %w", err)
 	}
 	mux := http.NewServeMux()
 	server.HandleAdmin(mux)
-	commands := dockercli.New(dockercli.Options{Engine: docker, Images: server.Images, Logger: logger})
+	for _, handle := range others {
+		handle(mux)
+	}
+	commands := dockercli.New(dockercli.Options{Engine: docker, Images: server.Images, Tasks: server, Logger: logger})
 	handler := dockercli.NewHandler(commands.Answer, logger)
 	handler.Handle(mux)
 	group.Go(func() {

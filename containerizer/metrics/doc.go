@@ -4,7 +4,7 @@
 //	m := metrics.New(version)
 //	docker, err := engine.New(engine.Options{Socket: socket, Observe: m.EngineCall})
 //	images, err := image.New(image.Options{Engine: docker, Observer: m, ...})
-//	http.Handle("GET /metrics", m.Handler())
+//	m.HandleAdmin(mux) // GET /metrics
 //
 // A Metrics has a registry of its own: what libraries register globally is not shown, and two servers in one process do not mix.
 //

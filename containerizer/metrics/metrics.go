@@ -106,10 +106,15 @@ func (m *Metrics) begin() {
 	}
 }
 
-// scrapeLimit bounds an answer.
-const scrapeLimit = 5 * time.Second
+const (
+	// scrapeLimit bounds an answer.
+	scrapeLimit = 5 * time.Second
 
-// Handler answers GET /metrics, in whichever of Prometheus' formats is asked for.
-func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: scrapeLimit})
+	// maxScrapes is how many are answered at once.
+	maxScrapes = 4
+)
+
+// HandleAdmin answers GET /metrics, in whichever of Prometheus' formats is asked for.
+func (m *Metrics) HandleAdmin(mux *http.ServeMux) {
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeLimit}))
 }

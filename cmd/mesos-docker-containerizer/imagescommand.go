@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer/image"
+)
+
+const imagesUsage = `
+Usage: mesos-docker-containerizer images [--all] [--json] [FLAG...]
+       mesos-docker-containerizer images gc [--dry-run] [--json] [FLAG...]
+
+Lists the images that the daemon on this host (the one on --run_dir) has pulled for tasks: when each was used last, what holds it,
+and what the clean-up of images would do with it now. With --all it lists every image of the Docker Engine.
+
+images gc has the daemon clean up now, by the same rules as it does by itself (image_gc_delay, image_gc_disk_threshold,
+image_gc_exclude), and says what became of each image; with --dry-run it says what would. With image_gc_dry_run set, nothing is
+ever removed. The rules are those the daemon was started with.
+
+Exit status: 0, 1 when the daemon cannot do it, 2 when a flag or setting is wrong, 3 when no daemon answers.
+`
+
+// imagesTimeout bounds the daemon's answer. Images of many gigabytes are removed file by file.
+const imagesTimeout = 30 * time.Minute
+
+// images asks the daemon for its images, or to clean up.
+func images(t terminal, args []string) int {
+	a := newArguments("images", imagesUsage)
+	all := a.own.Bool("all", false, "also images that somebody else has brought to the host")
+	dryRun := a.own.Bool("dry-run", false, "with gc: only say what would be removed")
+	asJSON := a.own.Bool("json", false, "one JSON object instead of a table")
+	if a.wantsHelp(t.stdout, args) {
+		return exitOK
+	}
+	c, positional, err := a.parse(t.environ, args)
+	collect := len(positional) > 0 && positional[0] == "gc"
+	if err == nil && collect {
+		positional = positional[1:]
+	}
+	if err == nil {
+		err = nothingElse(positional)
+	}
+	if err == nil && *dryRun && !collect {
+		err = fmt.Errorf("--dry-run belongs to `images gc`")
+	}
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	report, err := askImages(c, collect && !*dryRun)
+	if err != nil {
+		return t.askingFailed(err)
+	}
+	if !*all && !collect {
+		report.Images = slices.DeleteFunc(report.Images, func(j image.Judged) bool { return j.Verdict == image.NotOurs })
+	}
+	if *asJSON {
+		err = json.NewEncoder(t.stdout).Encode(report)
+	} else {
+		err = printImages(t.stdout, report, time.Now())
+	}
+	if err != nil {
+		return t.problem(exitFailed, err)
+	}
+	return exitOK
+}
+
+func askImages(c *config.Config, collect bool) (report image.Report, err error) {
+	if collect {
+		return report, askDaemon(c, http.MethodPost, "/images/gc", imagesTimeout, &report)
+	}
+	return report, askDaemon(c, http.MethodGet, "/images", imagesTimeout, &report)
+}
+
+// printImages writes a table and the rules that its last column follows from.
+func printImages(w io.Writer, r image.Report, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "IMAGE\tSIZE\tLAST USE\tCLEAN-UP")
+	for _, i := range r.Images {
+		used := "-"
+		switch {
+		case i.Verdict == image.InUse, i.Verdict == image.BuiltOn, i.Verdict == image.Held:
+			used = "now"
+		case !i.LastUse.IsZero():
+			used = units.HumanDuration(now.Sub(i.LastUse)) + " ago"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", cmp.Or(strings.Join(i.Names, " "), i.ID), units.HumanSize(float64(i.Size)), used, inWords(i, r))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", rules(r))
+	return err
+}
+
+// verdictWords are for people. What they leave open is said by inWords.
+var verdictWords = map[image.Verdict]string{
+	image.NotOurs:        "stays: not pulled by this daemon, or named by somebody else",
+	image.InUse:          "stays: used by ",
+	image.BuiltOn:        "stays: the base of ",
+	image.Held:           "stays: a task is about to use it",
+	image.Excluded:       "stays: image_gc_exclude",
+	image.Off:            "stays: no clean-up",
+	image.UnknownUse:     "stays: the Docker Engine does not say when it was used",
+	image.TooYoung:       "stays: used of late",
+	image.BelowThreshold: "stays: the disk has room",
+	image.Due:            "would be removed",
+	image.Removed:        "removed",
+	image.Failed:         "not removed: ",
+}
+
+// inWords says what becomes of an image and why.
+func inWords(i image.Judged, r image.Report) string {
+	text := verdictWords[i.Verdict]
+	switch i.Verdict {
+	case image.InUse, image.BuiltOn:
+		if len(i.HeldBy) == 0 { // since the collection began
+			return text + "a new container"
+		}
+		const few = 3
+		text += strings.Join(i.HeldBy[:min(few, len(i.HeldBy))], ", ")
+		if more := len(i.HeldBy) - few; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+	case image.Failed:
+		text += i.Error
+	case image.TooYoung:
+		text += ", due " + i.LastUse.Add(r.Delay).Format(time.DateTime)
+	}
+	return text
+}
+
+// rules says what the clean-up goes by.
+func rules(r image.Report) string {
+	if r.Delay == 0 {
+		return "The clean-up of images is off (image_gc_delay), and images that are pulled meanwhile are not listed as the daemon's."
+	}
+	text := fmt.Sprintf("Images go that were not used for %s", config.FormatDuration(r.Delay))
+	if r.Threshold > 0 {
+		text += fmt.Sprintf(", the oldest first, while more than %.0f%% of the disk is in use", 100*r.Threshold)
+	}
+	return text + fmt.Sprintf("; it is %.0f%% now.", 100*r.DiskUse)
+}
