@@ -9,10 +9,6 @@ import (
 // agentPrefix begins the names of containers that agents take for their own (contract section 1.7).
 const agentPrefix = "mesos-"
 
-// keepAfterStart is how long after its own start a server keeps such containers: an agent may have been told of them by the daemon
-// before it.
-const keepAfterStart = time.Minute
-
 // keeping is a promise to leave containers in place that an agent has been told of. It inspects each of them, and ends if there is
 // one that it does not find.
 type keeping struct {

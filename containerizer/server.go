@@ -61,6 +61,10 @@ type Options struct {
 	// RemoveDelay is how long after its end a container is kept on the drop-in route.
 	RemoveDelay time.Duration
 
+	// KeepAtStart is how long after its start the server removes no container that agents take for theirs: an earlier daemon may
+	// have told an agent of them. See KeepContainers.
+	KeepAtStart time.Duration
+
 	// MappedDirectory is where containers see their sandbox, unless their executor says otherwise.
 	MappedDirectory string
 
@@ -119,7 +123,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	k := &keeping{}
-	k.extend(time.Now().Add(keepAfterStart))
+	k.extend(time.Now().Add(o.KeepAtStart))
 	g := newGraves(o.Engine, i.id, k, o.Metrics.ContainerRemoved, o.Logger)
 	s := &Server{
 		Options: o, engine: o.Engine, instance: i, graves: g, keeping: k,

@@ -9,9 +9,9 @@ import (
 
 // Times of the commands, besides those that each call to the Engine has.
 const (
-	// recoveryTime is how long after a `ps -a` every container it listed can be inspected: an agent that recovers inspects each
+	// RecoveryTime is how long after a `ps -a` every container it listed can be inspected: an agent that recovers inspects each
 	// one that is named as its own, and ends if one of these fails (contract section 1.7).
-	recoveryTime = time.Minute
+	RecoveryTime = time.Minute
 
 	// rememberLimit bounds what `ps -a` does for that. It is that of two inspects which the Engine does not answer: a container
 	// that is locked for longer is listed all the same.

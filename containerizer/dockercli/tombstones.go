@@ -100,7 +100,7 @@ func (t *tombstones) holds(nameOrID string) bool {
 // beginRecovery is called with each `ps -a`: for a time no container that was listed is removed by us, nor missed by who inspects
 // it.
 func (d *Docker) beginRecovery() {
-	until := time.Now().Add(recoveryTime)
+	until := time.Now().Add(RecoveryTime)
 	d.tombstones.keep(until)
 	d.Tasks.KeepContainers(until)
 }
