@@ -8,6 +8,7 @@ import (
 
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
