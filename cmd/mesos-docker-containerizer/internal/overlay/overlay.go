@@ -75,6 +75,9 @@ func (o Overlay) Validate() error {
 		if err := executable(path); err != nil {
 			return fmt.Errorf("our own program: %w; `make install` puts it there", err)
 		}
+		if err := trusted(filepath.Dir(path), false); err != nil {
+			return fmt.Errorf("our own program %s: %w", path, err)
+		}
 	}
 	return nil
 }
@@ -241,7 +244,7 @@ func Lock(path string) (release func(), err error) {
 			_ = os.Remove(path) // fails unless it is empty
 		}
 	}
-	if err := trusted(path); err != nil {
+	if err := trusted(path, true); err != nil {
 		discard()
 		return nil, err
 	}
@@ -261,11 +264,12 @@ func Lock(path string) (release func(), err error) {
 	return func() { discard(); directory.Close() }, nil
 }
 
-// trusted looks at a directory and all above it.
-func trusted(path string) error {
+// trusted is an error where others than root and us can change a directory or one above it; or, where users have to come in,
+// where they cannot.
+func trusted(path string, users bool) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return fmt.Errorf("overlay: %w", err)
+		return err
 	}
 	for {
 		var stat unix.Stat_t
@@ -275,10 +279,10 @@ func trusted(path string) error {
 		owned := stat.Uid == 0 || int(stat.Uid) == os.Geteuid()
 		shared := stat.Mode&0o022 != 0 && stat.Mode&unix.S_ISVTX == 0
 		if !owned || shared {
-			return fmt.Errorf("others than root can change %s (owner %d, mode %04o), and the agent runs as root what lies below it: choose another folder with --overlay",
+			return fmt.Errorf("others than root can change %s (owner %d, mode %04o), and the agent runs as root what lies below it: choose another folder",
 				real, stat.Uid, stat.Mode&0o7777)
 		}
-		if stat.Mode&0o001 == 0 {
+		if users && stat.Mode&0o001 == 0 {
 			return fmt.Errorf("users cannot enter %s (mode %04o), and executors that run as a task's user start the helpers of their health checks from the overlay: "+
 				"open it (chmod o+x), or choose another folder with --overlay", real, stat.Mode&0o7777)
 		}

@@ -1,0 +1,200 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
+)
+
+// ErrTasksLive says that an undo was refused because tasks live on the drop-in route, or may.
+var ErrTasksLive = errors.New("tasks live on the drop-in route")
+
+// ErrNothingToUndo says that the folder has no record of a setup.
+var ErrNothingToUndo = errors.New("nothing has been set up")
+
+// Source can name the tasks that live on the drop-in route.
+type Source struct {
+	Name  string // "the daemon"
+	Tasks func(context.Context) ([]string, error)
+}
+
+// UndoOptions are what Undo goes by.
+type UndoOptions struct {
+	Overlay string // the folder's path
+	// Sources are asked all, and one of them has to answer: each sees all tasks whose containers run. A task counts if one of them
+	// names it.
+	Sources []Source
+	// Force undoes although tasks live. They run on: an executor holds its program and needs neither folder nor flags, and the
+	// agent's own docker command inspects, stops and removes their containers (contract section 1.6).
+	Force bool
+	// LauncherDir is the running agent's; empty where it is not known.
+	LauncherDir string
+}
+
+// Report is what Undo did, for a person.
+type Report struct{ Lines []string }
+
+func (r *Report) add(format string, args ...any) {
+	r.Lines = append(r.Lines, fmt.Sprintf(format, args...))
+}
+
+// Undo puts the agent's files back as they were before the first setup: content, mode, owner, absence. A file that somebody
+// changed since is left as it is. The folder is removed unless the agent or a stock executor still starts programs from it.
+func Undo(ctx context.Context, o UndoOptions) (Report, error) {
+	var report Report
+	record, err := overlay.ReadRecord(o.Overlay)
+	if errors.Is(err, fs.ErrNotExist) {
+		return report, fmt.Errorf("%w at %s; name the folder of the setup with --overlay", ErrNothingToUndo, o.Overlay)
+	}
+	if err != nil {
+		return report, err
+	}
+	entries, err := readState(o.Overlay)
+	if err != nil {
+		return report, err
+	}
+	if err := o.noTasks(ctx, &report); err != nil {
+		return report, err
+	}
+	release, err := overlay.Lock(o.Overlay)
+	if err != nil {
+		return report, err
+	}
+	defer release()
+	if err := restore(entries, &report); err != nil {
+		return report, err
+	}
+	if err := writeState(o.Overlay, record.Stock, nil); err != nil {
+		return report, err
+	}
+	users, err := o.users()
+	if err != nil {
+		return report, err
+	}
+	if len(users) > 0 {
+		report.add("%s stays, since programs are started from it: %s. Restart the agent, and undo once more when they have ended", o.Overlay, strings.Join(users, ", "))
+		return report, nil
+	}
+	if err := overlay.Remove(o.Overlay); err != nil {
+		return report, err
+	}
+	report.add("%s: removed", o.Overlay)
+	return report, nil
+}
+
+// noTasks is an error where tasks live, or may live, and nothing was forced.
+func (o UndoOptions) noTasks(ctx context.Context, report *Report) error {
+	var tasks []string
+	var unknown *multierror.Error
+	asked := 0
+	for _, source := range o.Sources {
+		found, err := source.Tasks(ctx)
+		if err != nil {
+			unknown = multierror.Append(unknown, fmt.Errorf("%s: %w", source.Name, err))
+			continue
+		}
+		asked++
+		tasks = append(tasks, found...)
+	}
+	slices.Sort(tasks)
+	tasks = slices.Compact(tasks)
+	switch {
+	case len(tasks) == 0 && asked > 0:
+		return nil
+	case o.Force:
+		if len(tasks) > 0 {
+			report.add("%d tasks run on: %s", len(tasks), shorten(tasks))
+		}
+		return nil
+	case len(tasks) > 0:
+		return fmt.Errorf("%w: %s. Drain the agent first; or --force, and they run on", ErrTasksLive, shorten(tasks))
+	}
+	return fmt.Errorf("%w, for all that is known (--force if you know better): %w", ErrTasksLive, unknown.ErrorOrNil())
+}
+
+// shorten names as many as a person wants to read.
+func shorten(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// restore puts the files back, the last first. If one cannot be, those that were are as before.
+func restore(entries []entry, report *Report) error {
+	var done []entry
+	for _, e := range slices.Backward(entries) {
+		now, err := read(e.Path)
+		switch {
+		case err != nil:
+		case now.equal(e.Before):
+			continue
+		case !now.equal(e.Wrote):
+			report.add("%s: left as it is (%q), since somebody changed it after the setup; before that it was %s", e.Path, now.value(), e.Before.describe())
+			continue
+		default:
+			err = e.Before.write(e.Path)
+		}
+		if err != nil {
+			err = fmt.Errorf("put back %s: %w", e.Path, err)
+			for _, d := range slices.Backward(done) {
+				err = errors.Join(err, d.Wrote.write(d.Path))
+			}
+			return err
+		}
+		report.add("%s: %s again", e.Path, e.Before.describe())
+		done = append(done, e)
+	}
+	return nil
+}
+
+func (f file) describe() string {
+	switch f.Kind {
+	case absent:
+		return "absent"
+	case symlink:
+		return fmt.Sprintf("a link to %s", f.Target)
+	}
+	return fmt.Sprintf("%q", f.value())
+}
+
+// users names what still starts programs from the folder: the agent until it restarts, and executors of stock's that were given
+// the folder as their launcher_dir, from which they start the helpers of their health checks for as long as they live.
+func (o UndoOptions) users() ([]string, error) {
+	var users []string
+	if filepath.Clean(o.LauncherDir) == filepath.Clean(o.Overlay) {
+		users = append(users, "the agent")
+	}
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range lines {
+		line, err := os.ReadFile(path) // fails for a process that has ended by now
+		if err == nil && refers(strings.Split(string(line), "\x00"), o.Overlay) {
+			users = append(users, "process "+filepath.Base(filepath.Dir(path)))
+		}
+	}
+	return users, nil
+}
+
+func refers(args []string, folder string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		for _, flag := range []string{"", "--launcher_dir=", "--docker="} {
+			if path, ok := strings.CutPrefix(arg, flag); ok && (strings.HasPrefix(path, folder+"/") || flag != "" && path == folder) {
+				return true
+			}
+		}
+		return false
+	})
+}
