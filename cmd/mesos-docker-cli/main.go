@@ -65,7 +65,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		io.WriteString(stdout, usage)
 		return 0
 	}
-	socket, err := daemonSocket(o.runDirectory)
+	socket, err := daemonSocket(o.runDirectory, runDirectoryFile)
 	if err != nil {
 		fmt.Fprintln(stderr, "docker:", err)
 		return mannerOf(o.command[0]).unreachable

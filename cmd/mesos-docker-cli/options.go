@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -117,10 +118,12 @@ func (o *options) take(g option, name, value string, given bool, rest []string) 
 		return nil, fmt.Errorf("flag needs an argument: %s", name)
 	case g.value && !given:
 		value, rest = rest[0], rest[1:]
-	case !g.value && given && value == "false":
-		return rest, nil
-	case !g.value && given && value != "true":
-		return nil, fmt.Errorf("invalid argument %q for %q flag: want true or false", value, name)
+	case !g.value && given:
+		if on, err := strconv.ParseBool(value); err != nil {
+			return nil, fmt.Errorf("invalid argument %q for %q flag: want true or false", value, name)
+		} else if !on {
+			return rest, nil
+		}
 	}
 	if err := g.set(o, value); err != nil {
 		return nil, fmt.Errorf("option %s is not supported by mesos-docker-cli: %w", name, err)

@@ -18,15 +18,15 @@ var runDirectory = "/run/mesos-docker-containerizer"
 // adminSocket is the daemon's socket for admins in its run directory.
 const adminSocket = "admin.sock"
 
-// daemonSocket is where the daemon answers. The run directory is that of the option, if it was given.
-func daemonSocket(option string) (string, error) {
+// daemonSocket is where the daemon answers. The run directory is that of the option, if it was given, else the file's.
+func daemonSocket(option, file string) (string, error) {
 	directory, source := option, "option --run_dir"
 	if directory == "" {
-		content, err := os.ReadFile(runDirectoryFile)
+		content, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("where the daemon runs: %w", err)
 		}
-		directory, source = strings.TrimSpace(string(content)), runDirectoryFile
+		directory, source = strings.TrimSpace(string(content)), file
 	}
 	if directory == "" {
 		directory = runDirectory
