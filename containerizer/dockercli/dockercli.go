@@ -112,9 +112,12 @@ type command func(d *Docker, ctx context.Context, call Call) error
 
 // commands are all that are supported, by name.
 var commands = map[string]command{
+	"exec":    (*Docker).exec,
 	"inspect": (*Docker).inspect,
 	"kill":    (*Docker).kill,
+	"logs":    (*Docker).logs,
 	"ps":      (*Docker).ps,
+	"pull":    (*Docker).pull,
 	"rm":      (*Docker).rm,
 	"stop":    (*Docker).stop,
 	"wait":    (*Docker).wait,

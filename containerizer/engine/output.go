@@ -19,26 +19,29 @@ import (
 // The file is not blocking; a reader other than a Go program has to poll or to clear O_NONBLOCK.
 func (c *Client) AttachOutput(ctx context.Context, id string) (*os.File, error) {
 	return c.open(ctx, "attach to container", id, func(version string) string {
-		return fmt.Sprintf("POST /v%s/containers/%s/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\n"+
-			"Host: %s\r\nContent-Length: 0\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
-			version, id, client.DummyHost)
+		return upgradeRequest(fmt.Sprintf("/v%s/containers/%s/attach?stream=1&stdout=1&stderr=1", version, id), nil)
 	})
 }
 
 // LogOutput opens what the Engine has kept of a container's output since a time (the zero time for all) and what is yet to
 // come, in the form of AttachOutput and with the same ownership. It is for the time after a restart of the Engine, which ends
 // every attached stream but, with live-restore, not the containers.
+func (c *Client) LogOutput(ctx context.Context, id string, since time.Time) (*os.File, error) {
+	o := LogOptions{Follow: true}
+	if !since.IsZero() {
+		o.Since = timestamp(since)
+	}
+	return c.openLog(ctx, "follow the log of container", id, o)
+}
+
+// openLog opens a log as a file.
 //
 // The request is one of HTTP/1.0, to which the Engine answers with a body that ends with the connection: the bytes after the
 // header are the stream itself, without the chunk headers that a reader of the bare connection could not tell from output.
-func (c *Client) LogOutput(ctx context.Context, id string, since time.Time) (*os.File, error) {
-	return c.open(ctx, "follow the log of container", id, func(version string) string {
-		query := "follow=1&stdout=1&stderr=1"
-		if !since.IsZero() {
-			query += "&since=" + timestamp(since)
-		}
+func (c *Client) openLog(ctx context.Context, op, id string, o LogOptions) (*os.File, error) {
+	return c.open(ctx, op, id, func(version string) string {
 		return fmt.Sprintf("GET /v%s/containers/%s/logs?%s HTTP/1.0\r\nHost: %s\r\n\r\n",
-			version, id, query, client.DummyHost)
+			version, id, o.query(), client.DummyHost)
 	})
 }
 

@@ -46,6 +46,13 @@ const (
 	// has no limit: silence is normal in all three.
 	streamOpenLimit = 10 * time.Second
 
+	// execLimit bounds the calls about a process in a container other than its stream. Creating one takes the container's lock as
+	// inspect does; starting one in the background waits for containerd and runc, which are slow on a host that is busy.
+	execLimit = 30 * time.Second
+
+	// resizeLimit is short because nothing depends on the size of a terminal, and the next change brings another call.
+	resizeLimit = 5 * time.Second
+
 	// volumeInspectLimit covers a question to the volume's driver, which may ask a storage system in turn.
 	volumeInspectLimit = 30 * time.Second
 

@@ -1,0 +1,133 @@
+package dockercli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/spf13/pflag"
+)
+
+var execSyntax = syntax{
+	name:     "exec",
+	operands: "CONTAINER COMMAND [ARG...]",
+	about:    "Execute a command in a running container",
+	options: func(set *pflag.FlagSet) {
+		set.SetInterspersed(false)
+		set.BoolP("detach", "d", false, "Detached mode: run command in the background")
+		set.StringArrayP("env", "e", nil, "Set environment variables")
+		set.BoolP("interactive", "i", false, "Keep STDIN open even if not attached")
+		set.Bool("privileged", false, "Give extended privileges to the command")
+		set.BoolP("tty", "t", false, "Allocate a pseudo-TTY")
+		set.StringP("user", "u", "", `Username or UID (format: "<name|uid>[:<group|gid>]")`)
+		set.StringP("workdir", "w", "", "Working directory inside the container")
+	},
+}
+
+// errNoTerminal is docker's text for a terminal that is asked for where there is none.
+var errNoTerminal = errors.New("the input device is not a TTY")
+
+// exec starts a process in a container and ends with its exit status. It is for people and an agent's debugging interface, and
+// knows no policy: whoever may call it is root on the host.
+func (d *Docker) exec(ctx context.Context, call Call) error {
+	set, operands, err := execSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	if len(operands) < 2 {
+		return execSyntax.wrongCount("requires at least 2 arguments")
+	}
+	options, err := execOptions(set, operands[1:])
+	if err != nil {
+		return err
+	}
+	c, err := d.named(ctx, operands[0])
+	if err != nil {
+		return err
+	}
+	if options.AttachStdin && options.Tty && !call.Terminal.Stdin {
+		return errNoTerminal
+	}
+	id, err := d.Engine.CreateExec(ctx, c.ID, options)
+	if err != nil {
+		return d.explain(err)
+	}
+	if !options.AttachStdout {
+		return d.explain(d.Engine.StartExecDetached(ctx, id, options.Tty))
+	}
+	return d.carryOutExec(ctx, call, id, options)
+}
+
+// execOptions reads the options. Without detach everything is attached, but input only on demand.
+func execOptions(set *pflag.FlagSet, command []string) (container.ExecOptions, error) {
+	o := container.ExecOptions{Cmd: command}
+	var detach, interactive bool
+	for name, into := range map[string]*bool{"detach": &detach, "interactive": &interactive, "privileged": &o.Privileged, "tty": &o.Tty} {
+		var err error
+		if *into, err = set.GetBool(name); err != nil {
+			return o, err
+		}
+	}
+	for name, into := range map[string]*string{"user": &o.User, "workdir": &o.WorkingDir} {
+		var err error
+		if *into, err = set.GetString(name); err != nil {
+			return o, err
+		}
+	}
+	var err error
+	if o.Env, err = set.GetStringArray("env"); err != nil {
+		return o, err
+	}
+	for _, variable := range o.Env {
+		name, _, assigned := strings.Cut(variable, "=")
+		if name == "" || !assigned {
+			return o, &statusError{status: statusUsage, err: fmt.Errorf("variable %q needs the form NAME=value: the environment of the caller is not known here", name)}
+		}
+	}
+	if !detach {
+		o.AttachStdout, o.AttachStderr, o.AttachStdin = true, true, interactive
+	}
+	return o, nil
+}
+
+// carryOutExec starts a process and connects it with the caller until it ends.
+func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o container.ExecOptions) error {
+	if o.AttachStdin && o.Tty {
+		if err := call.Terminal.Raw(); err != nil {
+			return err
+		}
+	}
+	stream, err := d.Engine.StartExec(ctx, id, o.Tty)
+	if err != nil {
+		return d.explain(err)
+	}
+	defer stream.Close()
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.AttachStdin {
+		go copyInput(call, stream) // ends with the caller, who owns the input
+	}
+	if o.Tty && call.Terminal.Stdin {
+		go followSize(running, call, func(ctx context.Context, height, width uint) error {
+			return d.Engine.ResizeExec(ctx, id, height, width)
+		})
+	}
+	if err := copyOutput(ctx, call, stream, o.Tty); err != nil {
+		return err
+	}
+	status, err := d.Engine.ExecStatus(ctx, id)
+	if err != nil {
+		return d.explain(err)
+	}
+	return exited(status)
+}
+
+// exited ends a command with the exit status of a process.
+func exited(status int) error {
+	if status == statusOK {
+		return nil
+	}
+	return &statusError{status: status}
+}

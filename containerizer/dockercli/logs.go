@@ -1,0 +1,88 @@
+package dockercli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	timetypes "github.com/docker/docker/api/types/time"
+	"github.com/spf13/pflag"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+var logsSyntax = syntax{
+	name:     "logs",
+	operands: "CONTAINER",
+	about:    "Fetch the logs of a container",
+	options: func(set *pflag.FlagSet) {
+		set.Bool("details", false, "Show extra details provided to logs")
+		set.BoolP("follow", "f", false, "Follow log output")
+		set.String("since", "", "Show logs since timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)")
+		set.StringP("tail", "n", "all", "Number of lines to show from the end of the logs")
+		set.BoolP("timestamps", "t", false, "Show timestamps")
+		set.String("until", "", "Show logs before a timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)")
+	},
+}
+
+// logs prints what the Engine has kept of a container's output. Of a task that is what the daemon's log driver keeps, which is
+// less than the sandbox has.
+func (d *Docker) logs(ctx context.Context, call Call) error {
+	set, operands, err := logsSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	if len(operands) != 1 {
+		return logsSyntax.wrongCount("requires exactly 1 argument")
+	}
+	options, err := logOptions(set, time.Now())
+	if err != nil {
+		return err
+	}
+	c, err := d.named(ctx, operands[0])
+	if err != nil {
+		return err
+	}
+	stream, err := d.Engine.Log(ctx, c.ID, options)
+	if err != nil {
+		return d.explain(err)
+	}
+	defer stream.Close()
+	return copyOutput(ctx, call, stream, c.Config.Tty)
+}
+
+// logOptions reads the options. Times may be relative to now.
+func logOptions(set *pflag.FlagSet, now time.Time) (o engine.LogOptions, err error) {
+	for name, into := range map[string]*bool{"details": &o.Details, "follow": &o.Follow, "timestamps": &o.Timestamps} {
+		if *into, err = set.GetBool(name); err != nil {
+			return o, err
+		}
+	}
+	if o.Tail, err = set.GetString("tail"); err != nil {
+		return o, err
+	}
+	for name, into := range map[string]*string{"since": &o.Since, "until": &o.Until} {
+		text, err := set.GetString(name)
+		if err != nil {
+			return o, err
+		}
+		if text == "" {
+			continue
+		}
+		if *into, err = timetypes.GetTimestamp(text, now); err != nil {
+			return o, fmt.Errorf("invalid value for %q: %w", name, err)
+		}
+	}
+	return o, nil
+}
+
+// named inspects a container that a person has named.
+func (d *Docker) named(ctx context.Context, name string) (engine.Container, error) {
+	name = strings.TrimPrefix(name, "/")
+	if !engine.ValidName(name) {
+		return engine.Container{}, noSuchContainer(name)
+	}
+	c, err := d.Engine.Inspect(ctx, name)
+	return c, d.explain(err)
+}
