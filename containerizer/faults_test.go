@@ -21,7 +21,7 @@ func newFailingHost(t *testing.T, fromTheStart ...func(*fakeengine.Proxy)) (*hos
 	}
 	h := newHost(t, func(o *Options) {
 		failing := hostOptions(t, p.Socket)
-		o.Engine, o.Images = failing.Engine, failing.Images
+		o.Engine, o.Images, o.Metrics = failing.Engine, failing.Images, failing.Metrics
 	})
 	<-h.server.Recovered()
 	return h, p
@@ -273,4 +273,5 @@ func TestContainerThatAppearsAfterItsTaskEnded(t *testing.T) {
 		return p.Count(http.MethodDelete, `/containers/.*`) > 0
 	})
 	h.awaitNoContainers()
+	h.awaitFigures(map[string]float64{"containers_removed_total": 1})
 }

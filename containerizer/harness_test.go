@@ -23,6 +23,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
@@ -73,12 +74,13 @@ func newHost(t *testing.T, change ...func(*Options)) *host {
 func hostOptions(t *testing.T, socket string) Options {
 	t.Helper()
 	logger := zaptest.NewLogger(t)
-	e, err := engine.New(engine.Options{Socket: socket, Logger: logger})
+	figures := metrics.New("test")
+	e, err := engine.New(engine.Options{Socket: socket, Observe: figures.EngineCall, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	images, err := image.New(image.Options{Engine: e, InactivityTimeout: time.Minute, Logger: logger})
+	images, err := image.New(image.Options{Engine: e, InactivityTimeout: time.Minute, Observer: figures, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +91,7 @@ func hostOptions(t *testing.T, socket string) Options {
 		OrphanGrace: time.Second, KillOrphans: true,
 		MappedDirectory: "/mnt/mesos/sandbox",
 		LogDriver:       "local",
+		Metrics:         figures,
 		Logger:          logger,
 	}
 }

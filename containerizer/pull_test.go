@@ -20,7 +20,7 @@ import (
 func withPuller(t *testing.T, o puller.Options) func(*Options) {
 	return func(options *Options) {
 		t.Helper()
-		o.Engine, o.InactivityTimeout = options.Engine, time.Minute
+		o.Engine, o.InactivityTimeout, o.Observer = options.Engine, time.Minute, options.Metrics
 		images, err := puller.New(o)
 		if err != nil {
 			t.Fatal(err)
