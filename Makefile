@@ -20,7 +20,7 @@ staticcheck = build/bin/staticcheck-$(STATICCHECK)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test test-differential lint bench fuzz install clean go
+.PHONY: help build demo test test-differential compat lint bench fuzz install clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: go ## run all tests with the race detector on a real Engine (FLAGS='-run X
 test-differential: go ## compare 320 generated tasks, and every docker option, with the docker command
 	go list -deps -test ./test/differential >/dev/null # fetched before: there is nothing to fetch from beside a private Engine
 	test/environment/with-engine go test -count=1 -timeout=8m $(FLAGS) ./test/differential -tasks=320
+
+compat: go ## run the tests that need an Engine with those of test/compat/engines (FLAGS='29 -run X ./containerizer/image')
+	test/compat/run $(FLAGS)
 
 lint: go $(staticcheck) ## check formatting, go vet, staticcheck, and the scripts where shellcheck is installed
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
