@@ -1,0 +1,49 @@
+package dockercli
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap/zaptest"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// result is what a command came to.
+type result struct {
+	Status         int
+	Stdout, Stderr string
+}
+
+// newDocker returns our docker command on an Engine.
+func newDocker(t *testing.T, socket string, change ...func(*Options)) *Docker {
+	t.Helper()
+	logger := zaptest.NewLogger(t)
+	e, err := engine.New(engine.Options{Socket: socket, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := Options{Engine: e, Logger: logger}
+	for _, c := range change {
+		c(&options)
+	}
+	d := New(options)
+	t.Cleanup(func() {
+		d.Close()
+		e.Close()
+	})
+	return d
+}
+
+// answer carries out one command.
+func answer(ctx context.Context, d *Docker, arguments ...string) result {
+	var stdout, stderr bytes.Buffer
+	status := d.Answer(ctx, Call{Arguments: arguments, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr})
+	return result{Status: status, Stdout: stdout.String(), Stderr: stderr.String()}
+}
