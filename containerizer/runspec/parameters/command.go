@@ -64,7 +64,8 @@ func create(request runspec.ParseRequest) (runspec.ParseResult, error) {
 		[]string{"--", request.Image},
 		request.Command,
 	))
-	if err := cmd.ExecuteContext(context.Background()); err != nil {
+	err := cmd.ExecuteContext(context.Background())
+	if err != nil && engine.result.Config == nil {
 		return runspec.ParseResult{}, &runspec.OptionError{Parameter: -1, Text: words(err)}
 	}
 	if engine.result.Config == nil {
@@ -96,18 +97,30 @@ func (d *docker) ServerInfo() command.ServerInfo     { return command.ServerInfo
 func (d *docker) Out() *streams.Out                  { return streams.NewOut(io.Discard) }
 func (d *docker) Err() *streams.Out                  { return streams.NewOut(io.Discard) }
 
+// In is a terminal, so that nothing depends on whether it is one.
+func (d *docker) In() *streams.In {
+	in := streams.NewIn(io.NopCloser(strings.NewReader("")))
+	in.SetIsTerminal(true)
+	return in
+}
+
 // recorder stands where the Engine's client would and keeps what it is asked to create.
 type recorder struct {
 	client.APIClient
 	result runspec.ParseResult
+	name   string
 }
+
+// errRecorded ends a command that would go on with its container.
+var errRecorded = errors.New("the container is known")
 
 func (*recorder) DaemonHost() string    { return "" }
 func (*recorder) ClientVersion() string { return apiVersion }
 
 func (r *recorder) ContainerCreate(_ context.Context, config *container.Config, host *container.HostConfig,
-	networking *network.NetworkingConfig, platform *ocispec.Platform, _ string,
+	networking *network.NetworkingConfig, platform *ocispec.Platform, name string,
 ) (container.CreateResponse, error) {
 	r.result = runspec.ParseResult{Config: config, HostConfig: host, Networking: networking, Platform: platform}
-	return container.CreateResponse{}, nil
+	r.name = name
+	return container.CreateResponse{}, errRecorded
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"mesos-docker-containerizer/containerizer/runspec"
 )
 
 // ParseMain is the child's main: it confines the process, reads one request, writes one answer and returns the exit status.
@@ -17,16 +15,13 @@ func ParseMain(stdin io.Reader, stdout io.Writer) int {
 		fmt.Fprintln(os.Stderr, "confine parser process:", err)
 		return 1
 	}
-	var request runspec.ParseRequest
-	if err := json.NewDecoder(io.LimitReader(stdin, maxRequest)).Decode(&request); err != nil {
+	var asked request
+	if err := json.NewDecoder(io.LimitReader(stdin, maxRequest)).Decode(&asked); err != nil {
 		fmt.Fprintln(os.Stderr, "read request:", err)
 		return 1
 	}
-	var answer reply
-	result, err := parse(request)
-	if err == nil {
-		answer.Result = &result
-	} else if !errors.As(err, &answer.Error) {
+	answer, err := answerTo(asked)
+	if err != nil && !errors.As(err, &answer.Error) {
 		fmt.Fprintln(os.Stderr, "parse:", err)
 		return 1
 	}
@@ -35,4 +30,16 @@ func ParseMain(stdin io.Reader, stdout io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+func answerTo(asked request) (answer reply, err error) {
+	if asked.IsLine {
+		answer.Line, err = readLine(asked.Line)
+		return answer, err
+	}
+	result, err := parse(asked.ParseRequest)
+	if err == nil {
+		answer.Result = &result
+	}
+	return answer, err
 }

@@ -9,8 +9,16 @@ const (
 	maxReply   = 64 << 20
 )
 
-// reply is what the child writes: a result, or docker's complaint.
+// request is what the child reads: a task's options, or a command line.
+type request struct {
+	runspec.ParseRequest
+	IsLine bool     `json:",omitempty"`
+	Line   []string `json:",omitempty"`
+}
+
+// reply is what the child writes: a result of the kind that was asked for, or docker's complaint.
 type reply struct {
 	Result *runspec.ParseResult `json:",omitempty"`
+	Line   *runspec.RunLine     `json:",omitempty"`
 	Error  *runspec.OptionError `json:",omitempty"`
 }

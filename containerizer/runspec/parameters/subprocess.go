@@ -43,35 +43,44 @@ func NewSubprocess() *Subprocess {
 
 // Parse starts a child and returns its answer. Besides *runspec.OptionError it fails when ctx ends, when the child cannot be
 // started or dies, and when a bound is exceeded; only the last is the task's doing, and then the error is a *runspec.Error.
-func (s *Subprocess) Parse(ctx context.Context, request runspec.ParseRequest) (runspec.ParseResult, error) {
-	input, err := json.Marshal(request)
+func (s *Subprocess) Parse(ctx context.Context, asked runspec.ParseRequest) (runspec.ParseResult, error) {
+	answer, err := s.ask(ctx, request{ParseRequest: asked})
+	switch {
+	case err != nil:
+		return runspec.ParseResult{}, err
+	case answer.Result == nil || answer.Result.Config == nil || answer.Result.HostConfig == nil:
+		return runspec.ParseResult{}, errors.New("the parser process answered without a result")
+	}
+	return *answer.Result, nil
+}
+
+// ask starts a child, hands it a request and returns its answer.
+func (s *Subprocess) ask(ctx context.Context, asked request) (reply, error) {
+	var answer reply
+	input, err := json.Marshal(asked)
 	if err != nil {
-		return runspec.ParseResult{}, fmt.Errorf("encode request: %w", err)
+		return answer, fmt.Errorf("encode request: %w", err)
 	}
 	if len(input) > maxRequest {
-		return runspec.ParseResult{}, tooLarge(fmt.Sprintf("the task's options have %d bytes, more than the %d that can be read", len(input), maxRequest))
+		return answer, tooLarge(fmt.Sprintf("the task's options have %d bytes, more than the %d that can be read", len(input), maxRequest))
 	}
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
-		return runspec.ParseResult{}, fmt.Errorf("wait for a free parser: %w", context.Cause(ctx))
+		return answer, fmt.Errorf("wait for a free parser: %w", context.Cause(ctx))
 	}
 	output, err := s.run(ctx, input)
 	if err != nil {
-		return runspec.ParseResult{}, err
+		return answer, err
 	}
-	var answer reply
 	if err := json.Unmarshal(output, &answer); err != nil {
-		return runspec.ParseResult{}, fmt.Errorf("decode answer of the parser process: %w", err)
+		return answer, fmt.Errorf("decode answer of the parser process: %w", err)
 	}
-	switch {
-	case answer.Error != nil:
-		return runspec.ParseResult{}, answer.Error
-	case answer.Result == nil || answer.Result.Config == nil || answer.Result.HostConfig == nil:
-		return runspec.ParseResult{}, errors.New("the parser process answered without a result")
+	if answer.Error != nil {
+		return answer, answer.Error
 	}
-	return *answer.Result, nil
+	return answer, nil
 }
 
 // run starts the child, hands it its input and returns its output.
