@@ -30,12 +30,13 @@ type storedImage struct {
 	tags, digests []string
 	parent        string
 	tagged        time.Time
+	size          int64
 }
 
 func (s *fakeStore) ListImages(context.Context) (list []image.Summary, err error) {
 	for _, id := range slices.Sorted(maps.Keys(s.images)) {
 		i := s.images[id]
-		list = append(list, image.Summary{ID: id, RepoTags: slices.Clone(i.tags), RepoDigests: slices.Clone(i.digests), ParentID: i.parent})
+		list = append(list, image.Summary{ID: id, RepoTags: slices.Clone(i.tags), RepoDigests: slices.Clone(i.digests), ParentID: i.parent, Size: i.size})
 	}
 	return list, nil
 }
@@ -124,58 +125,74 @@ func TestWhatIsRemoved(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		image   func(s *fakeStore) *storedImage
-		removed bool
+		verdict Verdict
 	}{
-		{"pulled and unused", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "app:v1") }, true},
-		{"pulled by two names", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "app:v1", "registry:5000/app") }, true},
-		{"pulled by digest", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "app@"+digest) }, true},
+		{"pulled and unused", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "app:v1") }, Due},
+		{"pulled by two names", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "app:v1", "registry:5000/app") }, Due},
+		{"pulled by digest", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "app@"+digest) }, Due},
 		{"with the digest that a pull by tag brings", func(s *fakeStore) *storedImage {
 			i := s.add("a", 2*time.Hour, "app:v1")
 			i.digests = []string{"app@" + digest}
 			return i
-		}, true},
+		}, Due},
 		{"whose name a person has taken away", func(s *fakeStore) *storedImage {
 			i := s.add("a", 2*time.Hour, "app:v1")
 			i.tags = i.tags[1:]
 			return i
-		}, true},
-		{"used of late", func(s *fakeStore) *storedImage { return s.add("a", 59*time.Minute, "app:v1") }, false},
+		}, Due},
+		{"used of late", func(s *fakeStore) *storedImage { return s.add("a", 59*time.Minute, "app:v1") }, TooYoung},
 		{"not pulled by us", func(s *fakeStore) *storedImage {
 			i := s.add("a", 2*time.Hour)
 			i.tags = []string{"app:v1"}
 			return i
-		}, false},
+		}, NotOurs},
 		{"with a name of somebody else's", func(s *fakeStore) *storedImage {
 			i := s.add("a", 2*time.Hour, "app:v1")
 			i.tags = append(i.tags, "mine:v1")
 			return i
-		}, false},
+		}, NotOurs},
 		{"that somebody else pulled by digest", func(s *fakeStore) *storedImage {
 			i := s.add("a", 2*time.Hour, "app:v1")
 			i.digests = []string{"mirror/app@" + digest}
 			return i
-		}, false},
+		}, NotOurs},
 		{"in use", func(s *fakeStore) *storedImage {
 			s.used["a"] = true
 			return s.add("a", 2*time.Hour, "app:v1")
-		}, false},
+		}, InUse},
 		{"that another is built on", func(s *fakeStore) *storedImage {
 			s.images["b"] = &storedImage{parent: "a", tags: []string{"built:v1"}}
 			return s.add("a", 2*time.Hour, "app:v1")
-		}, false},
-		{"excluded by name", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "registry:5000/base/java:17") }, false},
-		{"excluded by tag", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "keep:stable") }, false},
-		{"not excluded by tag", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "keep:other") }, true},
+		}, BuiltOn},
+		{"excluded by name", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "registry:5000/base/java:17") }, Excluded},
+		{"excluded by tag", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "keep:stable") }, Excluded},
+		{"not excluded by tag", func(s *fakeStore) *storedImage { return s.add("a", 2*time.Hour, "keep:other") }, Due},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStore()
-			before := slices.Clone(tt.image(s).tags)
+			stored := tt.image(s)
+			before, tagged := slices.Clone(stored.tags), stored.tagged
 			c := newCollector(t, s, func(o *CollectorOptions) { o.Exclude = []string{"registry:5000/base/*", "keep:stable"} })
-			if _, err := c.Collect(t.Context()); err != nil {
+			report, err := c.Survey(t.Context())
+			if got := verdictOf(report, "a"); err != nil || got != tt.verdict || !report.DryRun {
+				t.Errorf("a survey says %q (%+v), %v", got, report, err)
+			}
+			if left := s.images["a"]; left == nil || !left.tagged.Equal(tagged) || !slices.Equal(left.tags, before) {
+				t.Fatal("a survey changes something")
+			}
+			report, err = c.Collect(t.Context())
+			if err != nil {
 				t.Fatal(err)
 			}
+			done := tt.verdict
+			if done == Due {
+				done = Removed
+			}
+			if got := verdictOf(report, "a"); got != done {
+				t.Errorf("the collection says %q", got)
+			}
 			left := s.images["a"]
-			if (left == nil) != tt.removed {
+			if (left == nil) != (tt.verdict == Due) {
 				t.Errorf("removed %v", left == nil)
 			}
 			if left != nil {
@@ -185,6 +202,15 @@ func TestWhatIsRemoved(t *testing.T) {
 			}
 		})
 	}
+}
+
+func verdictOf(r Report, id string) Verdict {
+	for _, judged := range r.Images {
+		if judged.ID == id {
+			return judged.Verdict
+		}
+	}
+	return ""
 }
 
 // The one that was not used for longest goes first, and no more go than the disk needs.

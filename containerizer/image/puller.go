@@ -147,7 +147,7 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 	w := wanted{ref: familiar(named), named: named, platform: r.Platform}
 	var err error
 	if w.auth, w.source, err = directoryLogin(r.SandboxDirectory, ofSandbox, reference.Domain(named)); err != nil {
-		return &Error{Kind: Invalid, Reference: w.ref, Err: err}
+		return p.refuse(&Error{Kind: Invalid, Reference: w.ref, Err: err})
 	}
 	// The credentials of agent and operator are the same for all and need not divide a pull. The operator's are looked up when it
 	// runs.
