@@ -54,6 +54,7 @@ func subcommands() []subcommand {
 		{"ps", "list the daemon's tasks and what they are doing", ps},
 		{"images", "list the images that were pulled for tasks, and clean them up", images},
 		{"setup", "put the programs in the place of the agent's own, or take that back", runSetup},
+		{"doctor", "check this host from end to end, and say what to do", runDoctor},
 		{"config", "show every setting and where it comes from", showConfig},
 		{"version", "show versions", showVersion},
 	}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/docker/docker/api"
+
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/doctor"
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+const doctorUsage = `
+Usage: mesos-docker-containerizer doctor [FLAG...]
+
+Checks this host from end to end, as root: agent, its flags and whether they agree with the daemon's settings, overlay, programs,
+daemon, sockets, Docker Engine, cgroups, policy, credentials, clocks, disks, containers left over. Each check says what was seen and,
+where something should be done, what. It changes nothing, needs no daemon, and takes 8 seconds at most, whatever hangs.
+
+Exit status: 0 when all is well or there are only warnings, 1 when a check failed, 2 when a flag or setting is wrong.
+`
+
+// systemdDirectory is there where systemd runs (sd_booted).
+const systemdDirectory = "/run/systemd/system"
+
+// runDoctor checks the host.
+func runDoctor(t terminal, args []string) int {
+	var agent, overlayPath, programs string
+	asJSON := false
+	a := newArguments("doctor", doctorUsage)
+	a.own.StringVar(&agent, "agent", "", "`HOST:PORT` of the agent; default: from its flags ip and port")
+	a.own.StringVar(&overlayPath, "overlay", defaultOverlay, "`DIR` that setup has made; default: the agent's launcher_dir, else "+defaultOverlay)
+	a.own.StringVar(&programs, "programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
+	a.own.BoolVar(&asJSON, "json", false, "one JSON object with all checks")
+	if a.wantsHelp(t.stdout, args) {
+		return exitOK
+	}
+	c, positional, err := a.parse(t.environ, args)
+	if err == nil {
+		err = nothingElse(positional)
+	}
+	var o doctor.Options
+	if err == nil {
+		o, err = doctorOptions(c, agent, programs)
+	}
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	docker, err := engine.New(engine.Options{Socket: c.DockerSocket})
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	defer docker.Close()
+	o.Containers, o.Overlay = docker, filepath.Clean(overlayPath)
+	report := doctor.Run(context.Background(), o)
+	show := report.Print
+	if asJSON {
+		show = report.PrintJSON
+	}
+	if err := show(t.stdout); err != nil || report.Status == doctor.Failed {
+		return exitFailed
+	}
+	return exitOK
+}
+
+// doctorOptions finds what there is to look at. What is missing is for the doctor to say.
+func doctorOptions(c *config.Config, agent, programs string) (doctor.Options, error) {
+	o := doctor.Options{
+		Config: c, Version: version, API: api.DefaultVersion, AdminSocket: filepath.Join(c.RunDir, containerizer.AdminSocket),
+	}
+	var err error
+	if o.SocketGID, err = groupID(c); err != nil {
+		return o, err
+	}
+	address, err := agentAddress(c, agent)
+	if err != nil && agent != "" {
+		return o, err
+	}
+	if o.AgentProblem = err; err == nil {
+		o.Agent = liveagent.New(address)
+	}
+	o.Executor, o.Docker, o.ProgramsProblem = ourPrograms(programs)
+	if _, err := os.Stat(systemdDirectory); err == nil {
+		if o.Systemctl, err = exec.LookPath("systemctl"); err != nil {
+			o.Systemctl = ""
+		}
+	}
+	return o, nil
+}

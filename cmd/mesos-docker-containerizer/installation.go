@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
+	"mesos-docker-containerizer/config"
+)
+
+// agentDirectories are where start scripts look for the agent's flags: those of Mesos up to 1.x, and of ClusterD and later packages.
+var agentDirectories = []string{"/etc/mesos-slave", "/etc/mesos-agent"}
+
+// lookTimeout bounds what an agent, a daemon or an Engine may take to say how things are.
+const lookTimeout = 5 * time.Second
+
+// knownLibexec is the folder of the last setup, else that which the agent uses; empty if neither is known.
+func knownLibexec(path string, seen liveagent.Seen) string {
+	if record, err := overlay.ReadRecord(path); err == nil {
+		return record.Stock
+	}
+	return seen.Flags["launcher_dir"]
+}
+
+// agentDirectory is the one that this host has.
+func agentDirectory(candidates []string) (string, error) {
+	var found []string
+	for _, path := range candidates {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			found = append(found, path)
+		}
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	if len(found) > 1 {
+		return "", fmt.Errorf("both of %s are there: say with --agent-directory which one the agent's start script reads", strings.Join(found, ","))
+	}
+	return "", fmt.Errorf("neither of %s is there: make the one that the agent's start script reads, or name it with --agent-directory", strings.Join(candidates, ","))
+}
+
+// ourPrograms finds the executor and the docker command in a directory, or where `make install` or `make build` puts them.
+func ourPrograms(directory string) (executor, docker string, err error) {
+	candidates := []string{directory}
+	if directory == "" {
+		self, err := os.Executable()
+		if err == nil {
+			self, err = filepath.EvalSymlinks(self)
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("our own programs: %w", err)
+		}
+		beside := filepath.Dir(self)
+		candidates = []string{filepath.Join(beside, "..", "libexec", "mesos-docker-containerizer"), beside}
+	}
+	for _, d := range candidates {
+		for _, name := range []string{overlay.DockerName, "mesos-docker-cli"} {
+			executor, docker = filepath.Join(d, executorName), filepath.Join(d, name)
+			if isFile(executor) && isFile(docker) {
+				executor, err = filepath.Abs(executor)
+				if err == nil {
+					docker, err = filepath.Abs(docker)
+				}
+				return executor, docker, err
+			}
+		}
+	}
+	return "", "", fmt.Errorf("our own programs %s and %s are in none of %s; name their folder with --programs", executorName, overlay.DockerName, strings.Join(candidates, ","))
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// lookAtAgent asks the agent of this host, or at the given address.
+func lookAtAgent(c *config.Config, address string) (liveagent.Seen, error) {
+	address, err := agentAddress(c, address)
+	if err != nil {
+		return liveagent.Seen{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	return liveagent.New(address).Look(ctx)
+}
+
+// agentAddress is the given one, else that of the agent's flags.
+func agentAddress(c *config.Config, given string) (string, error) {
+	if given != "" {
+		if _, _, err := net.SplitHostPort(given); err != nil {
+			return "", fmt.Errorf("--agent=%s: want HOST:PORT", given)
+		}
+		return given, nil
+	}
+	if c.Port == 0 {
+		return "", fmt.Errorf("the agent listens on a port of its own choice (%s); name it with --agent", c.Origin("port"))
+	}
+	host := "127.0.0.1"
+	if c.IP.IsValid() && !c.IP.IsUnspecified() {
+		host = c.IP.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(c.Port))), nil
+}

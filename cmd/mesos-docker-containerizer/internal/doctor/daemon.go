@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// daemonAnswers asks the daemon for its tasks, and its program for its version.
+func (d *doctor) daemonAnswers(ctx context.Context) finding {
+	const start = "systemctl start mesos-docker-containerizer.socket mesos-docker-containerizer, and see journalctl -u mesos-docker-containerizer"
+	within, cancel := context.WithTimeout(ctx, d.Limit*3/4)
+	defer cancel()
+	var tasks []struct{}
+	if err := get(within, overSocket(d.AdminSocket), "/tasks", &tasks); err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return failed(fmt.Sprintf("the daemon's socket %s is root's", d.AdminSocket), "run doctor as root")
+		}
+		return failed(fmt.Sprintf("no daemon answers at %s: %v", d.AdminSocket, err), start)
+	}
+	pid, err := listenerOf(d.AdminSocket)
+	if err != nil {
+		return warning(fmt.Sprintf("it serves %d tasks; which process it is cannot be seen: %v", len(tasks), err), "run doctor as root")
+	}
+	program := fmt.Sprintf("/proc/%d/exe", pid)
+	version, err := programVersion(within, program, "version")
+	if err != nil {
+		return warning(fmt.Sprintf("it serves %d tasks; its version cannot be told: %v", len(tasks), err), "run doctor as root")
+	}
+	if version != d.Version {
+		return warning(fmt.Sprintf("process %d serves %d tasks and is of version %s, installed is %s", pid, len(tasks), version, d.Version),
+			"systemctl restart mesos-docker-containerizer; no task notices")
+	}
+	return ok("process %d serves %d tasks, version %s", pid, len(tasks), version)
+}
+
+// listenerOf is the process that listens at a Unix socket.
+func listenerOf(path string) (int, error) {
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *unix.Ucred
+	var errPeer error
+	if err := raw.Control(func(fd uintptr) { peer, errPeer = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+		return 0, err
+	}
+	if errPeer != nil {
+		return 0, errPeer
+	}
+	return int(peer.Pid), nil
+}
+
+// sockets looks at who may connect: whoever can attach as root's executor has root's power over the Engine.
+func (d *doctor) sockets(context.Context) finding {
+	executors := fs.FileMode(0o600)
+	if d.Config.SocketGroup != "" {
+		executors = 0o660
+	}
+	var all findings
+	for _, socket := range []struct {
+		path string
+		mode fs.FileMode
+		gid  int
+	}{{d.Config.Socket, executors, d.SocketGID}, {d.AdminSocket, 0o600, 0}} {
+		if f := socketIs(socket.path, socket.mode, socket.gid); f.Status != OK {
+			all = append(all, f)
+		}
+	}
+	return all.joined(fmt.Sprintf("%s (mode %04o) and %s are as they have to be", d.Config.Socket, executors, d.AdminSocket))
+}
+
+func socketIs(path string, mode fs.FileMode, gid int) finding {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return failed(path+" is missing", "start the daemon (systemctl start mesos-docker-containerizer.socket mesos-docker-containerizer)")
+	}
+	if err != nil {
+		return failed(err.Error(), "run doctor as root")
+	}
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		return failed(err.Error(), "run doctor as root")
+	}
+	const again = "remove it and restart the daemon, or see whether a drop-in of the socket unit sets SocketMode or SocketGroup"
+	switch {
+	case info.Mode().Type() != fs.ModeSocket:
+		return failed(path+" is not a socket", again)
+	case stat.Uid != 0:
+		return failed(fmt.Sprintf("%s belongs to user %d; executors of root do not trust that", path, stat.Uid), "the daemon has to run as root")
+	case info.Mode().Perm()&^mode != 0:
+		return failed(fmt.Sprintf("%s has mode %04o, and more than %04o lets others in", path, info.Mode().Perm(), mode), again)
+	case info.Mode().Perm() != mode:
+		return warning(fmt.Sprintf("%s has mode %04o instead of %04o", path, info.Mode().Perm(), mode), again)
+	case gid != 0 && int(stat.Gid) != gid:
+		return warning(fmt.Sprintf("%s belongs to group %d and not to that of socket_group, %d", path, stat.Gid, gid), "restart the daemon")
+	}
+	return exchangeable(filepath.Dir(path))
+}
+
+// exchangeable says that others than root could put another socket into the place of ours.
+func exchangeable(directory string) finding {
+	var stat unix.Stat_t
+	if err := unix.Stat(directory, &stat); err != nil {
+		return failed(fmt.Sprintf("%s: %v", directory, err), "run doctor as root")
+	}
+	if stat.Uid != 0 || stat.Mode&0o022 != 0 && stat.Mode&unix.S_ISVTX == 0 {
+		return failed(fmt.Sprintf("others than root can write to %s (owner %d, mode %04o)", directory, stat.Uid, stat.Mode&0o7777), "chown root "+directory+"; chmod 755 "+directory)
+	}
+	return ok("%s", directory)
+}

@@ -1,0 +1,164 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// API versions at which something changes for us or for stock agents (contract section 1.10).
+const (
+	oldestAPI       = "1.40" // of Engine 19.03; the oldest that is spoken
+	imageLostConfig = "1.45" // of Engine 26: image inspect without ContainerConfig, which stock agents insist on
+	lostIPAddress   = "1.52" // of Engine 29: container inspect without NetworkSettings.IPAddress
+)
+
+// older compares API versions, which are two numbers. What cannot be read is not older.
+func older(a, b string) bool {
+	x, y := numbers(a), numbers(b)
+	return x != nil && y != nil && slices.Compare(x, y) < 0
+}
+
+func numbers(version string) []int {
+	var all []int
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+const noEngine = "the Docker Engine does not answer"
+
+func (d *doctor) engineVersion(context.Context) finding {
+	h, err := d.docker()
+	v := h.version
+	if v.APIVersion == "" {
+		return failed(fmt.Sprintf("no Docker Engine answers at %s: %v", d.Config.DockerSocket, err), "systemctl start docker; tasks wait for it within their time. If it listens elsewhere, set docker_socket")
+	}
+	seen := fmt.Sprintf("Docker Engine %s, API %s to %s", v.Version, orNotSet(v.MinAPIVersion), v.APIVersion)
+	switch {
+	case older(v.APIVersion, oldestAPI):
+		return failed(seen+"; "+oldestAPI+" is needed", "upgrade to Engine 20.10 or newer")
+	case older(d.API, v.MinAPIVersion):
+		return failed(seen+"; this release speaks up to "+d.API, "upgrade mesos-docker-containerizer, or set min-api-version in /etc/docker/daemon.json")
+	case err != nil:
+		return failed(seen+fmt.Sprintf("; GET /info: %v", err), "see whether dockerd hangs (journalctl -u docker)")
+	}
+	switch {
+	case older(v.APIVersion, imageLostConfig):
+	case older(v.APIVersion, lostIPAddress):
+		seen += "; stock agents start no task on it with docker's own command, with ours they do"
+	default:
+		seen += "; stock agents start no task on it with docker's own command and do not recover, with ours they do"
+	}
+	return ok("%s", seen)
+}
+
+// engineLimits are kernel features that tasks' resources need.
+func (d *doctor) engineLimits(context.Context) finding {
+	h, err := d.docker()
+	if err != nil {
+		return skipped(noEngine)
+	}
+	var all findings
+	if off(h.info.MemoryLimit) {
+		all = append(all, failed("the Engine cannot limit memory", "boot with cgroup_enable=memory"))
+	}
+	if off(h.info.CPUCfsQuota) && d.Config.CgroupsEnableCFS {
+		all = append(all, failed("the Engine cannot limit CPU time, and cgroups_enable_cfs asks for it", "use a kernel with CONFIG_CFS_BANDWIDTH"))
+	}
+	return all.joined("memory and CPU time can be limited")
+}
+
+func off(feature *bool) bool { return feature != nil && !*feature }
+
+// cgroups says which routes the host's cgroup version leaves (design section 3).
+func (d *doctor) cgroups(context.Context) finding {
+	h, err := d.docker()
+	if err != nil {
+		return skipped(noEngine)
+	}
+	if h.info.CgroupVersion != "2" {
+		return ok("cgroup v1: all routes")
+	}
+	if d.flags() != nil {
+		if d.hasDocker() {
+			return ok("cgroup v2, and this agent runs its docker containerizer on it: all routes")
+		}
+		return ok("cgroup v2: custom executors; the drop-in route needs an agent whose docker containerizer knows cgroup v2, such as ClusterD's")
+	}
+	const seen = "cgroup v2"
+	if d.Config.Origin("containerizers").Place != "" && d.Config.DockerEnabled() {
+		return warning(seen+", and containerizers has docker ("+d.Config.Origin("containerizers").String()+"): agents of Apache Mesos end at their start with that (\"Failed to find a mounted cgroups hierarchy for the 'cpu' subsystem\")",
+			"for Apache Mesos set the agent's containerizers to mesos and use custom executors, or boot with systemd.unified_cgroup_hierarchy=0; ClusterD's agents run as it is")
+	}
+	return ok("%s: custom executors; the drop-in route with ClusterD's agents only", seen)
+}
+
+// slow or gone are storage drivers that should not carry tasks.
+var unfit = map[string]string{
+	"vfs":          "copies an image's whole content for each container",
+	"devicemapper": "is deprecated and gone from Engine 25 on",
+	"aufs":         "is deprecated and gone from Engine 24 on",
+	"overlay":      "is deprecated and gone from Engine 24 on",
+}
+
+func (d *doctor) storageDriver(context.Context) finding {
+	h, err := d.docker()
+	if err != nil {
+		return skipped(noEngine)
+	}
+	if reason, bad := unfit[h.info.Driver]; bad {
+		return warning(fmt.Sprintf("the storage driver %s %s", h.info.Driver, reason), "use overlay2 (storage-driver in /etc/docker/daemon.json); images have to be pulled again")
+	}
+	return ok("%s, below %s", h.info.Driver, h.info.DockerRootDir)
+}
+
+func (d *doctor) liveRestore(context.Context) finding {
+	h, err := d.docker()
+	switch {
+	case err != nil:
+		return skipped(noEngine)
+	case h.info.LiveRestoreEnabled:
+		return ok("tasks survive a restart of dockerd")
+	case h.info.Swarm.LocalNodeState == "active":
+		return warning("live-restore is off, as it has to be in a swarm: a restart of dockerd ends all tasks", "let this host leave the swarm, and turn live-restore on")
+	}
+	return warning("live-restore is off: a restart of dockerd ends all tasks", `put "live-restore": true into /etc/docker/daemon.json, and systemctl reload docker`)
+}
+
+// maxSkew is more than a question and its answer take.
+const maxSkew = 2 * time.Second
+
+// clock compares the Engine's and the agent's clocks with this process's. The times of exits are the Engine's, deadlines and
+// timestamps of updates are the executor's.
+func (d *doctor) clock(context.Context) finding {
+	var all findings
+	compared := []string{}
+	compare := func(whose string, theirs, ours time.Time, resolution time.Duration) {
+		if theirs.IsZero() {
+			return
+		}
+		compared = append(compared, whose)
+		if skew := theirs.Sub(ours); skew.Abs() > maxSkew+resolution {
+			all = append(all, warning(fmt.Sprintf("the clock of %s is off by %s", whose, skew.Round(time.Millisecond)), "run one time service on all hosts (chrony, systemd-timesyncd), and see that "+whose+" is on this one"))
+		}
+	}
+	if h, err := d.docker(); err == nil {
+		compare("the Docker Engine", h.info.SystemTime, h.at, 0)
+	}
+	if seen, _ := d.agent(); seen.Version != "" {
+		compare("the agent", seen.Date, seen.At, time.Second)
+	}
+	if len(compared) == 0 {
+		return skipped("neither Engine nor agent tells its time")
+	}
+	return all.joined("the time is that of " + strings.Join(compared, " and of "))
+}

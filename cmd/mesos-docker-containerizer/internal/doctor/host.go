@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/config"
+)
+
+// kernel looks for openat2, of Linux 5.6, with which sandboxes of users are opened; pidfds are older.
+func (d *doctor) kernel(context.Context) finding {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return failed(fmt.Sprintf("uname: %v", err), "see which kernel this is")
+	}
+	release := unix.ByteSliceToString(name.Release[:])
+	version, _, _ := strings.Cut(release, "-")
+	if parts := strings.SplitN(version, ".", 3); len(parts) >= 2 && older(parts[0]+"."+parts[1], "5.6") {
+		return failed("Linux "+release+"; 5.6 is needed", "upgrade the kernel")
+	}
+	return ok("Linux %s", release)
+}
+
+// units are those that `make install` brings.
+var units = []string{"mesos-docker-containerizer.socket", "mesos-docker-containerizer.service"}
+
+// systemd looks whether the daemon comes up with the host, and whether executors outlive the agent's unit.
+func (d *doctor) systemd(ctx context.Context) finding {
+	if d.Systemctl == "" {
+		return skipped("systemd does not run here")
+	}
+	var all findings
+	for _, unit := range units {
+		// The statuses of these commands only repeat their words.
+		if state := d.systemctl(ctx, "is-enabled", unit); state != "enabled" {
+			all = append(all, warning(fmt.Sprintf("%s is %s at boot", unit, orNotSet(state)), "systemctl enable "+unit))
+		}
+		if state := d.systemctl(ctx, "is-active", unit); state != "active" {
+			all = append(all, failed(fmt.Sprintf("%s is %s", unit, orNotSet(state)), "systemctl start "+unit))
+		}
+	}
+	if d.flags()["systemd_enable_support"] == "false" && d.hasDocker() {
+		all = append(all, warning("systemd_enable_support=false: executors are in the agent's own unit", "see that its KillMode is process, or a restart of the agent ends all tasks"))
+	}
+	return all.joined("socket and service are enabled and active")
+}
+
+func (d *doctor) systemctl(ctx context.Context, command, unit string) string {
+	answer, _ := exec.CommandContext(ctx, d.Systemctl, command, unit).Output()
+	return strings.TrimSpace(string(answer))
+}
+
+func (d *doctor) diskOfSandboxes(context.Context) finding {
+	path := d.flags()["work_dir"]
+	if path == "" {
+		path = d.Config.WorkDir
+	}
+	if path == "" {
+		return skipped("work_dir is not known: the agent does not tell it, and it is not set")
+	}
+	return disk(path, "lower the agent's gc_delay, or remove what does not belong there")
+}
+
+func (d *doctor) diskOfEngine(context.Context) finding {
+	h, err := d.docker()
+	if err != nil || h.info.DockerRootDir == "" {
+		return skipped(noEngine)
+	}
+	return disk(h.info.DockerRootDir, "docker system df; set image_gc_delay, and image_gc_disk_threshold with it, so that unused images go (docs/images.md)")
+}
+
+// Shares of a disk that have to be free.
+const (
+	lowShare  = 10 // per cent
+	noneShare = 2
+)
+
+// disk looks at space and inodes, as they are for users: what is reserved for root is no use to tasks.
+func disk(path, advice string) finding {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return failed(fmt.Sprintf("%s: %v", path, err), "make the directory, or mount its disk")
+	}
+	space := share(s.Bavail, s.Blocks-s.Bfree+s.Bavail)
+	inodes := share(s.Ffree, s.Files)
+	seen := fmt.Sprintf("%s: %s free, %d%% of the space and %d%% of the inodes", path, config.Bytes(s.Bavail*uint64(s.Bsize)), space, inodes)
+	switch least := min(space, inodes); {
+	case least < noneShare:
+		return failed(seen, advice)
+	case least < lowShare:
+		return warning(seen, advice)
+	}
+	return ok("%s", seen)
+}
+
+// share is free of all in per cent; file systems without a limit on something say that there are 0 of it.
+func share(free, all uint64) uint64 {
+	if all == 0 {
+		return 100
+	}
+	return free * 100 / all
+}

@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/config"
+)
+
+// policy says which rules somebody has set. That none is set is how stock is, and no mistake.
+func (d *doctor) policy(context.Context) finding {
+	var set []string
+	for _, s := range d.Config.Effective() {
+		if (strings.HasPrefix(s.Name, "allow_") || strings.HasPrefix(s.Name, "allowed_")) && s.Origin.Layer != config.BuiltIn {
+			set = append(set, s.Name)
+		}
+	}
+	others := ""
+	if d.Config.SocketGroup != "" {
+		others = "; executors of other users (socket_group) get only what a rule allows"
+	}
+	if len(set) == 0 {
+		return ok("open: whoever can launch tasks can do on this host what Docker can, as with stock (docs/policy.md)%s", others)
+	}
+	return ok("%d rules are set: %s%s", len(set), strings.Join(set, ", "), others)
+}
+
+// credentials looks at who can read the registry credentials, never at what they are.
+func (d *doctor) credentials(context.Context) finding {
+	var all findings
+	origin := d.Config.Origin("docker_config")
+	if origin.Layer == config.AgentFiles || origin.Layer == config.OwnFiles {
+		if f := private(origin.Place); f.Status != OK {
+			all = append(all, f)
+		}
+	}
+	if origin.Layer == config.CommandLine || origin.Layer == config.Environment {
+		all = append(all, warning("docker_config comes from "+origin.String()+", where every user of the host can read it", "put it into /etc/mesos-docker-containerizer/docker_config with mode 600"))
+	}
+	if strings.HasPrefix(strings.TrimSpace(d.flags()["docker_config"]), "{") {
+		all = append(all, warning("the agent tells its registry credentials to whoever asks GET /flags", "unset docker_config for the agent and put it into /etc/mesos-docker-containerizer/docker_config, where the daemon finds it; or let the agent authenticate (authenticate_http_readonly)"))
+	}
+	if origin.Layer == config.BuiltIn {
+		return all.joined("docker_config is not set: pulls use what tasks bring")
+	}
+	return all.joined("docker_config is set and private")
+}
+
+// private looks at a flag's file and, where that holds the path of another, at that one.
+func private(path string) finding {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return failed(fmt.Sprintf("docker_config: %v", err), "run doctor as root; the daemon has to be able to read it")
+	}
+	if target, ok := strings.CutPrefix(strings.TrimSpace(string(content)), "file://"); ok || strings.HasPrefix(target, "/") {
+		path = target
+	}
+	var stat unix.Stat_t
+	if err := unix.Stat(path, &stat); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return failed("docker_config names "+path+", which is missing", "put the file there")
+		}
+		return failed(fmt.Sprintf("docker_config: %s: %v", path, err), "run doctor as root")
+	}
+	if stat.Uid != 0 || stat.Mode&0o077 != 0 {
+		return warning(fmt.Sprintf("others than root can read or change %s, which holds registry credentials (owner %d, mode %04o)", path, stat.Uid, stat.Mode&0o7777),
+			"chown root "+path+"; chmod 600 "+path)
+	}
+	return ok("%s", path)
+}

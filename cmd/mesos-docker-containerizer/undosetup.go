@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/setup"
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// undoSetup takes everything back.
+func undoSetup(t terminal, c *config.Config, f setupFlags) int {
+	docker, err := engine.New(engine.Options{Socket: c.DockerSocket})
+	if err != nil {
+		return t.problem(exitUsage, err)
+	}
+	defer docker.Close()
+	seen, _ := lookAtAgent(c, f.agent) // without it, what its process was started with still tells
+	ctx, cancel := context.WithTimeout(context.Background(), 2*lookTimeout)
+	defer cancel()
+	report, err := setup.Undo(ctx, setup.UndoOptions{
+		Overlay: f.overlay, Force: f.force, LauncherDir: seen.Flags["launcher_dir"],
+		Sources: []setup.Source{
+			{Name: "the daemon", Tasks: func(context.Context) ([]string, error) { return dropInTasks(c) }},
+			{Name: "the Docker Engine", Tasks: func(ctx context.Context) ([]string, error) { return dropInContainers(ctx, docker) }},
+		},
+	})
+	for _, line := range report.Lines {
+		fmt.Fprintln(t.stdout, line)
+	}
+	switch {
+	case errors.Is(err, setup.ErrNothingToUndo):
+		return t.problem(exitUsage, err)
+	case err != nil:
+		return t.problem(exitFailed, err)
+	}
+	fmt.Fprintln(t.stdout, "Now restart the agent (systemctl restart mesos-slave); the daemon serves running tasks until they end.")
+	return exitOK
+}
+
+// dropInTasks asks the daemon.
+func dropInTasks(c *config.Config) ([]string, error) {
+	var reports []containerizer.TaskReport
+	if err := askDaemon(c, http.MethodGet, "/tasks", lookTimeout, &reports); err != nil {
+		return nil, err
+	}
+	var tasks []string
+	for _, r := range reports {
+		if r.Route == string(wire.RouteDropIn) {
+			tasks = append(tasks, r.Task)
+		}
+	}
+	return tasks, nil
+}
+
+// dropInContainers asks the Engine for the tasks of containers that have not ended.
+func dropInContainers(ctx context.Context, docker *engine.Client) ([]string, error) {
+	list, err := docker.List(ctx, engine.LabelPrefix+"route="+string(wire.RouteDropIn))
+	if err != nil {
+		return nil, err
+	}
+	var tasks []string
+	for _, container := range list {
+		labels, _ := engine.ParseLabels(container.Labels) // damaged ones name their task all the same
+		if container.State != "exited" && container.State != "dead" && labels.Task != "" {
+			tasks = append(tasks, labels.Task)
+		}
+	}
+	return tasks, nil
+}
