@@ -119,6 +119,7 @@ var commands = map[string]command{
 	"ps":      (*Docker).ps,
 	"pull":    (*Docker).pull,
 	"rm":      (*Docker).rm,
+	"run":     (*Docker).run,
 	"stop":    (*Docker).stop,
 	"wait":    (*Docker).wait,
 }

@@ -1,0 +1,192 @@
+package dockercli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/distribution/reference"
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/containerizer/policy"
+	"mesos-docker-containerizer/containerizer/runspec"
+)
+
+// runSyntax is for the documentation: the command line is read by docker's own parser.
+var runSyntax = syntax{
+	name:     "run",
+	operands: "IMAGE [COMMAND] [ARG...]",
+	about:    "Create and run a new container from an image",
+}
+
+// run creates a container, starts it and ends with its exit status. It is how an agent starts an executor that is to live in a
+// container (contract section 1.1, b2). That container is the agent's: it has none of our labels, so nothing of ours stops or
+// removes it, and what becomes of it when the client or the daemon dies is decided by the agent, as with docker.
+func (d *Docker) run(ctx context.Context, call Call) error {
+	if d.Parameters == nil {
+		return failedRun(errors.New("this daemon was built without a reader of its options"))
+	}
+	line, err := d.readRun(ctx, call.Arguments[1:])
+	if err != nil {
+		return failedRun(err)
+	}
+	if line.Config.AttachStdin && line.Config.Tty && !line.Detach && !call.Terminal.Stdin {
+		return errNoTerminal
+	}
+	r := &running{Docker: d, call: call, line: line, name: line.Name, sandbox: d.sandboxOf(line)}
+	if r.name == "" {
+		r.name = "mesos-docker-cli-" + strings.ToLower(rand.Text())
+	}
+	ctx, stop := r.watchSignals(ctx)
+	defer stop()
+	id, err := r.create(ctx)
+	if err != nil {
+		return r.orSignal(ctx, err)
+	}
+	if line.Detach {
+		fmt.Fprintln(call.Stdout, id)
+		return r.failed(d.Engine.Start(ctx, id))
+	}
+	return r.carryOut(ctx, id)
+}
+
+// readRun reads the command line for the Engine that there is.
+func (d *Docker) readRun(ctx context.Context, arguments []string) (*runspec.RunLine, error) {
+	line, err := d.Parameters.ParseRun(ctx, arguments)
+	if err != nil {
+		return nil, err
+	}
+	info, err := d.Engine.Info(ctx)
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	return line, line.Check(info.APIVersion)
+}
+
+// failedRun is the failure of docker itself, as opposed to that of the container.
+func failedRun(err error) error {
+	return &statusError{status: statusUsage, err: fmt.Errorf("docker: %w.\nSee 'docker run --help'.", err)} //nolint:staticcheck // docker's words
+}
+
+// running is one run.
+type running struct {
+	*Docker
+	call    Call
+	line    *runspec.RunLine
+	name    string
+	sandbox string // empty if it is not known
+
+	started atomic.Pointer[string] // the id, once signals are the container's
+}
+
+// create makes the container, with its image if that is missing.
+func (r *running) create(ctx context.Context) (id string, err error) {
+	if err := r.judge(ctx); err != nil {
+		return "", err
+	}
+	ref := r.line.Config.Image
+	defer r.Images.Hold(ctx, ref)() // until the container does
+	if r.line.Pull == "always" {
+		if err := r.pullImage(ctx, true); err != nil {
+			return "", err
+		}
+	}
+	id, warnings, err := r.createOnce(ctx)
+	if engine.IsImageNotFound(err) && r.line.Pull == "missing" {
+		if !r.line.Quiet {
+			fmt.Fprintf(r.call.Stderr, "Unable to find image '%s' locally\n", withTag(ref))
+		}
+		if err := r.pullImage(ctx, false); err != nil {
+			return "", err
+		}
+		if err := r.judge(ctx); err != nil { // paths and volumes may be others by now
+			return "", err
+		}
+		id, warnings, err = r.createOnce(ctx)
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(r.call.Stderr, "WARNING:", w)
+	}
+	return id, r.failed(err)
+}
+
+// createOnce leaves the removal of a container that is waited for to us: the Engine's own would take the exit status with it.
+func (r *running) createOnce(ctx context.Context) (id string, warnings []string, err error) {
+	// The client changes what it sends for the version that the Engine speaks.
+	config, host := *r.line.Config, *r.line.HostConfig
+	host.AutoRemove = host.AutoRemove && r.line.Detach
+	return r.Engine.Create(ctx, r.name, &config, &host, r.line.Networking, r.line.Platform)
+}
+
+func (r *running) judge(ctx context.Context) error {
+	line := r.line
+	err := r.Docker.judge(ctx, policy.Subject{
+		Config: line.Config, HostConfig: line.HostConfig, Networking: line.Networking, Image: line.Config.Image,
+		Parameters: line.Declared(), Sandbox: r.sandbox,
+	})
+	return r.failed(err)
+}
+
+// pullImage waits for the image: with those who pull it already, above all with the pull that this agent has had deferred.
+func (r *running) pullImage(ctx context.Context, force bool) error {
+	ref := r.line.Config.Image
+	request := image.Request{Reference: ref, Platform: r.line.Platform, Force: force}
+	if pull := r.deferred.find(ref, r.sandbox); pull != nil {
+		select {
+		case <-pull.ended:
+			if pull.err != nil {
+				return r.failed(r.explainPull(pull.err))
+			}
+		default:
+		}
+		request.SandboxDirectory = pull.request.SandboxDirectory
+	} else {
+		request = r.credentialsFrom(r.call.Home, request)
+		if r.sandbox != "" {
+			request.SandboxDirectory = r.sandbox
+		}
+	}
+	_, err := r.Images.Pull(ctx, request)
+	if err != nil {
+		return r.failed(r.explainPull(err))
+	}
+	if !r.line.Quiet {
+		fmt.Fprintf(r.call.Stderr, "Status: Downloaded newer image for %s\n", withTag(ref))
+	}
+	return nil
+}
+
+// failed gives an error the status that docker has for it, by the words of the Engine, which has nothing else.
+func (r *running) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	err = r.explain(err)
+	ended := failedRun(err).(*statusError)
+	for _, words := range []string{"executable file not found", "no such file or directory", "system cannot find the file specified"} {
+		if strings.Contains(err.Error(), words) {
+			ended.status = 127
+			return ended
+		}
+	}
+	for _, words := range []string{syscall.EACCES.Error(), syscall.EISDIR.Error()} {
+		if strings.Contains(err.Error(), words) {
+			ended.status = 126
+			return ended
+		}
+	}
+	return ended
+}
+
+// withTag is a reference as docker names it to people.
+func withTag(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return reference.FamiliarString(reference.TagNameOnly(named))
+}

@@ -1,0 +1,33 @@
+package dockercli
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"mesos-docker-containerizer/containerizer/runspec"
+)
+
+// agentsContainer finds the id that an agent gives a container in the names that it gives it to (contract section 1.7). Agents
+// since 1.0.2 know no others for their own.
+var agentsContainer = regexp.MustCompile(`^mesos-(?:.+\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.executor)?$`)
+
+// sandboxOf finds the sandbox of an agent's container: the directory that bears the id which the agent has made up for the
+// container, among those that are mounted. A framework cannot know that id when it names what else is to be mounted. It is empty
+// if there is none.
+func (d *Docker) sandboxOf(line *runspec.RunLine) string {
+	found := agentsContainer.FindStringSubmatch(line.Name)
+	if found == nil {
+		return ""
+	}
+	for _, bind := range line.HostConfig.Binds {
+		source, _, _ := strings.Cut(bind, ":")
+		if filepath.Base(source) != found[1] || !filepath.IsAbs(source) {
+			continue
+		}
+		if d.WorkDirectory == "" || below(d.WorkDirectory, source) {
+			return filepath.Clean(source)
+		}
+	}
+	return ""
+}
