@@ -154,7 +154,7 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 	key := p.shared.key(w.ref, w.platformName(), w.auth)
 	if w.source == "" {
 		if w.auth, w.source, err = directoryLogin(r.AgentDirectory, ofAgent, reference.Domain(named)); err != nil {
-			return &Error{Kind: Credentials, Reference: w.ref, Err: err}
+			return p.refuse(&Error{Kind: Credentials, Reference: w.ref, Err: err})
 		}
 	}
 	if r.CredentialsRead != nil {
