@@ -101,7 +101,7 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := systemd.Ready(); err != nil {
 		return err
 	}
-	if err := serveAdmin(ctx, &group, server, docker, c.RunDir, logger, collector.HandleAdmin, m.HandleAdmin); err != nil {
+	if err := serveAdmin(ctx, &group, server, newCommands(c, docker, server, logger), logger, collector.HandleAdmin, m.HandleAdmin); err != nil {
 		return err
 	}
 	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),
@@ -113,9 +113,9 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 }
 
 // serveAdmin answers whoever asks at the socket for admins: they, and the agent's docker command.
-func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, docker *engine.Client, runDirectory string, logger *zap.Logger,
+func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, commands *dockercli.Docker, logger *zap.Logger,
 	others ...func(*http.ServeMux)) error {
-	listener, err := systemd.Listen(filepath.Join(runDirectory, containerizer.AdminSocket))
+	listener, err := systemd.Listen(filepath.Join(server.RunDirectory, containerizer.AdminSocket))
 	if err != nil {
 		return fmt.Errorf("socket for admins: %w", err)
 	}
@@ -124,10 +124,10 @@ func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerize
 	for _, handle := range others {
 		handle(mux)
 	}
-	commands := dockercli.New(dockercli.Options{Engine: docker, Images: server.Images, Tasks: server, Logger: logger})
 	handler := dockercli.NewHandler(commands.Answer, logger)
 	handler.Handle(mux)
 	group.Go(func() {
+		defer commands.Close()
 		defer handler.Wait()
 		if err := containerizer.ServeAdmin(ctx, listener, mux); err != nil {
 			logger.Error("admins are not answered any more", zap.Error(err))
