@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"bytes"
-	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,64 +18,68 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
+	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/environment/report"
 )
 
-// dropin is one executor in the stock executor's place: started with its command line by an agent that speaks libprocess.
+// dropin is one executor in the stock executor's place, as an agent's docker containerizer starts it: contract sections 1.3 to
+// 1.5.
 type dropin struct {
 	*agentdouble.Agent
 	h         *host
+	info      mesos.TaskInfo
 	container string // its name
 	sandbox   string
-	exited    chan struct{}
+	stdin     *os.File // the agent's end of the pipe: it writes nothing there, and the end comes with its own
 	process   *exec.Cmd
+	exited    chan struct{}
 }
 
-// dropIn launches a task. Variables are those that the task's environment adds to the executor's.
-func (h *host) dropIn(t *testing.T, info mesos.TaskInfo, o agentdouble.Options, checkpoint bool, variables ...string) *dropin {
+// dropInOptions say how an agent and its task differ from the usual.
+type dropInOptions struct {
+	agent   agentdouble.Options
+	plain   bool // the framework does not know TASK_KILLING
+	forgets bool // the framework does not checkpoint
+	lose    int  // acknowledgements that do not arrive
+	idle    bool // the task is not launched
+
+	flags     []string     // behind those that every agent gives
+	variables []string     // of the agent's flag executor_environment_variables
+	prepare   func(string) // what the agent does in the sandbox before the executor starts
+	directory string       // the sandbox, if not a directory of the container's name
+	link      string       // the path by which the sandbox is known to the executor, if not its own
+}
+
+// dropIn launches a task.
+func (h *host) dropIn(t *testing.T, info mesos.TaskInfo, change ...func(*dropInOptions)) *dropin {
 	t.Helper()
-	killing := mesos.FrameworkInfo_Capability{Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE}
-	o.Framework.Capabilities = append(o.Framework.Capabilities, killing)
-	a, err := agentdouble.New(o)
+	var o dropInOptions
+	for _, c := range change {
+		c(&o)
+	}
+	if !o.plain {
+		o.agent.Framework.Capabilities = []mesos.FrameworkInfo_Capability{{Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE}}
+	}
+	o.agent.ExecutorID, o.agent.Port = info.TaskID.Value, fmt.Sprint(freePort(t))
+	a, err := agentdouble.New(o.agent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &dropin{Agent: a, h: h, container: "mesos-" + newUUID(t), exited: make(chan struct{})}
-	d.sandbox = filepath.Join(h.work, d.container)
-	if err := os.Mkdir(d.sandbox, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(d.sandbox, "stderr"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	d.process = exec.Command(h.executor, "--cgroups_enable_cfs=false", "--container="+d.container, "--docker=docker",
-		"--docker_socket=/var/run/docker.sock", "--help=false", "--initialize_driver_logging=true", "--launcher_dir=/usr/libexec/mesos",
-		"--logbufsecs=0", "--logging_level=INFO", "--mapped_directory="+mapped, "--quiet=false", "--sandbox_directory="+d.sandbox,
-		"--stop_timeout=0ns", "--socket="+h.socket)
-	d.process.Args[0] = "mesos-docker-executor"
-	d.process.Dir, d.process.Stdout, d.process.Stderr = d.sandbox, log, log
-	d.process.Env = append(a.Environ(checkpoint, d.sandbox), variables...)
-	d.process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := a.Launch(info); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var reaping sync.WaitGroup
-	reaping.Go(func() { d.process.Wait(); close(d.exited) })
 	t.Cleanup(func() {
-		d.process.Process.Kill()
-		reaping.Wait()
 		a.Stop()
 		if err := a.Violations(); err != nil {
 			t.Errorf("the agent was told what it does not take: %v", err)
 		}
-		if said, _ := os.ReadFile(log.Name()); t.Failed() || bytes.Contains(said, []byte("DATA RACE")) {
-			t.Errorf("stderr:\n%.4000s", said)
-		}
 	})
+	a.LoseAcknowledgements(o.lose)
+	d := &dropin{Agent: a, h: h, info: info, container: "mesos-" + newUUID(t), exited: make(chan struct{})}
+	d.makeSandbox(t, &o)
+	if !o.idle {
+		if err := a.Launch(info); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.start(t, &o)
 	return d
 }
 
@@ -86,177 +92,235 @@ func newUUID(t *testing.T) string {
 	return strings.TrimSpace(string(id))
 }
 
+// makeSandbox does what agent and fetcher do before the executor starts.
+func (d *dropin) makeSandbox(t *testing.T, o *dropInOptions) {
+	t.Helper()
+	d.sandbox = o.directory
+	if d.sandbox == "" {
+		d.sandbox = filepath.Join(d.h.work, d.container)
+	}
+	if err := os.MkdirAll(d.sandbox, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"stdout", "stderr"} {
+		if err := os.WriteFile(filepath.Join(d.sandbox, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o.link != "" {
+		if err := os.MkdirAll(filepath.Dir(o.link), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(d.sandbox, o.link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o.prepare != nil {
+		o.prepare(d.sandbox)
+	}
+}
+
+func (d *dropin) start(t *testing.T, o *dropInOptions) {
+	t.Helper()
+	named := o.link
+	if named == "" {
+		named = d.sandbox
+	}
+	d.process = exec.Command(d.h.executor, append([]string{
+		"--cgroups_enable_cfs=false", "--container=" + d.container, "--docker=docker", "--docker_socket=" + environment.Socket(t),
+		"--help=false", "--initialize_driver_logging=true", "--launcher_dir=/usr/libexec/mesos", "--logbufsecs=0", "--logging_level=INFO",
+		"--mapped_directory=" + mapped, "--quiet=false", "--sandbox_directory=" + named, "--stop_timeout=0ns", "--socket=" + d.h.socket,
+	}, o.flags...)...)
+	d.process.Args[0] = "mesos-docker-executor"
+	d.process.Dir = named
+	d.process.Env = d.environ(o)
+	d.process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	var files []*os.File
+	for _, name := range []string{"stdout", "stderr"} {
+		file, err := os.OpenFile(filepath.Join(d.sandbox, name), os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		files = append(files, file)
+	}
+	stdin, agents, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	d.stdin = agents
+	d.process.Stdin, d.process.Stdout, d.process.Stderr = stdin, files[0], files[1]
+	if err := d.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var reaping sync.WaitGroup
+	reaping.Go(func() { d.process.Wait(); close(d.exited) })
+	t.Cleanup(func() {
+		d.process.Process.Kill()
+		reaping.Wait()
+		agents.Close()
+		if said := d.read(t, "stderr"); t.Failed() || strings.Contains(said, "DATA RACE") {
+			t.Errorf("stderr:\n%.4000s", said)
+		}
+	})
+}
+
+// environ is the executor's environment, the layers of contract section 1.5 from the lowest up.
+func (d *dropin) environ(o *dropInOptions) []string {
+	layers := slices.Concat(o.variables, d.Environ(!o.forgets, d.sandbox), []string{
+		"MESOS_HTTP_COMMAND_EXECUTOR=0", "MESOS_NATIVE_JAVA_LIBRARY=/usr/lib/libmesos.so", "MESOS_NATIVE_LIBRARY=/usr/lib/libmesos.so",
+	})
+	if grace := d.info.KillPolicy.GetGracePeriod(); grace != nil { // with what the agent adds for itself
+		layers = append(layers, fmt.Sprintf("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD=%dns", grace.Nanoseconds+int64(2*time.Second)))
+	}
+	for _, v := range d.info.GetCommand().GetEnvironment().GetVariables() {
+		layers = append(layers, v.Name+"="+v.GetValue())
+	}
+	values := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	for _, layer := range append(layers, "GLOG_v=0") {
+		name, value, _ := strings.Cut(layer, "=")
+		values[name] = value
+	}
+	var environ []string
+	for name, value := range values {
+		environ = append(environ, name+"="+value)
+	}
+	slices.Sort(environ)
+	return environ
+}
+
+// read returns what is in the sandbox's file of that name, without the executor's own log.
+func (d *dropin) read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(d.sandbox, name))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// awaitOutput waits until stdout holds a text.
+func (d *dropin) awaitOutput(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, "the output "+text, func() bool { return strings.Contains(d.read(t, "stdout"), text) })
+}
+
+// reported decodes the report that a task has printed, once all of it is there.
+func (d *dropin) reported(t *testing.T) (seen report.Report) {
+	t.Helper()
+	d.awaitOutput(t, "}\n")
+	if err := json.Unmarshal([]byte(d.read(t, "stdout")), &seen); err != nil {
+		t.Fatalf("no report: %v in %.1000q", err, d.read(t, "stdout"))
+	}
+	return seen
+}
+
 func (d *dropin) await(t *testing.T, state mesos.TaskState) mesos.TaskStatus {
 	t.Helper()
 	status, err := d.Await(patiently(t), state)
 	if err != nil {
-		said, _ := os.ReadFile(filepath.Join(d.sandbox, "stderr"))
-		t.Fatalf("waiting for %s after %s: %v\nstderr:\n%.4000s", state, story(d.Stored()), err, said)
+		t.Fatalf("waiting for %s after %s: %v", state, story(d.Stored()), err)
 	}
 	return status
 }
 
-// end waits for the executor's regular end, after these states. While it lived its container was there under its name.
-func (d *dropin) end(t *testing.T, want string) {
+// awaitExit waits for the executor's end, whatever its status.
+func (d *dropin) awaitExit(t *testing.T) {
 	t.Helper()
 	select {
 	case <-d.exited:
 	case <-patiently(t).Done():
-		t.Fatal("the executor does not end")
-	}
-	if !d.process.ProcessState.Success() {
-		t.Errorf("the executor ended with %v", d.process.ProcessState)
-	}
-	if got := states(d.Stored()); got != want {
-		t.Errorf("states %s, want %s", story(d.Stored()), want)
+		t.Fatalf("the executor does not end; the agent has %s", story(d.Stored()))
 	}
 }
 
-func (d *dropin) kill(t *testing.T, info mesos.TaskInfo) {
+// end waits for the executor's regular end, after these states.
+func (d *dropin) end(t *testing.T, want string) {
 	t.Helper()
-	if err := d.Kill(info.TaskID.Value, policy(time.Second)); err != nil {
+	d.awaitExit(t)
+	if !d.process.ProcessState.Success() {
+		t.Errorf("the executor ended with %v", d.process.ProcessState)
+	}
+	d.wantStates(t, want)
+}
+
+// endOnce is end for an agent that was there all the time: it is told nothing twice.
+func (d *dropin) endOnce(t *testing.T, want string) {
+	t.Helper()
+	d.end(t, want)
+	if n := d.Repeated(); n != 0 {
+		t.Errorf("%d updates were sent twice", n)
+	}
+}
+
+func (d *dropin) wantStates(t *testing.T, want string) {
+	t.Helper()
+	seen := d.Stored()
+	if got := states(seen); got != want {
+		t.Errorf("states %s, want %s", story(seen), want)
+	}
+	for i, status := range seen {
+		for _, other := range seen[:i] {
+			if bytes.Equal(status.UUID, other.UUID) {
+				t.Errorf("update %s was stored twice", status.GetState())
+			}
+		}
+	}
+}
+
+func (d *dropin) kill(t *testing.T, grace time.Duration) {
+	t.Helper()
+	if err := d.Kill(d.info.TaskID.Value, policy(grace)); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// inspect looks at the container under its name, past the daemon.
+func (d *dropin) inspect(t *testing.T) container.InspectResponse {
+	t.Helper()
+	found, err := d.h.docker.ContainerInspect(t.Context(), d.container)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// runs tells whether the container does.
+func (d *dropin) runs(t *testing.T) bool {
+	t.Helper()
+	found, err := d.h.docker.ContainerInspect(t.Context(), d.container)
+	return err == nil && found.State.Running
+}
+
+func (d *dropin) awaitStopped(t *testing.T) {
+	t.Helper()
+	eventually(t, "the end of the container", func() bool { return !d.runs(t) })
+}
+
+// finish launches a task and sees it through to its regular end.
+func (h *host) finish(t *testing.T, info mesos.TaskInfo, change ...func(*dropInOptions)) *dropin {
+	t.Helper()
+	d := h.dropIn(t, info, change...)
+	d.endOnce(t, "STARTING RUNNING FINISHED")
+	return d
+}
+
+// Agents of every form of message find what they know: a container of exactly the name they gave, kept until the executor has
+// gone.
 func TestDropInFinish(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]agentdouble.Options{"current agent": {}, "agent 0.21": {Old: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			info := shell(t, "exit 3")
-			// What a task may put into its executor's environment, and what an agent's administrator must not suffer from.
-			d := h.dropIn(t, info, o, true, "LIBPROCESS_PORT=$PORT0", "LIBPROCESS_ADVERTISE_IP=$HOST", "PATH=/evil", "MESOS_DIRECTORY=/evil",
-				"DOCKER_HOST=tcp://192.0.2.1:1", "GOMAXPROCS=64", "GODEBUG=gctrace=1", "HTTP_PROXY=http://192.0.2.1:1")
+			d := h.dropIn(t, shell(t, "exit 3"), func(options *dropInOptions) { options.agent = o })
 			running := d.await(t, mesos.TASK_RUNNING)
 			if got := inspected(t, running).Name; got != "/"+d.container {
 				t.Errorf("the container is %s, want %s", got, d.container)
 			}
 			wantMessage(t, d.await(t, mesos.TASK_FAILED), mesos.TASK_FAILED, "Container exited with status 3")
-			d.end(t, "STARTING RUNNING FAILED")
-			if d.Repeated() != 0 {
-				t.Error("an update was sent twice")
-			}
+			d.endOnce(t, "STARTING RUNNING FAILED")
 		})
 	}
-}
-
-// A restarted agent, on another port, finds its task as it was, and what happened meanwhile is told.
-func TestDropInAgentRestart(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	info := probe(t, "hold")
-	d := h.dropIn(t, info, agentdouble.Options{}, true)
-	running := d.await(t, mesos.TASK_RUNNING)
-	for range 3 {
-		d.Stop()
-		began := time.Now()
-		if err := d.Start(true); err != nil {
-			t.Fatal(err)
-		}
-		seen := len(d.Received())
-		if err := d.Reconnect(); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "re-registration", func() bool { return len(d.Received()) > seen })
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("re-registration took %v, the agent's window is 2 s", took)
-		}
-	}
-	// The task ends while the agent is away.
-	d.Stop()
-	id := inspected(t, running).ID
-	if err := h.docker.ContainerKill(t.Context(), id, "TERM"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the end of the container", func() bool {
-		c, err := h.docker.ContainerInspect(t.Context(), id)
-		return err == nil && !c.State.Running
-	})
-	if err := d.Start(true); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Reconnect(); err != nil {
-		t.Fatal(err)
-	}
-	d.await(t, mesos.TASK_FINISHED)
-	d.end(t, "STARTING RUNNING FINISHED")
-}
-
-func TestDropInKillAndShutdown(t *testing.T) {
-	t.Parallel()
-	t.Run("kill", func(t *testing.T) {
-		t.Parallel()
-		h := newHost(t)
-		info := probe(t, "hold", "-term", "ignore")
-		d := h.dropIn(t, info, agentdouble.Options{}, true)
-		d.await(t, mesos.TASK_RUNNING)
-		d.kill(t, info)
-		d.await(t, mesos.TASK_KILLED)
-		d.end(t, "STARTING RUNNING KILLING KILLED")
-	})
-	t.Run("shutdown", func(t *testing.T) {
-		t.Parallel()
-		h := newHost(t)
-		d := h.dropIn(t, probe(t, "hold"), agentdouble.Options{}, true)
-		d.await(t, mesos.TASK_RUNNING)
-		if err := d.Shutdown(false); err != nil {
-			t.Fatal(err)
-		}
-		d.await(t, mesos.TASK_KILLED)
-		d.end(t, "STARTING RUNNING KILLING KILLED")
-	})
-	t.Run("agent gone without checkpoint", func(t *testing.T) {
-		t.Parallel()
-		h := newHost(t)
-		d := h.dropIn(t, probe(t, "hold"), agentdouble.Options{}, false)
-		id := inspected(t, d.await(t, mesos.TASK_RUNNING)).ID
-		d.Stop()
-		eventually(t, "the end of the container", func() bool {
-			c, err := h.docker.ContainerInspect(t.Context(), id)
-			return err != nil || !c.State.Running
-		})
-		select {
-		case <-d.exited:
-		case <-patiently(t).Done():
-			t.Error("the executor does not end")
-		}
-	})
-}
-
-// An agent's destroy: SIGTERM to the executor and docker stop of the container at once; the executor ends in bounded time.
-func TestDropInDestroy(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	d := h.dropIn(t, probe(t, "hold", "-term", "ignore"), agentdouble.Options{}, true)
-	d.await(t, mesos.TASK_RUNNING)
-	began := time.Now()
-	if err := d.process.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	now := 0
-	if err := h.docker.ContainerStop(context.Background(), d.container, container.StopOptions{Timeout: &now}); err != nil {
-		t.Fatal(err)
-	}
-	d.await(t, mesos.TASK_KILLED)
-	d.end(t, "STARTING RUNNING KILLING KILLED")
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("it took %v", took)
-	}
-}
-
-// An executor that is killed takes its container with it, at once.
-func TestDropInExecutorKilled(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	d := h.dropIn(t, probe(t, "hold"), agentdouble.Options{}, true)
-	id := inspected(t, d.await(t, mesos.TASK_RUNNING)).ID
-	if err := d.process.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the end of the container", func() bool {
-		c, err := h.docker.ContainerInspect(t.Context(), id)
-		return err != nil || !c.State.Running
-	})
 }

@@ -14,7 +14,7 @@ import (
 // Whatever befalls the agent between a task's updates, in the end it has each of them once, in order.
 func TestNoUpdateIsLostOrDoubled(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		a, err := agentdouble.New(agentdouble.Options{RetriesReconnect: true, Old: rapid.Bool().Draw(rt, "old")})
+		a, err := agentdouble.New(agentdouble.Options{RetriesReconnect: true, Old: rapid.Bool().Draw(rt, "old"), Port: freePort(t)})
 		must(t, err)
 		defer a.Stop()
 		f := start(t, environment(t, a))

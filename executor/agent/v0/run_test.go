@@ -62,7 +62,7 @@ func TestLife(t *testing.T) {
 func TestAgentRestart(t *testing.T) {
 	for _, anotherPort := range []bool{false, true} {
 		t.Run(fmt.Sprintf("another port %v", anotherPort), func(t *testing.T) {
-			a := newAgent(t, agentdouble.Options{})
+			a := newAgent(t, agentdouble.Options{Port: freePort(t)})
 			f := start(t, environment(t, a))
 			f.launched(a)
 			restart := func() {
@@ -173,7 +173,7 @@ func TestShutdownWhenTheAgentIsGone(t *testing.T) {
 	})
 	t.Run("back in time", func(t *testing.T) {
 		const timeout = time.Second
-		a := newAgent(t, agentdouble.Options{})
+		a := newAgent(t, agentdouble.Options{Port: freePort(t)})
 		f := start(t, environment(t, a, "MESOS_RECOVERY_TIMEOUT=1secs"))
 		f.launched(a)
 		a.Stop()

@@ -32,7 +32,8 @@ type Options struct {
 	Framework mesos.FrameworkInfo
 	Executor  mesos.ExecutorInfo
 
-	IP string // where it listens; 127.0.0.1
+	IP   string // where it listens; 127.0.0.1
+	Port string // and at first; any that is free. An agent that is to come back there needs one that nobody is given meanwhile.
 
 	// Old makes it speak as agents 0.20 and 0.21: HTTP/1.0 with chunks, neither Host nor Libprocess-From, and no answers.
 	Old bool
@@ -97,7 +98,10 @@ func New(o Options) (*Agent, error) {
 		options: o.completed(), changed: make(chan struct{}), open: map[net.Conn]bool{},
 		tasks: map[string]mesos.TaskInfo{}, known: map[string]bool{},
 	}
-	return a, a.Start(true)
+	if o.Port != "" {
+		a.address = net.JoinHostPort(a.options.IP, o.Port)
+	}
+	return a, a.Start(o.Port == "")
 }
 
 // UPID is the agent's libprocess address.
@@ -163,7 +167,9 @@ func (a *Agent) Start(anotherPort bool) error {
 // Successor returns an agent that has recovered what this one knew, while the connections of this one stay open, as they do where
 // a peer's end got lost on the way.
 func (a *Agent) Successor() (*Agent, error) {
-	b, err := New(a.options)
+	options := a.options
+	options.Port = ""
+	b, err := New(options)
 	if err != nil {
 		return nil, err
 	}

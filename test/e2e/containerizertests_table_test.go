@@ -1,0 +1,82 @@
+package e2e
+
+var containerizerTests = []behaviour{
+	{name: "Launch_Executor", agents: "the agent runs the executor itself in a container, with its docker command: nothing of ours is started"},
+	{name: "Launch_Executor_Bridged", agents: "as Launch_Executor, and disabled in Mesos: the agent cannot reach such an executor"},
+	{name: "Launch", shown: launch},
+	{name: "MaxCompletionTime", shown: maxCompletionTime},
+	{name: "Kill", shown: kill},
+	{name: "TaskKillingCapability", shown: taskKillingCapability},
+	{name: "Usage", agents: "the figures are what the agent reads of the container's cgroups; what stands there CommandTaskLimits shows"},
+	{name: "Recover", shown: recovery},
+	{name: "KillOrphanContainers", shown: killOrphans},
+	{name: "SkipRecoverNonDocker", agents: "other containers than Docker's never come to us"},
+	{name: "SkipRecoverMalformedUUID", shown: skipMalformedUUID},
+	{name: "LaunchWithPersistentVolumes", shown: persistentVolumes},
+	{name: "RecoverPersistentVolumes", shown: recoverPersistentVolumes},
+	{name: "RecoverOrphanedPersistentVolumes", agents: "the mounts are made and undone by the agent alone"},
+	{name: "Logs", shown: logs},
+	{name: "Default_CMD", shown: defaultCommand},
+	{name: "Default_CMD_Override", shown: defaultCommandOverride},
+	{name: "Default_CMD_Args", shown: defaultCommandArguments},
+	{name: "SlaveRecoveryTaskContainer", shown: agentRecovery},
+	{name: "SlaveRecoveryExecutorContainer", agents: "docker_mesos_image puts executors into containers, from where no daemon can be reached: it is refused"},
+	{name: "NC_PortMapping", shown: portMapping},
+	{name: "LaunchSandboxWithColon", shown: sandboxWithColon},
+	{name: "DestroyWhileFetching", agents: "the fetcher runs before the executor is started"},
+	{name: "DestroyWhilePulling", shown: destroyWhilePulling},
+	{name: "DestroyUnknownContainer", agents: "a call within the agent"},
+	{name: "WaitUnknownContainer", agents: "a call within the agent"},
+	{name: "ExecutorCleanupWhenLaunchFailed", shown: executorCleanup},
+	{name: "FetchFailure", agents: "the fetcher runs before the executor is started, and the update is the agent's"},
+	{name: "DockerPullFailure", shown: pullFailure},
+	{name: "DockerInspectDiscard", shown: startFailure},
+	{name: "NoTransitionFromKillingToRunning", shown: noRunningAfterKilling, notYet: "updates of a task's health, of which there are none yet"},
+	{name: "NoTransitionFromKillingToFinished", shown: noFinishedAfterKilling},
+	{name: "CGROUPS_CFS_CgroupsEnableCFS", shown: cgroupsEnableCFS},
+	{name: "CGROUPS_CFS_CommandTaskLimits", shown: taskLimits},
+	{name: "CGROUPS_CFS_CommandTaskInfiniteLimits", shown: taskInfiniteLimits},
+	{name: "UNPRIVILEGED_USER_NonRootSandbox", shown: sandboxOfUser},
+	{name: "DefaultDNS", shown: defaultDNS},
+	{name: "AllocationRoleEnvironmentVariable", shown: allocationRole},
+	{name: "LaunchIPv6HostNetwork", shown: hostNetworkAddress},
+	{name: "LaunchIPv6Container", shown: ipv6Container},
+	{name: "InspectHungDuringPull", shown: inspectHungDuringPull},
+	{name: "OverrideKillPolicy", shown: overrideKillPolicy},
+}
+
+var dockerTests = []behaviour{
+	{name: "interface", agents: "the docker command as the agent uses it; ours is containerizer/dockercli and mesos-docker-cli, tested there"},
+	{name: "kill", agents: "as interface"},
+	{name: "Version", agents: "the agent's parser of docker --version; ours to print is tested with mesos-docker-cli"},
+	{name: "CheckCommandWithShell", shown: commandWithoutValue},
+	{name: "CheckPortResource", shown: portResource},
+	{name: "CancelPull", shown: cancelPull},
+	{name: "MountRelativeHostPath", proved: []string{"test/e2e TestVolumes/relative host path"}},
+	{name: "MountAbsoluteHostPath", proved: []string{"test/e2e TestVolumes/read-only and read-write"}},
+	{name: "MountRelativeContainerPath", proved: []string{"test/e2e TestVolumes/relative container path"}},
+	{name: "MountRelativeHostPathRelativeContainerPath", proved: []string{"test/e2e TestVolumesThatCannotBe/both relative"}},
+	{name: "ParseInspectonImage", agents: "the agent's parser of docker inspect; ours to print is tested with containerizer/dockercli"},
+	{name: "NVIDIA_GPU_DeviceAllow", shown: deviceAllow},
+	{name: "NVIDIA_GPU_InspectDevices", shown: inspectDevices},
+	{name: "ConflictingVolumeDriversInMultipleVolumes", proved: []string{"test/e2e TestVolumeSources/two drivers"}},
+	{name: "ConflictingVolumeDrivers", shown: conflictingVolumeDrivers},
+}
+
+const noHealthChecks = "health checks are not carried out yet"
+
+var healthTests = []behaviour{
+	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaHTTP", notYet: noHealthChecks},
+	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaHTTPS", notYet: noHealthChecks},
+	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaTCP", notYet: noHealthChecks},
+	{name: "DockerHealthyTask", notYet: noHealthChecks},
+	{name: "DockerHealthStatusChange", notYet: noHealthChecks},
+	{name: "DockerHealthyTaskWithQuotedCommand", notYet: noHealthChecks},
+}
+
+var hookTests = []behaviour{
+	{name: "VerifySlavePreLaunchDockerTaskExecutorDecorator", shown: taskEnvironmentOfHook},
+	{name: "VerifySlavePreLaunchDockerValidator", agents: "the hook refuses before the executor is started"},
+	{name: "VerifySlavePreLaunchDockerHook", shown: fileOfHook},
+	{name: "VerifySlavePostFetchHook", agents: "the hook runs before the executor is started"},
+}
