@@ -18,6 +18,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	dockerimage "github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
 
 	"mesos-docker-containerizer/containerizer"
@@ -75,6 +76,7 @@ func TestMistakesWithImages(t *testing.T) {
 // cleaning is a daemon that cleans images up, and what was done with it.
 type cleaning struct {
 	t      *testing.T
+	engine *client.Client
 	daemon *process
 	flags  []string
 	socket string
@@ -85,36 +87,26 @@ func (c *cleaning) pulled() (ref string) {
 	c.t.Helper()
 	registry := startRegistry(c.t)
 	registry.release()
-	c.t.Cleanup(func() { removeMarks(c.t, registry.reference) })
+	c.t.Cleanup(func() { c.removeImage(registry.reference) })
 	p := start(c.t, "run", "--socket="+c.socket, file(c.t, pulled(unique(c.t), registry.reference)))
 	p.wantStatus(exitFailed) // its program is none
 	return registry.reference
 }
 
-// removeMarks removes an image with all its names.
-func removeMarks(t *testing.T, ref string) {
-	engine := environment.Engine(t)
-	_, err := engine.ImageRemove(context.Background(), imageID(t, ref), dockerimage.RemoveOptions{Force: true})
+// removeImage removes an image with all its names, if it is there.
+func (c *cleaning) removeImage(ref string) {
+	inspected, err := c.engine.ImageInspect(context.Background(), ref)
+	if err == nil {
+		_, err = c.engine.ImageRemove(context.Background(), inspected.ID, dockerimage.RemoveOptions{Force: true})
+	}
 	if err != nil && !errdefs.IsNotFound(err) {
-		t.Error(err)
+		c.t.Error(err)
 	}
-}
-
-// imageID is empty, and then no image's, for one that is not there.
-func imageID(t *testing.T, ref string) string {
-	inspected, err := environment.Engine(t).ImageInspect(context.Background(), ref)
-	if errdefs.IsNotFound(err) {
-		return ref
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return inspected.ID
 }
 
 func (c *cleaning) present(ref string) bool {
 	c.t.Helper()
-	_, err := environment.Engine(c.t).ImageInspect(context.Background(), ref)
+	_, err := c.engine.ImageInspect(context.Background(), ref)
 	if err != nil && !errdefs.IsNotFound(err) {
 		c.t.Fatal(err)
 	}
@@ -141,9 +133,10 @@ func (c *cleaning) verdicts(args ...string) map[string]image.Judged {
 
 // TestImagesAreCleanedUp is a daemon that removes, by itself and on demand, what it has pulled and nothing else.
 func TestImagesAreCleanedUp(t *testing.T) {
+	environment.Exclusive(t, environment.ImageCleanUp)
 	flags, socket := serveFlags(t)
 	const delay = 3 * time.Second
-	c := &cleaning{t: t, flags: flags, socket: socket}
+	c := &cleaning{t: t, engine: environment.Engine(t), flags: flags, socket: socket}
 	persons := c.taggedByAPerson()
 	c.daemon = start(t, append(slices.Clone(flags), "--image_gc_delay=3secs", "--metrics_address=127.0.0.1:0")...)
 	c.daemon.await("the daemon serves")
@@ -184,11 +177,13 @@ func TestImagesAreCleanedUp(t *testing.T) {
 func (c *cleaning) taggedByAPerson() (ref string) {
 	c.t.Helper()
 	ref = "persons.example/" + unique(c.t) + ":1"
-	if err := environment.Engine(c.t).ImageTag(context.Background(), environment.Busybox(c.t), ref); err != nil {
+	if err := c.engine.ImageTag(context.Background(), environment.Busybox(c.t), ref); err != nil {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() {
-		_, _ = environment.Engine(c.t).ImageRemove(context.Background(), ref, dockerimage.RemoveOptions{})
+		if _, err := c.engine.ImageRemove(context.Background(), ref, dockerimage.RemoveOptions{}); err != nil {
+			c.t.Error(err)
+		}
 	})
 	return ref
 }
@@ -197,7 +192,7 @@ func (c *cleaning) taggedByAPerson() (ref string) {
 func (c *cleaning) containerOf(ref string) (name string) {
 	c.t.Helper()
 	name = unique(c.t)
-	_, err := environment.Engine(c.t).ContainerCreate(context.Background(), &container.Config{Image: ref}, nil, nil, nil, name)
+	_, err := c.engine.ContainerCreate(context.Background(), &container.Config{Image: ref}, nil, nil, nil, name)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -207,7 +202,7 @@ func (c *cleaning) containerOf(ref string) (name string) {
 
 func (c *cleaning) removeContainer(name string) {
 	c.t.Helper()
-	err := environment.Engine(c.t).ContainerRemove(context.Background(), name, container.RemoveOptions{Force: true})
+	err := c.engine.ContainerRemove(context.Background(), name, container.RemoveOptions{Force: true})
 	if err != nil && !errdefs.IsNotFound(err) {
 		c.t.Error(err)
 	}
@@ -248,10 +243,10 @@ func (c *cleaning) checkMetrics(lines ...string) {
 
 func atAdminSocket(t *testing.T, socket, path string) string {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	asking := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
-	answer, err := client.Get("http://daemon" + path)
+	answer, err := asking.Get("http://daemon" + path)
 	if err != nil {
 		t.Fatal(err)
 	}

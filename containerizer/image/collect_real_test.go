@@ -11,10 +11,12 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/test/environment"
 )
 
 // The life of an image on a real Engine: pulled, held, used by a container, idle, gone; beside one that a person pulled.
 func TestCollectOnTheEngine(t *testing.T) {
+	environment.Exclusive(t, environment.ImageCleanUp)
 	r := newMemoryRegistry(t)
 	bare, err := client.NewClientWithOpts(client.WithHost("unix://"+r.socket), client.WithAPIVersionNegotiation())
 	if err != nil {
