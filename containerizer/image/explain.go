@@ -41,13 +41,13 @@ func (p *Puller) explain(ctx context.Context, e *Error, w wanted) error {
 	switch {
 	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err):
 		e.Kind = Denied
+	case err == nil && p.lacksPlatform(ctx, e, w, has): // an Engine may call that "not found", too
 	case errdefs.IsNotFound(err), errdefs.IsNotFound(e.Err):
 		e.Kind = NotFound
 	case errdefs.IsResourceExhausted(err):
 		e.Kind, e.temporary = RateLimited, true
 	case err == nil:
 		e.Kind = Other
-		p.lacksPlatform(ctx, e, w, has)
 	default:
 		e.Kind = Unreachable
 		if kind, temporary := judge(err.Error()); kind != 0 {
@@ -57,20 +57,20 @@ func (p *Puller) explain(ctx context.Context, e *Error, w wanted) error {
 	return e
 }
 
-// lacksPlatform makes an error a WrongPlatform if the registry has the image, but for other platforms.
-func (p *Puller) lacksPlatform(ctx context.Context, e *Error, w wanted, has []ocispec.Platform) {
+// lacksPlatform makes an error a WrongPlatform if the registry has the image, but for other platforms, and reports whether it did.
+func (p *Puller) lacksPlatform(ctx context.Context, e *Error, w wanted, has []ocispec.Platform) bool {
 	var want ocispec.Platform
 	if w.platform != nil {
 		want = *w.platform
 	} else {
 		var err error
 		if want, err = p.engine.Platform(ctx); err != nil {
-			return
+			return false
 		}
 	}
 	match := platforms.Only(want)
 	if len(has) == 0 || slices.ContainsFunc(has, match.Match) {
-		return
+		return false
 	}
 	var names []string
 	for _, platform := range has {
@@ -78,4 +78,5 @@ func (p *Puller) lacksPlatform(ctx context.Context, e *Error, w wanted, has []oc
 	}
 	e.Kind = WrongPlatform
 	e.Err = errors.Join(fmt.Errorf("%w %s but for %v", errWrongPlatform, platforms.Format(want), names), e.Err)
+	return true
 }

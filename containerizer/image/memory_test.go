@@ -34,8 +34,8 @@ type memoryRegistry struct {
 	layer     string            // digest of the only layer
 }
 
-// someLayer is the size of the layer of an image, before it is compressed, which does not make it smaller.
-const someLayer = 300_000
+// someLayer is the size of the layer of an image, several times the MiB in whose steps some Engines tell of progress.
+const someLayer = 3 << 20
 
 func newMemoryRegistry(t *testing.T) *memoryRegistry {
 	t.Helper()
@@ -69,7 +69,7 @@ func (r *memoryRegistry) makeImage(architecture string) []byte {
 	_ = archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "content", Mode: 0o644, Size: int64(len(content))})
 	_, _ = archive.Write(content)
 	_ = archive.Close()
-	zip := gzip.NewWriter(&packed)
+	zip, _ := gzip.NewWriterLevel(&packed, gzip.NoCompression)
 	_, _ = zip.Write(plain.Bytes())
 	_ = zip.Close()
 

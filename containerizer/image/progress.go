@@ -8,7 +8,8 @@ import (
 )
 
 // Progress is how far a pull has come, added up over the layers. It moves forward but for a layer that is downloaded again after
-// an error. BytesTotal grows while sizes become known: the Engine opens three layers at a time.
+// an error. BytesTotal grows while sizes become known: the Engine opens three layers at a time. An Engine whose images are in
+// containerd's store (29 and later) tells of a layer's bytes by the MiB, and of a layer that is there within 0.1 s only that.
 type Progress struct {
 	Status         Status
 	Layers         int   // that the image has
@@ -44,8 +45,10 @@ func (p Progress) String() string {
 	case p.Layers == 0:
 		return string(p.Status)
 	}
-	text := fmt.Sprintf("%s, %d of %d layers, %s of %s", p.Status, p.LayersDone, p.Layers,
-		units.HumanSize(float64(p.BytesDone)), units.HumanSize(float64(p.BytesTotal)))
+	text := fmt.Sprintf("%s, %d of %d layers", p.Status, p.LayersDone, p.Layers)
+	if p.BytesTotal > 0 {
+		text += fmt.Sprintf(", %s of %s", units.HumanSize(float64(p.BytesDone)), units.HumanSize(float64(p.BytesTotal)))
+	}
 	if p.Status == Downloading && p.Rate > 0 {
 		text += ", " + units.HumanSize(float64(p.Rate)) + "/s"
 	}

@@ -75,7 +75,7 @@ func TestPullFromARegistry(t *testing.T) {
 		}
 		shared++
 		if progress.Status != image.Complete || progress.Layers != 1 || progress.LayersDone != 1 ||
-			progress.BytesTotal < 3<<20 || progress.BytesDone != progress.BytesTotal {
+			progress.BytesTotal > 0 && progress.BytesTotal < 3<<20 || progress.BytesDone != progress.BytesTotal {
 			t.Errorf("at the end: %+v", progress)
 		}
 	}
@@ -198,7 +198,7 @@ func TestPullThatFails(t *testing.T) {
 	h := newHost(t, registryOptions{})
 	p := newPuller(t, h, nil)
 	ref := h.publish(t, 1000)
-	wantKind(t, pullError(t, p, strings.TrimSuffix(ref, "v1")+"v2"), image.NotFound, ":v2", "manifest unknown")
+	wantKind(t, pullError(t, p, strings.TrimSuffix(ref, "v1")+"v2"), image.NotFound, ":v2", "not found")
 	wantKind(t, pullError(t, p, h.registry.address+"/no/such:name"), image.NotFound, "no/such:name")
 
 	nobody, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -3,12 +3,13 @@ package image
 import (
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 )
 
 // Of a pull that has failed the Engine says why in words alone: its answer is "500" or an error in a stream that began with
-// "200". The words that are judged are all in this table, and each is how an error of Go, of the system or of the registry
+// "200". The words that are judged are all in this file, and each is how an error of Go, of the system or of the registry
 // protocol prints itself, so that no Engine can word it otherwise. What they decide is how the failure is called, and whether
 // another try is worth it or the image that is present will do.
 var words = []struct {
@@ -31,10 +32,8 @@ var words = []struct {
 	{"tls: ", TLS, false},  // crypto/tls
 	{"server gave HTTP response to HTTPS client", TLS, false}, // net/http
 
-	{"toomanyrequests: ", RateLimited, true},           // the protocol's code for 429
-	{"unexpected HTTP status: 429", RateLimited, true}, // from registries that do not send the code
+	{"toomanyrequests: ", RateLimited, true}, // the protocol's code for 429
 
-	{"unexpected HTTP status: 5", Unreachable, true}, // 500 to 599
 	{"unavailable: ", Unreachable, true},             // the protocol's code for 503
 	{io.ErrUnexpectedEOF.Error(), Unreachable, true}, // an answer that was cut short
 	{": " + io.EOF.Error(), Unreachable, true},       // a connection that was closed without an answer
@@ -54,11 +53,23 @@ var words = []struct {
 	{"Temporary failure in name resolution", Unreachable, true}, // the same from the C library
 }
 
+// unexpectedStatus is the HTTP status of a registry that sent no code of the protocol with it, or could not, as the answer to
+// HEAD has no body. Engines whose images are in containerd's store print the request as well.
+var unexpectedStatus = regexp.MustCompile(`unexpected (?:HTTP status|status from [A-Z]+ request to \S+): ([0-9]{3})`)
+
 // judge finds the kind that the words of a failure have, 0 if they say nothing.
 func judge(text string) (kind Kind, temporary bool) {
 	for _, w := range words {
 		if strings.Contains(text, w.text) {
 			return w.kind, w.temporary
+		}
+	}
+	if found := unexpectedStatus.FindStringSubmatch(text); found != nil {
+		switch status := found[1]; {
+		case status == "429":
+			return RateLimited, true
+		case status[0] == '5':
+			return Unreachable, true
 		}
 	}
 	return 0, false
