@@ -58,7 +58,8 @@ func claim(directory string) (*instance, error) {
 	return &instance{id: hex.EncodeToString(sum[:16]), lock: lock}, nil
 }
 
-// release lets another daemon have the run directory.
+// release lets another daemon have the run directory. It unlocks the file before it closes it, for a child of this process has
+// it open, too, between its fork and its exec.
 func (i *instance) release() error {
-	return i.lock.Close()
+	return errors.Join(unix.Flock(int(i.lock.Fd()), unix.LOCK_UN), i.lock.Close())
 }
