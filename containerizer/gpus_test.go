@@ -132,7 +132,7 @@ func TestGPUs(t *testing.T) {
 	e = h.newExecutor()
 	e.launch(task)
 	exit = e.awaitExit()
-	mustName(t, exit.Message, "could not select device driver")
+	mustName(t, exit.Message, "start container", "Error response from daemon")
 	e.done()
 	h.awaitNoContainers()
 	g.mu.Lock()

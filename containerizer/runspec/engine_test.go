@@ -174,7 +174,7 @@ var sights = []struct {
 		touch /new/x /data/x /mnt/mesos/sandbox/x && echo ok`), "behind a colonbehind a colonhushok\n"},
 	{"host network", "", "", shell("readlink /proc/self/ns/net"), ""},
 	{"no network", `, "network": "NONE"`, "", shell("ls /sys/class/net"), "lo\n"},
-	{"a limit", "", `, "rlimit_info": {"rlimits": [{"type": "RLMT_NOFILE", "soft": 11, "hard": 20}]}`, shell("ulimit -n"), "11\n"},
+	{"a limit", "", `, "rlimit_info": {"rlimits": [{"type": "RLMT_NOFILE", "soft": 61, "hard": 70}]}`, shell("ulimit -n"), "61\n"},
 	{"no capabilities", "", `, "linux_info": {"effective_capabilities": {"capabilities": ["KILL"]}}`,
 		shell("grep CapEff /proc/self/status | cut -f2"), "0000000000000020\n"},
 	{"a terminal", "", `, "tty_info": {}`, shell("test -t 1 && echo terminal"), "terminal\r\n"},
