@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,42 +25,36 @@ func (d *doctor) daemonAnswers(ctx context.Context) finding {
 		}
 		return failed(fmt.Sprintf("no daemon answers at %s: %v", d.AdminSocket, err), start)
 	}
-	pid, err := listenerOf(d.AdminSocket)
-	if err != nil {
-		return warning(fmt.Sprintf("it serves %d tasks; which process it is cannot be seen: %v", len(tasks), err), "run doctor as root")
-	}
-	program := fmt.Sprintf("/proc/%d/exe", pid)
-	version, err := programVersion(within, program, "version")
-	if err != nil {
-		return warning(fmt.Sprintf("it serves %d tasks; its version cannot be told: %v", len(tasks), err), "run doctor as root")
-	}
-	if version != d.Version {
-		return warning(fmt.Sprintf("process %d serves %d tasks and is of version %s, installed is %s", pid, len(tasks), version, d.Version),
+	version, err := d.runningVersion(within)
+	switch {
+	case err != nil:
+		return warning(fmt.Sprintf("it serves %d tasks; its version cannot be told: %v", len(tasks), err), "restart the daemon if it is older than the program; no task notices")
+	case version != d.Version:
+		return warning(fmt.Sprintf("it serves %d tasks and is of version %s, installed is %s", len(tasks), version, d.Version),
 			"systemctl restart mesos-docker-containerizer; no task notices")
 	}
-	return ok("process %d serves %d tasks, version %s", pid, len(tasks), version)
+	return ok("it serves %d tasks, version %s", len(tasks), version)
 }
 
-// listenerOf is the process that listens at a Unix socket.
-func listenerOf(path string) (int, error) {
-	conn, err := net.Dial("unix", path)
+// buildInfo finds the version among the daemon's metrics (docs/metrics.md).
+var buildInfo = regexp.MustCompile(`(?m)^mesos_docker_containerizer_build_info\{(?:[^}]*,)?version="([^"]*)"`)
+
+// runningVersion asks the daemon, whose program may have been replaced since it started.
+func (d *doctor) runningVersion(ctx context.Context) (string, error) {
+	body, err := open(ctx, overSocket(d.AdminSocket), "/metrics")
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	defer conn.Close()
-	raw, err := conn.(*net.UnixConn).SyscallConn()
+	defer body.Close()
+	text, err := io.ReadAll(io.LimitReader(body, maxAnswer))
 	if err != nil {
-		return 0, err
+		return "", plain(err)
 	}
-	var peer *unix.Ucred
-	var errPeer error
-	if err := raw.Control(func(fd uintptr) { peer, errPeer = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
-		return 0, err
+	found := buildInfo.FindSubmatch(text)
+	if found == nil {
+		return "", errors.New("its metrics do not have it")
 	}
-	if errPeer != nil {
-		return 0, errPeer
-	}
-	return int(peer.Pid), nil
+	return string(found[1]), nil
 }
 
 // sockets looks at who may connect: whoever can attach as root's executor has root's power over the Engine.

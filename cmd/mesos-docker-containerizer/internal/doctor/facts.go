@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -76,27 +77,42 @@ func overSocket(path string) *http.Client {
 	}}
 }
 
+// maxAnswer is far above any answer.
+const maxAnswer = 64 << 20
+
 func get(ctx context.Context, client *http.Client, path string, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://host"+path, nil)
+	body, err := open(ctx, client, path)
 	if err != nil {
 		return err
 	}
-	response, err := client.Do(request)
-	if err != nil {
-		return plain(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s is answered %s", path, response.Status)
-	}
-	const enough = 64 << 20
-	return json.NewDecoder(io.LimitReader(response.Body, enough)).Decode(answer)
+	defer body.Close()
+	return plain(json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(answer))
 }
 
-// plain says in words that nobody waited longer.
+// open returns the answer to a request that went well. The caller closes it.
+func open(ctx context.Context, client *http.Client, path string) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://host"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if response.StatusCode != http.StatusOK {
+		response.Body.Close()
+		return nil, fmt.Errorf("GET %s is answered %s", path, response.Status)
+	}
+	return response.Body, nil
+}
+
+// plain takes the made-up address out of an error, and says in words that nobody waited longer.
 func plain(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("it takes the connection and does not answer in time")
+		return errors.New("no answer came in time")
+	}
+	if wrapper, ok := errors.AsType[*url.Error](err); ok {
+		return wrapper.Err
 	}
 	return err
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"mesos-docker-containerizer/config"
 )
 
 // kernel looks for openat2, of Linux 5.6, with which sandboxes of users are opened; pidfds are older.
@@ -87,7 +85,7 @@ func disk(path, advice string) finding {
 	}
 	space := share(s.Bavail, s.Blocks-s.Bfree+s.Bavail)
 	inodes := share(s.Ffree, s.Files)
-	seen := fmt.Sprintf("%s: %s free, %d%% of the space and %d%% of the inodes", path, config.Bytes(s.Bavail*uint64(s.Bsize)), space, inodes)
+	seen := fmt.Sprintf("%s: %d MB free, %d%% of the space and %d%% of the inodes", path, s.Bavail*uint64(s.Bsize)>>20, space, inodes)
 	switch least := min(space, inodes); {
 	case least < noneShare:
 		return failed(seen, advice)

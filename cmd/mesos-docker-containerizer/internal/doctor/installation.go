@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
 )
@@ -75,12 +76,10 @@ func (d *doctor) programs(ctx context.Context) finding {
 }
 
 // programVersion is what a program of ours ends its answer with: "mesos-docker-executor 1.0", "Docker version 28.5.2, build 1.0".
-func programVersion(ctx context.Context, path string, args ...string) (string, error) {
-	if len(args) == 0 {
-		args = []string{"--version"}
-	}
-	command := exec.CommandContext(ctx, path, args...)
+func programVersion(ctx context.Context, path string) (string, error) {
+	command := exec.CommandContext(ctx, path, "--version")
 	command.Env = []string{}
+	command.WaitDelay = time.Second // should something it started hold its output
 	answer, err := command.Output()
 	if err != nil {
 		return "", err

@@ -1,10 +1,10 @@
 package doctor
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -73,21 +73,16 @@ func (all findings) joined(fine string) finding {
 	f := finding{Status: OK}
 	var seen, advice []string
 	for _, each := range all {
-		f.Status = cmpStatus(f.Status, each.Status)
+		if rank[each.Status] > rank[f.Status] {
+			f.Status = each.Status
+		}
 		seen = append(seen, each.Seen)
-		if each.Advice != "" {
+		if each.Advice != "" && !slices.Contains(advice, each.Advice) {
 			advice = append(advice, each.Advice)
 		}
 	}
 	f.Seen, f.Advice = strings.Join(seen, "; "), strings.Join(advice, "; ")
 	return f
-}
-
-func cmpStatus(a, b Status) Status {
-	if cmp.Compare(rank[b], rank[a]) > 0 {
-		return b
-	}
-	return a
 }
 
 // PrintJSON writes the report as one JSON object.

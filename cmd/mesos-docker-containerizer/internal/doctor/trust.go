@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -35,13 +34,17 @@ func (d *doctor) policy(context.Context) finding {
 func (d *doctor) credentials(context.Context) finding {
 	var all findings
 	origin := d.Config.Origin("docker_config")
-	if origin.Layer == config.AgentFiles || origin.Layer == config.OwnFiles {
-		if f := private(origin.Place); f.Status != OK {
+	path, named, indirect := strings.Cut(origin.Place, ", which names ") // as package config words it
+	if indirect {
+		path = named // only its content is secret
+	}
+	switch layer := origin.Layer; {
+	case indirect || layer == config.AgentFiles || layer == config.OwnFiles:
+		if f := private(path); f.Status != OK {
 			all = append(all, f)
 		}
-	}
-	if origin.Layer == config.CommandLine || origin.Layer == config.Environment {
-		all = append(all, warning("docker_config comes from "+origin.String()+", where every user of the host can read it", "put it into /etc/mesos-docker-containerizer/docker_config with mode 600"))
+	case layer == config.CommandLine || layer == config.Environment:
+		all = append(all, warning("docker_config comes from "+origin.String()+", where others can read it", "put it into /etc/mesos-docker-containerizer/docker_config with mode 600"))
 	}
 	if strings.HasPrefix(strings.TrimSpace(d.flags()["docker_config"]), "{") {
 		all = append(all, warning("the agent tells its registry credentials to whoever asks GET /flags", "unset docker_config for the agent and put it into /etc/mesos-docker-containerizer/docker_config, where the daemon finds it; or let the agent authenticate (authenticate_http_readonly)"))
@@ -52,15 +55,8 @@ func (d *doctor) credentials(context.Context) finding {
 	return all.joined("docker_config is set and private")
 }
 
-// private looks at a flag's file and, where that holds the path of another, at that one.
+// private looks at who can read or change a file of credentials.
 func private(path string) finding {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return failed(fmt.Sprintf("docker_config: %v", err), "run doctor as root; the daemon has to be able to read it")
-	}
-	if target, ok := strings.CutPrefix(strings.TrimSpace(string(content)), "file://"); ok || strings.HasPrefix(target, "/") {
-		path = target
-	}
 	var stat unix.Stat_t
 	if err := unix.Stat(path, &stat); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
