@@ -371,6 +371,7 @@ func TestMessagesOutOfPlace(t *testing.T) {
 		h.noUpdate()
 		h.event(&agent.Event{Type: mesosexec.Event_UNKNOWN})
 		h.event(&agent.Event{Type: mesosexec.Event_HEARTBEAT})
+		h.event(&agent.Event{Type: mesosexec.Event_MESSAGE, Message: &mesosexec.Event_Message{Data: []byte("of the framework")}})
 		h.event(&agent.Event{Type: mesosexec.Event_KILL})
 		h.event(&agent.Event{Type: mesosexec.Event_ERROR})
 		h.lives()

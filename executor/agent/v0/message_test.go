@@ -3,6 +3,7 @@ package v0
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,7 +41,53 @@ var numbers = map[reflect.Type]string{
 	reflect.TypeFor[mesos.FrameworkInfo]():                        "user 1, name 2, id 3, failover_timeout 4, checkpoint 5, role 6, hostname 7, principal 8, webui_url 9, capabilities 10*, labels 11, roles 12*",
 	reflect.TypeFor[mesos.AgentInfo]():                            "hostname 1, resources 3*, attributes 5*, id 6, port 8, domain 10",
 	reflect.TypeFor[mesos.Resource]():                             "name 1, type 2, scalar 3, ranges 4, set 5, role 6, disk 7, reservation 8, revocable 9, shared 10, allocation_info 11, provider_id 12, reservations 13*",
+	reflect.TypeFor[mesos.Resource_AllocationInfo]():              "role 1",
+	reflect.TypeFor[mesos.Value_Scalar]():                         "value 1",
+	reflect.TypeFor[mesos.Value_Ranges]():                         "range 1*",
 	reflect.TypeFor[mesos.Value_Range]():                          "begin 1, end 2",
+	reflect.TypeFor[mesos.TaskID]():                               "value 1",
+	reflect.TypeFor[mesos.ExecutorID]():                           "value 1",
+	reflect.TypeFor[mesos.AgentID]():                              "value 1",
+	reflect.TypeFor[mesos.FrameworkInfo_Capability]():             "type 1",
+	reflect.TypeFor[mesos.HealthCheck]():                          "http 1, delay_seconds 2, interval_seconds 3, timeout_seconds 4, consecutive_failures 5, grace_period_seconds 6, type 8",
+	reflect.TypeFor[mesos.HealthCheck_HTTPCheckInfo]():            "port 1, path 2, scheme 3, statuses 4*, protocol 5",
+	reflect.TypeFor[mesos.CheckInfo]():                            "type 1, command 2, http 3, delay_seconds 4, interval_seconds 5, timeout_seconds 6, tcp 7",
+}
+
+// enumerations are contract section 5.0 again.
+var enumerations = []struct {
+	names  map[int32]string
+	prefix string
+	values string
+}{
+	{mesos.TaskState_name, "TASK_", "STARTING 0, RUNNING 1, FINISHED 2, FAILED 3, KILLED 4, LOST 5, STAGING 6, ERROR 7, KILLING 8, DROPPED 9, UNREACHABLE 10, GONE 11, GONE_BY_OPERATOR 12, UNKNOWN 13"},
+	{mesos.TaskStatus_Source_name, "SOURCE_", "MASTER 0, AGENT 1, EXECUTOR 2"},
+	{mesos.TaskStatus_Reason_name, "REASON_", "EXECUTOR_TERMINATED 1, CONTAINER_LIMITATION_MEMORY 8, AGENT_RESTARTED 12, CONTAINER_LIMITATION 19, " +
+		"CONTAINER_LIMITATION_DISK 20, CONTAINER_LAUNCH_FAILED 21, CONTAINER_UPDATE_FAILED 22, EXECUTOR_REGISTRATION_TIMEOUT 23, " +
+		"EXECUTOR_REREGISTRATION_TIMEOUT 24, TASK_CHECK_STATUS_UPDATED 28, TASK_HEALTH_CHECK_STATUS_UPDATED 29, TASK_KILLED_DURING_LAUNCH 30, " +
+		"MAX_COMPLETION_TIME_REACHED 33"},
+	{mesos.ContainerInfo_Type_name, "", "DOCKER 1, MESOS 2"},
+	{mesos.ContainerInfo_DockerInfo_Network_name, "", "HOST 1, BRIDGE 2, NONE 3, USER 4"},
+	{mesos.Volume_Mode_name, "", "RW 1, RO 2"},
+	{mesos.Volume_Source_Type_name, "", "UNKNOWN 0, DOCKER_VOLUME 1, SANDBOX_PATH 2, SECRET 3, HOST_PATH 4"},
+	{mesos.NetworkInfo_Protocol_name, "", "IPv4 1, IPv6 2"},
+	{mesos.Environment_Variable_Type_name, "", "VALUE 1, SECRET 2"},
+	{mesos.ExecutorInfo_Type_name, "", "DEFAULT 1, CUSTOM 2"},
+	{mesos.Value_Type_name, "", "SCALAR 0, RANGES 1, SET 2"},
+	{mesos.HealthCheck_Type_name, "", "UNKNOWN 0, COMMAND 1, HTTP 2, TCP 3"},
+	{mesos.FrameworkInfo_Capability_Type_name, "", "TASK_KILLING_STATE 2, PARTITION_AWARE 5"},
+}
+
+func TestEnumerations(t *testing.T) {
+	for _, e := range enumerations {
+		for value := range strings.SplitSeq(e.values, ", ") {
+			name, number, _ := strings.Cut(value, " ")
+			n, err := strconv.Atoi(number)
+			if got := e.names[int32(n)]; err != nil || got != e.prefix+name {
+				t.Errorf("%d is %s, the contract says %s%s", n, got, e.prefix, name)
+			}
+		}
+	}
 }
 
 // The types that we decode into have the fields that an agent sends, under its numbers.

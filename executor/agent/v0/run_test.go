@@ -333,6 +333,40 @@ func TestOtherPeers(t *testing.T) {
 	}
 }
 
+// Messages may come as one, and in any pieces: each is handled once, in order.
+func TestPipelining(t *testing.T) {
+	a := newAgent(t, agentdouble.Options{})
+	f := start(t, environment(t, a))
+	f.launched(a)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(a.Executor(), processID+"@"))
+	must(t, err)
+	defer conn.Close()
+	from, err := parseUPID(a.UPID())
+	must(t, err)
+	const messages = 200
+	var said []byte
+	for n := range messages {
+		var body encoder
+		body.id(2, fmt.Sprintf("task-%d", n))
+		said = appendRequest(said, from, upid{id: processID, address: "x"}, killTask, body.buf)
+	}
+	go func() {
+		for rest := said; len(rest) > 0; {
+			piece := min(len(rest), 1+rand.N(700))
+			if _, err := conn.Write(rest[:piece]); err != nil {
+				return
+			}
+			rest = rest[piece:]
+		}
+	}()
+	for n := range messages {
+		if got := f.expect(executor.Event_KILL).Kill.TaskID.Value; got != fmt.Sprintf("task-%d", n) {
+			t.Fatalf("message %d is about %s", n, got)
+		}
+	}
+	f.acknowledged(status(1, mesos.TASK_RUNNING))
+}
+
 func TestTooManyConnections(t *testing.T) {
 	a := newAgent(t, agentdouble.Options{})
 	f := start(t, environment(t, a))

@@ -1,6 +1,6 @@
 // Package agentdouble is a stand-in for a Mesos agent as an executor of its docker containerizer meets it: libprocess messages
 // over TCP (contract section 5.2). It is test support, and strict: a message that an agent would drop or answer with a shutdown
-// is a violation, which Violations tells.
+// is a violation, which Violations tells, and so is an update that comes out of order.
 //
 //	a, err := agentdouble.New(agentdouble.Options{…})
 //	// start an executor with a.Environ(true, sandbox)

@@ -205,6 +205,9 @@ func (a *Agent) onUpdate(u *update) error {
 	if a.known[string(u.UUID)] {
 		a.repeated++
 	} else {
+		if err := a.follows(u.Status); err != nil {
+			return err
+		}
 		a.known[string(u.UUID)] = true
 		a.stored = append(a.stored, *u.Status)
 	}
@@ -216,6 +219,35 @@ func (a *Agent) onUpdate(u *update) error {
 		AgentID: a.agentID(), FrameworkID: a.options.Framework.ID, TaskID: &u.Status.TaskID, UUID: u.UUID,
 	}})
 	return nil
+}
+
+// follows checks that a task goes through its states in their order (contract section 9), and that nothing follows its end.
+func (a *Agent) follows(next *mesos.TaskStatus) error {
+	for _, last := range slices.Backward(a.stored) {
+		if last.TaskID != next.TaskID {
+			continue
+		}
+		if before, after := rank(last.GetState()), rank(next.GetState()); after < before || before == ended {
+			return fmt.Errorf("%s follows %s", next.GetState(), last.GetState())
+		}
+		return nil
+	}
+	return nil
+}
+
+// ended is the rank of the states that nothing follows.
+const ended = 3
+
+func rank(s mesos.TaskState) int {
+	switch s {
+	case mesos.TASK_STARTING:
+		return 0
+	case mesos.TASK_RUNNING:
+		return 1
+	case mesos.TASK_KILLING:
+		return 2
+	}
+	return ended
 }
 
 func (a *Agent) agentID() *mesos.AgentID { return &mesos.AgentID{Value: a.options.AgentID} }
