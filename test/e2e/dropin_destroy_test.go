@@ -111,6 +111,22 @@ func TestDropInDestroy(t *testing.T) {
 	}
 }
 
+// Nor does an Engine that hangs keep the executor: what becomes of the container is the daemon's to see to.
+func TestDropInDestroyWithHungEngine(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	engine := h.behindProxy(t, func(*fakeengine.Proxy) {})
+	d := h.dropIn(t, probe(t, "hold", "-term", "ignore"))
+	d.await(t, mesos.TASK_RUNNING)
+	d.awaitOutput(t, "holding")
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		engine.Fault(fakeengine.Hang, method, `/containers/.*`, 1000)
+	}
+	d.destroy(t)
+	d.wantStates(t, "STARTING RUNNING KILLING")
+	d.awaitStopped(t)
+}
+
 // An executor that is stuck in its output, as behind a log helper that hangs, ends all the same.
 func TestDropInDestroyWithStuckOutput(t *testing.T) {
 	t.Parallel()

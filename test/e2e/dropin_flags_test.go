@@ -10,6 +10,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/executor/localagent"
 	"mesos-docker-containerizer/test/environment"
 )
 
@@ -30,6 +31,21 @@ func TestDropInUnknownFlags(t *testing.T) {
 	if strings.Contains(said, "secret") || strings.Count(said, `"level":"warn"`) != 2 {
 		t.Errorf("stderr:\n%s", said)
 	}
+}
+
+// Agents that recover executors of the HTTP API may have them in the stock executor's place as well.
+func TestDropInOverHTTP(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	name := "mesos-" + newUUID(t)
+	k := h.launch(t, probe(t, "hold"), func(r *localagent.LaunchRequest) {
+		r.Args = []string{"--socket=" + h.socket, "--container=" + name, "--protocol=v1"}
+	})
+	if got := inspected(t, k.await(t, mesos.TASK_RUNNING)).Name; got != "/"+name {
+		t.Errorf("the container is %s, want %s", got, name)
+	}
+	k.kill(t)
+	k.wantStates(t, "STARTING RUNNING KILLING KILLED")
 }
 
 // The deprecated stop_timeout raises the shutdown grace period, which is what a task without a policy of its own has.
