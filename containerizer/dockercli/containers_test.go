@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 
@@ -61,7 +62,7 @@ func (b *bench) run(name, script string, change ...func(*container.Config, *cont
 func (b *bench) remove(name string) {
 	b.t.Helper()
 	err := b.api.ContainerRemove(context.Background(), name, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !client.IsErrNotFound(err) {
+	if err != nil && !errdefs.IsNotFound(err) {
 		b.t.Error(err)
 	}
 }
@@ -70,7 +71,7 @@ func (b *bench) remove(name string) {
 func (b *bench) state(name string) string {
 	b.t.Helper()
 	found, err := b.api.ContainerInspect(b.t.Context(), name)
-	if client.IsErrNotFound(err) {
+	if errdefs.IsNotFound(err) {
 		return "absent"
 	}
 	if err != nil {

@@ -31,11 +31,11 @@ func realDocker(t *testing.T) string {
 	return ""
 }
 
-// runReal carries out a command with the real docker.
-func runReal(t *testing.T, path string, arguments ...string) result {
+// runReal carries out a command with the real docker, at a host.
+func runReal(t *testing.T, path, host string, arguments ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), path, append([]string{"-H", environment.Host()}, arguments...)...)
+	cmd := exec.CommandContext(t.Context(), path, append([]string{"-H", host}, arguments...)...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
@@ -47,7 +47,7 @@ func runReal(t *testing.T, path string, arguments ...string) result {
 // compare carries the same command out with both and returns what it came to.
 func compare(t *testing.T, d *Docker, path string, arguments ...string) result {
 	t.Helper()
-	want, got := runReal(t, path, arguments...), answer(t.Context(), d, arguments...)
+	want, got := runReal(t, path, environment.Host(), arguments...), answer(t.Context(), d, arguments...)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("docker %q, docker's answer and ours:\n%s", arguments, diff)
 	}
@@ -146,7 +146,7 @@ func TestSameTable(t *testing.T) {
 		return strings.Join(strings.Fields(lines[0]), " "), rows
 	}
 	for _, arguments := range [][]string{{"ps", "-a"}, {"ps", "--all"}, {"ps"}, {"ps", "-a=false"}} {
-		want, got := runReal(t, path, arguments...), answer(t.Context(), d, arguments...)
+		want, got := runReal(t, path, environment.Host(), arguments...), answer(t.Context(), d, arguments...)
 		wantHeader, wantRows := rows(want)
 		gotHeader, gotRows := rows(got)
 		if len(wantRows) == 0 || got.Status != 0 || got.Stderr != "" {
@@ -211,7 +211,7 @@ func TestSameEffects(t *testing.T) {
 				got.Stderr = strings.ReplaceAll(got.Stderr, id, "ID")
 				return got
 			}
-			want := do(0, func(arguments ...string) result { return runReal(t, path, arguments...) })
+			want := do(0, func(arguments ...string) result { return runReal(t, path, environment.Host(), arguments...) })
 			got := do(1, func(arguments ...string) result { return answer(t.Context(), d, arguments...) })
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("docker's answer and ours:\n%s", diff)

@@ -54,36 +54,43 @@ func (d *Docker) rmOne(ctx context.Context, name string, o engine.RemoveOptions)
 		// A session sees how its container ends, before it sees that it is gone. What becomes of that does not matter here.
 		_, _ = d.stopOurs(ctx, name, 0)
 	}
-	err := d.Engine.RemoveContainer(ctx, name, o)
-	if engine.IsConflict(err) {
-		err = d.awaitRemoval(ctx, name, err)
-	}
-	switch {
-	case !engine.IsNotFound(err):
+	err := d.removeWithOthers(ctx, name, o)
+	if !engine.IsNotFound(err) {
 		return err
-	case d.tombstones.holds(name):
+	}
+	if d.tombstones.holds(name) {
 		return nil
 	}
 	return errAbsent
 }
 
-// awaitRemoval waits for a container to be gone that somebody else is removing, which is as good as to have removed it. The error
-// is the given one if nobody is.
-func (d *Docker) awaitRemoval(ctx context.Context, name string, conflict error) error {
+// removeWithOthers removes a container. One that somebody else is removing is waited for, which is as good as to have removed it.
+func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.RemoveOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, removingLimit)
 	defer cancel()
+	var conflict error
 	for {
-		c, err := d.Engine.Inspect(ctx, name)
+		err := d.Engine.RemoveContainer(ctx, name, o)
 		switch {
-		case engine.IsNotFound(err):
+		case conflict != nil && engine.IsNotFound(err):
 			return nil
-		case err == nil && c.State.Status != container.StateRemoving, err != nil && !engine.IsUnavailable(err):
+		case conflict != nil && ctx.Err() != nil:
 			return conflict
+		case !engine.IsConflict(err), !o.Force && !d.vanishes(ctx, name):
+			return err
 		}
+		conflict = err
 		select {
 		case <-time.After(removingInterval):
 		case <-ctx.Done():
 			return conflict
 		}
 	}
+}
+
+// vanishes tells whether somebody removes a container, or has done so. One that is removed by force is seen to run while it is
+// killed: then this is not known yet.
+func (d *Docker) vanishes(ctx context.Context, name string) bool {
+	c, err := d.Engine.Inspect(ctx, name)
+	return engine.IsNotFound(err) || err == nil && (c.State.Status == container.StateRemoving || c.State.Dead)
 }
