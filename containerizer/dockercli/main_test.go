@@ -3,15 +3,20 @@ package dockercli
 import (
 	"bytes"
 	"context"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == parameters.Subcommand {
+		os.Exit(parameters.ParseMain(os.Stdin, os.Stdout))
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
 }
 

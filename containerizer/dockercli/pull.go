@@ -39,19 +39,18 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	request, err := pullRequest(options, named)
-	if err != nil {
-		return err
-	}
-	request = d.credentialsFrom(call.Home, request)
 	out := pullOutput{call: call, named: reference.TagNameOnly(named)}
-	out.quiet, err = options.GetBool("quiet")
-	if err != nil {
+	if out.quiet, err = options.GetBool("quiet"); err != nil {
 		return err
 	}
 	if !out.quiet && reference.IsNameOnly(named) {
 		fmt.Fprintln(call.Stdout, "Using default tag: latest")
 	}
+	request, err := pullRequest(options, named)
+	if err != nil {
+		return err
+	}
+	request = d.credentialsFrom(call.Home, request)
 	if d.deferred.hold > 0 {
 		d.beginPull(request, out)
 		return nil
@@ -71,7 +70,7 @@ func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, 
 	}
 	parsed, err := platforms.Parse(platform)
 	if err != nil {
-		return request, fmt.Errorf("error parsing specified platform: %w", err)
+		return request, said("Error response from daemon: " + err.Error())
 	}
 	request.Platform = &parsed
 	return request, nil
@@ -148,8 +147,8 @@ func (o pullOutput) begun() {
 	}
 	version := ""
 	switch named := o.named.(type) {
-	case reference.Digested:
-		version = named.Digest().String()
+	case reference.Canonical:
+		version = named.String()
 	case reference.Tagged:
 		version = named.Tag()
 	}
