@@ -1,0 +1,296 @@
+package containerizer
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"mesos-docker-containerizer/containerizer/dockercli"
+	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/fakeengine"
+)
+
+// agentsName is a container's name as agents give it.
+func agentsName() string { return agentPrefix + "test-" + strings.ToLower(rand.Text()[:12]) }
+
+// agent issues an agent's commands, each as a process of its own would.
+type agent struct {
+	t      *testing.T
+	docker *dockercli.Docker
+}
+
+func (h *host) newAgent() *agent {
+	h.t.Helper()
+	o := dockercli.Options{Engine: h.options.Engine, Images: h.options.Images, Tasks: h.server, Logger: h.options.Logger}
+	a := &agent{t: h.t, docker: dockercli.New(o)}
+	h.t.Cleanup(a.docker.Close)
+	return a
+}
+
+// answer is what a command came to.
+type answer struct {
+	status         int
+	stdout, stderr string
+}
+
+func (a *agent) command(line string) answer {
+	var stdout, stderr bytes.Buffer
+	status := a.docker.Answer(context.Background(), dockercli.Call{
+		Arguments: strings.Fields(line), Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr,
+	})
+	return answer{status, stdout.String(), stderr.String()}
+}
+
+// must is command where it has to succeed.
+func (a *agent) must(line string) answer {
+	a.t.Helper()
+	got := a.command(line)
+	if got.status != 0 {
+		a.t.Errorf("docker %s: %+v", line, got)
+	}
+	return got
+}
+
+// trouble has what the server logs as Warn or Error found again.
+func trouble(o *Options) *observer.ObservedLogs {
+	core, logs := observer.New(zapcore.WarnLevel)
+	o.Logger = zap.New(zapcore.NewTee(o.Logger.Core(), core))
+	return logs
+}
+
+// dropIn starts an executor in the stock executor's place.
+func (h *host) dropIn(name, line string) *process {
+	h.t.Helper()
+	return h.startProcess(dockerTask(h.t, environment.Busybox(h.t), line), wire.Attach{Route: wire.RouteDropIn, ContainerName: name})
+}
+
+// settled waits until the server has nothing more to do for any container that has ended.
+func (h *host) settled() {
+	h.t.Helper()
+	eventually(h.t, "the server to be done with the container", func() bool {
+		busy := false
+		h.server.retiring.Range(func(any, any) bool { busy = true; return false })
+		return !busy && len(h.server.Tasks()) == 0
+	})
+}
+
+func TestAgentRemovesFirst(t *testing.T) {
+	var logs *observer.ObservedLogs
+	h := newHost(t, func(o *Options) { logs, o.RemoveDelay = trouble(o), 2*time.Second })
+	agent, name := h.newAgent(), agentsName()
+	p := h.dropIn(name, "exit 8")
+	if exit := p.awaitExit(t); exit.Code != 8 {
+		t.Errorf("%+v", exit)
+	}
+	agent.must("inspect --type=container " + name) // agents before 1.10, at the terminal update
+	p.kill()
+	if got, want := agent.must("rm -f -v "+name), (answer{0, name + "\n", ""}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if n := len(h.containers()); n != 0 {
+		t.Errorf("%d containers are left", n)
+	}
+	h.settled()
+	for _, entry := range logs.All() {
+		t.Errorf("logged: %s %v", entry.Message, entry.ContextMap())
+	}
+}
+
+func TestWeRemoveFirst(t *testing.T) {
+	var logs *observer.ObservedLogs
+	h := newHost(t, func(o *Options) { logs = trouble(o) })
+	agent, name := h.newAgent(), agentsName()
+	p := h.dropIn(name, "exit 8")
+	p.awaitExit(t)
+	p.kill()
+	h.awaitNoContainers()
+	// Agents write a failed rm to their log at most; after their delay they say -f, of which the lack of a container is no failure.
+	if got, want := agent.command("rm -f -v "+name), (answer{0, "", "Error: No such container: " + name + "\n"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got, want := agent.command("rm -v "+name), (answer{1, "", "Error: No such container: " + name + "\n"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	h.settled()
+	for _, entry := range logs.All() {
+		t.Errorf("logged: %s %v", entry.Message, entry.ContextMap())
+	}
+}
+
+func TestBothRemoveAtOnce(t *testing.T) {
+	var logs *observer.ObservedLogs
+	h := newHost(t, func(o *Options) { logs = trouble(o) })
+	agent := h.newAgent()
+	for range 3 {
+		name := agentsName()
+		p := h.dropIn(name, "exit 8")
+		p.awaitExit(t)
+		p.kill()
+		agent.must("rm -f -v " + name)
+		h.awaitNoContainers()
+		h.settled()
+	}
+	for _, entry := range logs.All() {
+		t.Errorf("logged: %s %v", entry.Message, entry.ContextMap())
+	}
+}
+
+// An agent that removes by force what its executor still runs takes it from it: the executor is told how the container ended.
+func TestAgentRemovesWhileTheExecutorLives(t *testing.T) {
+	h := newHost(t)
+	agent, name := h.newAgent(), agentsName()
+	p := h.dropIn(name, "trap '' TERM; while :; do sleep 0.1; done")
+	p.awaitRunning(t)
+	if got, want := agent.must("rm -f -v "+name), (answer{0, name + "\n", ""}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if exit := p.awaitExit(t); exit.Outcome != wire.OutcomeExited || exit.Code != 137 {
+		t.Errorf("the executor was told %+v", exit)
+	}
+	if n := len(h.containers()); n != 0 {
+		t.Errorf("%d containers are left", n)
+	}
+	p.kill()
+	h.settled()
+}
+
+// What an agent was told of stays, however due it is; what is not an agent's goes.
+func TestListedContainersAreKept(t *testing.T) {
+	h := newHost(t)
+	agent, name := h.newAgent(), agentsName()
+	p := h.dropIn(name, "exit 8")
+	p.awaitExit(t)
+	if list := agent.must("ps -a"); !strings.Contains(list.stdout, name) {
+		t.Fatalf("%+v", list)
+	}
+	if !h.server.keeping.holds(name) || h.server.keeping.holds("web") {
+		t.Error("the server does not keep what it should")
+	}
+	until := time.Now().Add(2 * time.Second)
+	h.server.keeping.mu.Lock()
+	h.server.keeping.until = until // instead of a minute
+	h.server.keeping.mu.Unlock()
+	p.kill()
+	ours := h.startProcess(dockerTask(t, environment.Busybox(t), "exit 8"), wire.Attach{Route: wire.RouteDropIn, ContainerName: "x" + name})
+	ours.awaitExit(t)
+	ours.kill()
+	eventually(t, "the other container to be removed", func() bool { return len(h.containers()) == 1 })
+	h.awaitNoContainers()
+	if now := time.Now(); now.Before(until) {
+		t.Errorf("removed %v too early", until.Sub(now))
+	}
+	if got := agent.must("inspect --type=container " + name); !strings.Contains(got.stdout, `"Name": "/`+name+`"`) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestKeepingIsATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var k keeping
+		if k.holds("mesos-x") {
+			t.Error("kept without a promise")
+		}
+		k.extend(time.Now().Add(time.Minute))
+		k.extend(time.Now().Add(time.Second)) // takes nothing back
+		time.Sleep(time.Minute - time.Second)
+		for name, want := range map[string]bool{"mesos-x": true, "/mesos-x": true, "mesos-x.executor": true, "mdc-x": false, "": false} {
+			if k.holds(name) != want {
+				t.Errorf("%q: kept %v, want %v", name, !want, want)
+			}
+		}
+		time.Sleep(time.Second)
+		if k.holds("mesos-x") {
+			t.Error("kept for too long")
+		}
+	})
+}
+
+func TestAgentStops(t *testing.T) {
+	const stubborn = "trap '' TERM; while :; do sleep 0.1; done"
+	for name, c := range map[string]struct {
+		line, command string
+		code          int
+	}{
+		"at once":         {stubborn, "stop -t 0 NAME", 137},
+		"within a second": {stubborn, "stop -t 1 NAME", 137},
+		"by id":           {stubborn, "stop -t 0 ID", 137},
+		"asked once":      {"n=0; trap 'n=$((n+1))' TERM; while [ $n = 0 ]; do sleep 0.1; done; sleep 0.5; exit $n", "stop -t 60 NAME", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			agent, name := h.newAgent(), agentsName()
+			p := h.dropIn(name, c.line)
+			p.awaitRunning(t)
+			object := name
+			if strings.HasSuffix(c.command, "ID") {
+				object = h.containers()[0].ID
+			}
+			line := strings.NewReplacer("NAME", object, "ID", object).Replace(c.command)
+			if got, want := agent.must(line), (answer{0, object + "\n", ""}); got != want {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+			if exit := p.awaitExit(t); exit.Outcome != wire.OutcomeExited || exit.Code != c.code {
+				t.Errorf("the executor was told %+v", exit)
+			}
+			if got := agent.must("stop -t 0 " + name); got.stdout != name+"\n" {
+				t.Errorf("a second time: %+v", got)
+			}
+			p.kill()
+			h.awaitNoContainers()
+		})
+	}
+}
+
+// The agent's stop, at once, follows its SIGTERM to the executor, whose kill has a grace of its own: the earlier end counts.
+func TestAgentStopsWhatIsBeingKilled(t *testing.T) {
+	h := newHost(t)
+	agent := h.newAgent()
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "trap '' TERM; while :; do sleep 0.1; done"))
+	e.awaitRunning()
+	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})
+	list := h.containers()
+	agent.must("stop -t 0 " + strings.TrimPrefix(list[0].Names[0], "/"))
+	if exit := e.awaitExit(); exit.Code != 137 {
+		t.Errorf("the executor was told %+v", exit)
+	}
+	e.done()
+	h.awaitNoContainers()
+}
+
+// An Engine that does not deliver signals does not keep a task's container running.
+func TestAgentStopsWhileTheEngineHangs(t *testing.T) {
+	h, p := newFailingHost(t)
+	agent, name := h.newAgent(), agentsName()
+	executor := h.dropIn(name, "trap '' TERM; while :; do sleep 0.1; done")
+	executor.awaitRunning(t)
+	p.Fault(fakeengine.Hang, "POST", "/containers/.*/(kill|stop)", 1000)
+	began := time.Now()
+	agent.must("stop -t 0 " + name)
+	if took := time.Since(began); took > killPatience+10*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if exit := executor.awaitExit(t); exit.Outcome != wire.OutcomeExited || exit.Code != 137 {
+		t.Errorf("the executor was told %+v", exit)
+	}
+	executor.kill()
+	h.awaitNoContainers()
+}
+
+func TestStopOfWhatIsNotOurs(t *testing.T) {
+	h := newHost(t)
+	for _, name := range []string{"", "absent", "0123456789ab"} {
+		if ours, err := h.server.StopContainer(t.Context(), name, 0); ours || err != nil {
+			t.Errorf("%q: %v, %v", name, ours, err)
+		}
+	}
+}
