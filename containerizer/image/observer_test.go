@@ -173,9 +173,15 @@ func TestObservedCleanUp(t *testing.T) {
 	d.want(t, "removed 42")
 }
 
-func TestKindsHaveNames(t *testing.T) {
-	seen := map[string]bool{}
+// Each kind of failure has a name for machines and a message for people that no other has.
+func TestKindsAreDistinct(t *testing.T) {
+	seen, said := map[string]bool{}, map[string]bool{}
 	for _, k := range Kinds() {
+		message := (&Error{Kind: k, Reference: "app:1", Err: errors.New("cause")}).Error()
+		if said[message] || !strings.Contains(message, "app:1") || !strings.HasSuffix(message, "cause") {
+			t.Errorf("%v says %q", k, message)
+		}
+		said[message] = true
 		if _, named := kindNames[k]; !named || seen[k.String()] {
 			t.Errorf("kind %d has no name of its own: %s", k, k)
 		}
