@@ -207,7 +207,10 @@ func inspectHungDuringPull(t *testing.T) {
 			if got := states(d.Stored()); !strings.HasPrefix(got, "STARTING KILLING") || strings.Contains(got, "RUNNING") {
 				t.Errorf("states %s", got)
 			}
-			eventually(t, "the end of what the Engine was asked for", func() bool { return len(h.containers(t)) == 0 })
+			if name == "create" { // which the Engine now does
+				eventually(t, "the removal of what it has created", func() bool { return engine.Count(http.MethodDelete, `/containers/.+`) > 0 })
+			}
+			eventually(t, "no container", func() bool { return len(h.containers(t)) == 0 })
 		})
 	}
 }
