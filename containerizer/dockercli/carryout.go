@@ -116,7 +116,7 @@ func (r *running) notStarted(ctx context.Context, id string, err error) error {
 			return signal
 		}
 	}
-	return r.failed(err)
+	return r.failedWith(err, "")
 }
 
 // follow copies output until it ends, which is said on the channel.
@@ -148,7 +148,7 @@ func (r *running) await(ctx context.Context, id string, output <-chan struct{}) 
 			return 0, context.Cause(ctx)
 		}
 		if err != nil {
-			return 0, r.failed(err)
+			return 0, r.failedWith(err, "")
 		}
 		<-output
 		return int(status), nil

@@ -49,7 +49,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 	}
 	if line.Detach {
 		fmt.Fprintln(call.Stdout, id)
-		return r.failed(d.Engine.Start(ctx, id))
+		return r.failedWith(d.Engine.Start(ctx, id), "")
 	}
 	return r.carryOut(ctx, id)
 }
@@ -67,9 +67,12 @@ func (d *Docker) readRun(ctx context.Context, arguments []string) (*runspec.RunL
 	return line, line.Check(info.APIVersion)
 }
 
+// adviceOfRun ends what docker says of a run that did not come to a container.
+const adviceOfRun = "\nSee 'docker run --help'."
+
 // failedRun is the failure of docker itself, as opposed to that of the container.
 func failedRun(err error) error {
-	return &statusError{status: statusUsage, err: fmt.Errorf("docker: %w.\nSee 'docker run --help'.", err)} //nolint:staticcheck // docker's words
+	return &statusError{status: statusUsage, err: fmt.Errorf("docker: %w.%s", err, adviceOfRun)}
 }
 
 // running is one run.
@@ -160,13 +163,16 @@ func (r *running) pullImage(ctx context.Context, force bool) error {
 	return nil
 }
 
-// failed gives an error the status that docker has for it, by the words of the Engine, which has nothing else.
-func (r *running) failed(err error) error {
+// failed is the failure to create a container.
+func (r *running) failed(err error) error { return r.failedWith(err, adviceOfRun) }
+
+// failedWith gives an error the status that docker has for it, by the words of the Engine, which has nothing else.
+func (r *running) failedWith(err error, advice string) error {
 	if err == nil {
 		return nil
 	}
 	err = r.explain(err)
-	ended := failedRun(err).(*statusError)
+	ended := &statusError{status: statusUsage, err: fmt.Errorf("docker: %w.%s", err, advice)}
 	for _, words := range []string{"executable file not found", "no such file or directory", "system cannot find the file specified"} {
 		if strings.Contains(err.Error(), words) {
 			ended.status = 127
