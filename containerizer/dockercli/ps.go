@@ -2,6 +2,7 @@ package dockercli
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -47,9 +48,13 @@ func (d *Docker) ps(ctx context.Context, call Call) error {
 		list = d.remember(ctx, list)
 		d.beginRecovery() // the time counts from the answer on
 	}
-	return formatter.ContainerWrite(formatter.Context{
-		Output: call.Stdout, Format: formatter.NewContainerFormat(formatter.TableFormatKey, false, false), Trunc: true,
-	}, list)
+	return writeTable(call.Stdout, list)
+}
+
+// writeTable writes docker's table. Ports at addresses of IP version 6 are written as docker does it from version 28 on.
+func writeTable(w io.Writer, list []container.Summary) error {
+	format := formatter.NewContainerFormat(formatter.TableFormatKey, false, false)
+	return formatter.ContainerWrite(formatter.Context{Output: w, Format: format, Trunc: true}, list)
 }
 
 // remember inspects those containers that an agent will ask for and returns the list without those that are not there any more.
