@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -91,11 +92,14 @@ func lookAtAgent(c *config.Config, address string) (liveagent.Seen, error) {
 	return liveagent.New(address).Look(ctx)
 }
 
+// errAddress says that the address given for the agent is none.
+var errAddress = errors.New("want HOST:PORT")
+
 // agentAddress is the given one, else that of the agent's flags.
 func agentAddress(c *config.Config, given string) (string, error) {
 	if given != "" {
 		if _, _, err := net.SplitHostPort(given); err != nil {
-			return "", fmt.Errorf("--agent=%s: want HOST:PORT", given)
+			return "", fmt.Errorf("--agent=%s: %w", given, errAddress)
 		}
 		return given, nil
 	}

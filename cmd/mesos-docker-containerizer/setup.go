@@ -147,7 +147,9 @@ func setupOptions(c *config.Config, f setupFlags) (setup.Options, error) {
 	if c.Origin("containerizers").Layer == config.AgentDefaults {
 		o.Containerizers = strings.Join(c.Containerizers, ",")
 	}
-	o.Agent, o.Problem = lookAtAgent(c, f.agent)
+	if o.Agent, o.Problem = lookAtAgent(c, f.agent); errors.Is(o.Problem, errAddress) {
+		return o, o.Problem
+	}
 	version := f.version
 	if version == "" {
 		version = o.Agent.Version

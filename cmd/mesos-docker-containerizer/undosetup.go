@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/docker/docker/api/types/container"
+
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/setup"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
@@ -27,7 +29,7 @@ func undoSetup(t terminal, c *config.Config, f setupFlags) int {
 		Overlay: f.overlay, Force: f.force, LauncherDir: seen.Flags["launcher_dir"],
 		Sources: []setup.Source{
 			{Name: "the daemon", Tasks: func(context.Context) ([]string, error) { return dropInTasks(c) }},
-			{Name: "the Docker Engine", Tasks: func(ctx context.Context) ([]string, error) { return dropInContainers(ctx, docker) }},
+			{Name: "the Docker Engine", Tasks: func(ctx context.Context) ([]string, error) { return dropInContainers(ctx, docker, f.overlay) }},
 		},
 	})
 	for _, line := range report.Lines {
@@ -58,16 +60,20 @@ func dropInTasks(c *config.Config) ([]string, error) {
 	return tasks, nil
 }
 
-// dropInContainers asks the Engine for the tasks of containers that have not ended.
-func dropInContainers(ctx context.Context, docker *engine.Client) ([]string, error) {
+// dropInContainers asks the Engine for the tasks of containers that have not ended, as far as their executors were started by an
+// agent that uses this setup: other daemons may use the Engine, too.
+func dropInContainers(ctx context.Context, docker *engine.Client, folder string) ([]string, error) {
 	list, err := docker.List(ctx, engine.LabelPrefix+"route="+string(wire.RouteDropIn))
 	if err != nil {
 		return nil, err
 	}
 	var tasks []string
-	for _, container := range list {
-		labels, _ := engine.ParseLabels(container.Labels) // damaged ones name their task all the same
-		if container.State != "exited" && container.State != "dead" && labels.Task != "" {
+	for _, c := range list {
+		labels, _ := engine.ParseLabels(c.Labels) // damaged ones name their task all the same
+		if c.State == container.StateExited || c.State == container.StateDead {
+			continue
+		}
+		if labels.ExecutorPID == 0 || setup.StartedFrom(labels.ExecutorPID, folder) {
 			tasks = append(tasks, labels.Task)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -180,12 +181,19 @@ func (o UndoOptions) users() ([]string, error) {
 		return nil, err
 	}
 	for _, path := range lines {
-		line, err := os.ReadFile(path) // fails for a process that has ended by now
-		if err == nil && refers(strings.Split(string(line), "\x00"), o.Overlay) {
-			users = append(users, "process "+filepath.Base(filepath.Dir(path)))
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && StartedFrom(pid, o.Overlay) {
+			users = append(users, fmt.Sprintf("process %d", pid))
 		}
 	}
 	return users, nil
+}
+
+// StartedFrom says that a process that lives was started from the folder, or given it as where to start programs from, as every
+// executor of an agent's docker containerizer is (contract section 1.4).
+func StartedFrom(pid int, folder string) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && refers(strings.Split(string(line), "\x00"), folder)
 }
 
 func refers(args []string, folder string) bool {
