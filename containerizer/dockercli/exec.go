@@ -76,10 +76,7 @@ func execOptions(set *pflag.FlagSet, command []string) (container.ExecOptions, e
 			return o, err
 		}
 	}
-	var err error
-	if o.Env, err = set.GetStringArray("env"); err != nil {
-		return o, err
-	}
+	o.Env = set.Lookup("env").Value.(pflag.SliceValue).GetSlice() // GetStringArray loses one that is empty
 	for _, variable := range o.Env {
 		name, _, assigned := strings.Cut(variable, "=")
 		if name == "" || !assigned {

@@ -79,10 +79,14 @@ func logOptions(set *pflag.FlagSet, now time.Time) (o engine.LogOptions, err err
 
 // named inspects a container that a person has named.
 func (d *Docker) named(ctx context.Context, name string) (engine.Container, error) {
-	name = strings.TrimPrefix(name, "/")
-	if !engine.ValidName(name) {
-		return engine.Container{}, noSuchContainer(name)
+	bare := strings.TrimPrefix(name, "/")
+	absent := said("Error: No such container: " + name)
+	if !engine.ValidName(bare) {
+		return engine.Container{}, absent
 	}
-	c, err := d.Engine.Inspect(ctx, name)
+	c, err := d.Engine.Inspect(ctx, bare)
+	if engine.IsNotFound(err) {
+		return c, absent
+	}
 	return c, d.explain(err)
 }
