@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,30 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestDocument holds the table of checks in the document and the program together.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile("../../../../docs/drop-in.md")
+	must(t, err)
+	_, table, found := strings.Cut(string(text), "| check | about |\n|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var documented []string
+	for line := range strings.Lines(table) {
+		cell, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+		for name := range strings.SplitSeq(cell, ",") {
+			documented = append(documented, strings.Trim(name, " `"))
+		}
+	}
+	var names []string
+	for _, c := range checks {
+		names = append(names, c.name)
+	}
+	slices.Sort(documented)
+	slices.Sort(names)
+	if diff := cmp.Diff(names, documented); diff != "" || !found {
 		t.Error(diff)
 	}
 }
