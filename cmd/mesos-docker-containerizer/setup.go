@@ -121,7 +121,7 @@ func printSetup(w io.Writer, plan *setup.Plan, f setupFlags) {
 		fmt.Fprintf(w, "note: %s\n", note)
 	}
 	if len(plan.Files) > 0 {
-		fmt.Fprintln(w, "Then restart the agent (systemctl restart mesos-slave), and see `mesos-docker-containerizer doctor`.")
+		fmt.Fprintln(w, "Then restart the agent, and see `mesos-docker-containerizer doctor`.")
 	}
 }
 

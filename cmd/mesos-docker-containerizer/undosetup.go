@@ -22,11 +22,15 @@ func undoSetup(t terminal, c *config.Config, f setupFlags) int {
 		return t.problem(exitUsage, err)
 	}
 	defer docker.Close()
+	directories := agentDirectories
+	if f.directory != "" {
+		directories = []string{f.directory}
+	}
 	seen, _ := lookAtAgent(c, f.agent) // without it, what its process was started with still tells
 	ctx, cancel := context.WithTimeout(context.Background(), 2*lookTimeout)
 	defer cancel()
 	report, err := setup.Undo(ctx, setup.UndoOptions{
-		Overlay: f.overlay, Force: f.force, LauncherDir: seen.Flags["launcher_dir"],
+		Overlay: f.overlay, Force: f.force, LauncherDir: seen.Flags["launcher_dir"], Directories: directories,
 		Sources: []setup.Source{
 			{Name: "the daemon", Tasks: func(context.Context) ([]string, error) { return dropInTasks(c) }},
 			{Name: "the Docker Engine", Tasks: func(ctx context.Context) ([]string, error) { return dropInContainers(ctx, docker, f.overlay) }},
@@ -41,7 +45,7 @@ func undoSetup(t terminal, c *config.Config, f setupFlags) int {
 	case err != nil:
 		return t.problem(exitFailed, err)
 	}
-	fmt.Fprintln(t.stdout, "Now restart the agent (systemctl restart mesos-slave); the daemon serves running tasks until they end.")
+	fmt.Fprintln(t.stdout, "Now restart the agent; the daemon serves running tasks until they end.")
 	return exitOK
 }
 

@@ -53,7 +53,7 @@ type Plan struct {
 	// Notes are for the person who sets up: what to know and what to do.
 	Notes []string
 
-	before []entry // of the record, as it was
+	before []entry // of the record, as it was when the lock was had
 }
 
 // FileChange is one of the agent's files with a value it does not have yet.
@@ -115,9 +115,6 @@ func Prepare(o Options) (*Plan, error) {
 	if p.Links, err = o.Overlay.Inspect(); err != nil {
 		return nil, err
 	}
-	if p.before, err = readState(o.Overlay.Path); err != nil {
-		return nil, err
-	}
 	if err := p.files(); err != nil {
 		return nil, err
 	}
@@ -169,6 +166,9 @@ func (p *Plan) MakeOverlay() error {
 		return err
 	}
 	defer release()
+	if p.before, err = readState(o.Path); err != nil { // another setup may have come before us
+		return err
+	}
 	_, err = overlay.ReadRecord(o.Path)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	if _, err := o.Inspect(); err != nil { // before the record makes it ours
@@ -194,6 +194,9 @@ func (p *Plan) WriteFiles() error {
 		return err
 	}
 	defer release()
+	if p.before, err = readState(o.Path); err != nil {
+		return err
+	}
 	for _, change := range p.Files {
 		now, err := read(change.Path)
 		if err != nil {

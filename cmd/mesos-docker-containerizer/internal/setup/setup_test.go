@@ -409,6 +409,26 @@ func TestOverlayStaysWhileItIsUsed(t *testing.T) {
 	}
 }
 
+// Who wrote the files by hand, as setup printed them, has to take them back by hand, too.
+func TestUndoKeepsWhatFilesName(t *testing.T) {
+	o := host(t)
+	plan, err := Prepare(o)
+	must(t, err, plan.MakeOverlay())
+	put(t, o.path("docker"), plan.Files[1].New+"\n", 0o644)
+	options := UndoOptions{Overlay: o.Overlay.Path, Sources: []Source{tasks()}, Directories: []string{o.Directory, "/nowhere"}}
+	report, err := Undo(t.Context(), options)
+	must(t, err)
+	if len(report.Lines) != 1 || !strings.Contains(report.Lines[0], o.path("docker")) {
+		t.Errorf("%q", report.Lines)
+	}
+	must(t, os.Remove(o.path("docker")))
+	report, err = Undo(t.Context(), options)
+	must(t, err)
+	if _, err := os.Stat(o.Overlay.Path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%q", report.Lines)
+	}
+}
+
 // An agent that starts while a file is written sees the old value or the new one, and no file besides.
 func TestNothingButFlagsIsEverInTheDirectory(t *testing.T) {
 	o := host(t)

@@ -39,6 +39,8 @@ type UndoOptions struct {
 	Force bool
 	// LauncherDir is the running agent's; empty where it is not known.
 	LauncherDir string
+	// Directories may hold files of the agent's that somebody has written by hand.
+	Directories []string
 }
 
 // Report is what Undo did, for a person.
@@ -49,17 +51,14 @@ func (r *Report) add(format string, args ...any) {
 }
 
 // Undo puts the agent's files back as they were before the first setup: content, mode, owner, absence. A file that somebody
-// changed since is left as it is. The folder is removed unless the agent or a stock executor still starts programs from it.
+// changed since is left as it is. The folder is removed unless the agent or a stock executor still starts programs from it, or a
+// file that setup has not written names it.
 func Undo(ctx context.Context, o UndoOptions) (Report, error) {
 	var report Report
 	record, err := overlay.ReadRecord(o.Overlay)
 	if errors.Is(err, fs.ErrNotExist) {
 		return report, fmt.Errorf("%w at %s; name the folder of the setup with --overlay", ErrNothingToUndo, o.Overlay)
 	}
-	if err != nil {
-		return report, err
-	}
-	entries, err := readState(o.Overlay)
 	if err != nil {
 		return report, err
 	}
@@ -71,6 +70,10 @@ func Undo(ctx context.Context, o UndoOptions) (Report, error) {
 		return report, err
 	}
 	defer release()
+	entries, err := readState(o.Overlay)
+	if err != nil {
+		return report, err
+	}
 	if err := restore(entries, &report); err != nil {
 		return report, err
 	}
@@ -82,7 +85,7 @@ func Undo(ctx context.Context, o UndoOptions) (Report, error) {
 		return report, err
 	}
 	if len(users) > 0 {
-		report.add("%s stays, since programs are started from it: %s. Restart the agent, and undo once more when they have ended", o.Overlay, strings.Join(users, ", "))
+		report.add("%s stays, since it is still used by: %s. Restart the agent, and undo once more when processes have ended", o.Overlay, strings.Join(users, ", "))
 		return report, nil
 	}
 	if err := overlay.Remove(o.Overlay); err != nil {
@@ -175,6 +178,14 @@ func (o UndoOptions) users() ([]string, error) {
 	var users []string
 	if filepath.Clean(o.LauncherDir) == filepath.Clean(o.Overlay) {
 		users = append(users, "the agent")
+	}
+	for _, directory := range o.Directories {
+		for _, name := range []string{"launcher_dir", "docker"} {
+			path := filepath.Join(directory, name)
+			if f, err := read(path); err == nil && refers([]string{"--" + name + "=" + f.value()}, o.Overlay) {
+				users = append(users, path)
+			}
+		}
 	}
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
