@@ -60,19 +60,19 @@ func (p *Plan) noteRecognition() {
 	if known && !p.options.Version.DetectsByLauncherDir() {
 		return
 	}
-	subject := "agents before 1.7.3, and of 1.8 and 1.9, know"
+	subject := "agents before 1.7.3, and of 1.8 and 1.9, tell"
 	if known {
-		subject = fmt.Sprintf("the agent is Mesos %s and knows", p.options.Version)
+		subject = fmt.Sprintf("the agent is Mesos %s, which tells", p.options.Version)
 	}
-	subject += " the executors of command tasks, when it recovers, by the real path of launcher_dir/mesos-executor (MESOS-10084)"
-	current := p.options.Agent.Flags["launcher_dir"]
+	subject += " the executors of command tasks after a restart by the real path of launcher_dir/mesos-executor (MESOS-10084)"
+	current, provided := p.options.Agent.Flags["launcher_dir"], ""
 	if current == "" {
-		current = p.options.Overlay.Stock
+		current, provided = p.options.Overlay.Stock, fmt.Sprintf(", provided that %s is what the agent uses now", p.options.Overlay.Stock)
 	}
 	before, errBefore := filepath.EvalSymlinks(filepath.Join(current, "mesos-executor"))
 	after, errAfter := filepath.EvalSymlinks(filepath.Join(p.options.Overlay.Stock, "mesos-executor"))
 	if errBefore == nil && errAfter == nil && before == after {
-		p.note("%s; the overlay leaves that at %s, so running tasks are recognised after the switch", subject, after)
+		p.note("%s; the overlay leaves that at %s, so running tasks are recognised after the switch%s", subject, after, provided)
 		return
 	}
 	p.note("%s, and the switch changes it (%s before, %s after): command tasks that run then would be taken for a framework's own executors. "+
