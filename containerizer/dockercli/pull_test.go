@@ -14,6 +14,7 @@ import (
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/memoryregistry"
 )
 
 // layerLine is a line about one layer.
@@ -22,9 +23,9 @@ var layerLine = regexp.MustCompile(`(?m)^[0-9a-f]{12}: .*\n`)
 // TestPullAsDocker pulls an image by docker and then, when docker has it no more, by us.
 func TestPullAsDocker(t *testing.T) {
 	path := realDocker(t)
-	r := newRegistry(t)
+	r := memoryregistry.New(t)
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}))
-	for _, arguments := range [][]string{{"pull", r.ref()}, {"pull", "-q", r.ref()}, {"pull", r.address + "/app@" + sum(r.manifest)}} {
+	for _, arguments := range [][]string{{"pull", r.Ref()}, {"pull", "-q", r.Ref()}, {"pull", r.ByDigest()}} {
 		name := arguments[len(arguments)-1]
 		for _, how := range []string{"absent", "present"} {
 			if how == "absent" {
@@ -45,7 +46,7 @@ func TestPullAsDocker(t *testing.T) {
 
 func TestWrongPulls(t *testing.T) {
 	path := realDocker(t)
-	r := newRegistry(t)
+	r := memoryregistry.New(t)
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}))
 	for _, arguments := range [][]string{{"pull"}, {"pull", "a", "b"}, {"pull", "UPPER"}, {"pull", "a:b:c"}, {"pull", "--nonsense", "a"}, {"pull", "--platform", "a/b/c/d", "a"}} {
 		want, got := runReal(t, path, environment.Host(), arguments...), answer(t.Context(), d, arguments...)
@@ -58,7 +59,7 @@ func TestWrongPulls(t *testing.T) {
 			t.Errorf("%s: %+v", option, got)
 		}
 	}
-	absent := r.address + "/app:absent"
+	absent := r.Address + "/app:absent"
 	got := answer(t.Context(), d, "pull", absent)
 	if got.Status != statusFailed || !strings.HasPrefix(got.Stderr, "Error response from daemon: ") || !strings.Contains(got.Stderr, absent) || !strings.Contains(got.Stderr, "not found") {
 		t.Errorf("%+v", got)
@@ -67,15 +68,15 @@ func TestWrongPulls(t *testing.T) {
 
 // Who may pull is decided by the caller's HOME, and by nothing of root's.
 func TestPullWithCredentials(t *testing.T) {
-	r := newRegistry(t)
-	r.login = "agent:geheim"
-	sandbox := r.home(t, r.login)
+	r := memoryregistry.New(t)
+	r.Login = "agent:geheim"
+	sandbox := r.Home(t, r.Login)
 	if err := os.Chmod(sandbox, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	wrong := r.home(t, "agent:falsch")
+	wrong := r.Home(t, "agent:falsch")
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}))
-	d.rootHome = r.home(t, r.login)
+	d.rootHome = r.Home(t, r.Login)
 	for _, tt := range []struct {
 		name, home string
 		status     int
@@ -85,10 +86,10 @@ func TestPullWithCredentials(t *testing.T) {
 		{"not there", t.TempDir() + "/x", statusFailed},
 		{"relative", ".", statusFailed},
 		{"wrong", wrong, statusFailed},
-		{"made by the agent", r.home(t, r.login), statusOK},
+		{"made by the agent", r.Home(t, r.Login), statusOK},
 		{"sandbox", sandbox, statusOK},
 	} {
-		got := answerFrom(t.Context(), d, tt.home, "pull", r.ref())
+		got := answerFrom(t.Context(), d, tt.home, "pull", r.Ref())
 		if got.Status != tt.status {
 			t.Errorf("%s: %+v", tt.name, got)
 		}
@@ -101,46 +102,46 @@ func TestPullWithCredentials(t *testing.T) {
 // A deferred pull is answered at once, the image looks as if it were there, and whoever wants it next joins the pull, even when
 // the agent has removed its credentials meanwhile.
 func TestDeferredPullIsJoined(t *testing.T) {
-	r := newRegistry(t)
-	r.login, r.gate = "agent:geheim", make(chan struct{})
+	r := memoryregistry.New(t)
+	r.Login, r.Gate = "agent:geheim", make(chan struct{})
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}), deferring)
-	if got := answer(t.Context(), d, "inspect", r.ref()); got.Status != statusFailed {
+	if got := answer(t.Context(), d, "inspect", r.Ref()); got.Status != statusFailed {
 		t.Fatalf("before: %+v", got)
 	}
-	home := r.home(t, r.login)
-	if got := answerFrom(t.Context(), d, home, "pull", r.ref()); got.Status != statusOK {
+	home := r.Home(t, r.Login)
+	if got := answerFrom(t.Context(), d, home, "pull", r.Ref()); got.Status != statusOK {
 		t.Fatalf("%+v", got)
 	}
 	if err := os.RemoveAll(home); err != nil {
 		t.Fatal(err)
 	}
-	got := answer(t.Context(), d, "inspect", r.ref())
+	got := answer(t.Context(), d, "inspect", r.Ref())
 	checkAgentsImage(t, got)
-	if !strings.Contains(got.Stdout, r.ref()) {
+	if !strings.Contains(got.Stdout, r.Ref()) {
 		t.Errorf("%+v", got)
 	}
-	r.awaitDownload(t)
+	r.AwaitDownload(t)
 
 	var sessions sync.WaitGroup
 	for range 3 { // tasks of the same image, without credentials of their own
 		sessions.Go(func() {
-			if _, err := d.Images.Pull(t.Context(), image.Request{Reference: r.ref(), SandboxDirectory: t.TempDir()}); err != nil {
+			if _, err := d.Images.Pull(t.Context(), image.Request{Reference: r.Ref(), SandboxDirectory: t.TempDir()}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	if got := answerFrom(t.Context(), d, r.home(t, r.login), "pull", r.ref()); got.Status != statusOK { // of another agent
+	if got := answerFrom(t.Context(), d, r.Home(t, r.Login), "pull", r.Ref()); got.Status != statusOK { // of another agent
 		t.Errorf("%+v", got)
 	}
-	close(r.gate)
+	close(r.Gate)
 	sessions.Wait()
-	if n := r.downloads(); n != 1 {
+	if n := r.Downloads(); n != 1 {
 		t.Errorf("%d downloads", n)
 	}
-	checkAgentsImage(t, answer(t.Context(), d, "inspect", r.ref()))
+	checkAgentsImage(t, answer(t.Context(), d, "inspect", r.Ref()))
 	// The executor's pull by force finds an image that is unchanged.
-	if _, err := d.Images.Pull(t.Context(), image.Request{Reference: r.ref(), AgentDirectory: r.home(t, r.login), Force: true}); err != nil || r.downloads() != 1 {
-		t.Errorf("%d downloads, %v", r.downloads(), err)
+	if _, err := d.Images.Pull(t.Context(), image.Request{Reference: r.Ref(), AgentDirectory: r.Home(t, r.Login), Force: true}); err != nil || r.Downloads() != 1 {
+		t.Errorf("%d downloads, %v", r.Downloads(), err)
 	}
 }
 
@@ -162,9 +163,9 @@ func checkAgentsImage(t *testing.T, got result) {
 
 // A failure is the executor's to report. The agent goes on as if there were none, until the hold is over.
 func TestDeferredPullThatFails(t *testing.T) {
-	r := newRegistry(t)
+	r := memoryregistry.New(t)
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}), deferring)
-	absent := r.address + "/app:absent"
+	absent := r.Address + "/app:absent"
 	if got := answer(t.Context(), d, "pull", absent); got.Status != statusOK || got.Stderr != "" {
 		t.Fatalf("%+v", got)
 	}
@@ -174,79 +175,79 @@ func TestDeferredPullThatFails(t *testing.T) {
 		t.Error("it did not fail")
 	}
 	checkAgentsImage(t, answer(t.Context(), d, "inspect", absent))
-	if got := answer(t.Context(), d, "inspect", r.address+"/app:other"); got.Status != statusFailed {
+	if got := answer(t.Context(), d, "inspect", r.Address+"/app:other"); got.Status != statusFailed {
 		t.Errorf("another image: %+v", got)
 	}
 }
 
 // A pull that nobody joins is given up with its hold, and then the image is as absent as it is.
 func TestDeferredPullIsGivenUp(t *testing.T) {
-	r := newRegistry(t)
-	r.gate = make(chan struct{})
-	defer close(r.gate)
+	r := memoryregistry.New(t)
+	r.Gate = make(chan struct{})
+	defer close(r.Gate)
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}), deferring)
 	d.deferred.hold = answerInterval
-	if got := answer(t.Context(), d, "pull", r.ref()); got.Status != statusOK {
+	if got := answer(t.Context(), d, "pull", r.Ref()); got.Status != statusOK {
 		t.Fatalf("%+v", got)
 	}
-	pull := d.deferred.find(r.ref(), "")
+	pull := d.deferred.find(r.Ref(), "")
 	<-pull.ended
-	eventually(t, "the end of the hold", func() bool { return !d.deferred.has(r.ref()) })
-	if got := answer(t.Context(), d, "inspect", r.ref()); got.Status != statusFailed {
+	eventually(t, "the end of the hold", func() bool { return !d.deferred.has(r.Ref()) })
+	if got := answer(t.Context(), d, "inspect", r.Ref()); got.Status != statusFailed {
 		t.Errorf("%+v", got)
 	}
 }
 
 // Close ends what is deferred, and what it ends is the Engine's pull.
 func TestCloseEndsDeferredPulls(t *testing.T) {
-	r := newRegistry(t)
-	r.gate = make(chan struct{})
-	defer close(r.gate)
+	r := memoryregistry.New(t)
+	r.Gate = make(chan struct{})
+	defer close(r.Gate)
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}), deferring)
-	if got := answer(t.Context(), d, "pull", r.ref()); got.Status != statusOK {
+	if got := answer(t.Context(), d, "pull", r.Ref()); got.Status != statusOK {
 		t.Fatalf("%+v", got)
 	}
-	r.awaitDownload(t)
+	r.AwaitDownload(t)
 	d.Close()
-	if d.deferred.has(r.ref()) {
+	if d.deferred.has(r.Ref()) {
 		t.Error("it is known after Close")
 	}
 }
 
 // An image that the policy refuses is not pulled; with a deferred pull the executor's session says so.
 func TestRefusedImageIsNotPulled(t *testing.T) {
-	r := newRegistry(t)
+	r := memoryregistry.New(t)
 	rules, err := policy.New(policy.Options{AllowedImages: policy.Rule{Source: "/etc/allowed_images", Items: []string{"registry.example/*"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}), func(o *Options) { o.Policy = rules })
-	if got := answer(t.Context(), d, "pull", r.ref()); got.Status != statusFailed || !strings.Contains(got.Stderr, "/etc/allowed_images") {
+	if got := answer(t.Context(), d, "pull", r.Ref()); got.Status != statusFailed || !strings.Contains(got.Stderr, "/etc/allowed_images") {
 		t.Errorf("%+v", got)
 	}
 	d = newDocker(t, environment.Socket(t), withImages(t, image.Options{}), func(o *Options) { o.Policy = rules }, deferring)
-	if got := answer(t.Context(), d, "pull", r.ref()); got.Status != statusOK {
+	if got := answer(t.Context(), d, "pull", r.Ref()); got.Status != statusOK {
 		t.Errorf("%+v", got)
 	}
-	<-d.deferred.find(r.ref(), "").ended
-	checkAgentsImage(t, answer(t.Context(), d, "inspect", r.ref()))
-	if n := r.count("/v2/"); n != 0 {
+	<-d.deferred.find(r.Ref(), "").ended
+	checkAgentsImage(t, answer(t.Context(), d, "inspect", r.Ref()))
+	if n := r.Count("/v2/"); n != 0 {
 		t.Errorf("the registry was asked %d times", n)
 	}
 }
 
 // A caller that goes away leaves its pull.
 func TestPullOfACallerThatDies(t *testing.T) {
-	r := newRegistry(t)
-	r.gate = make(chan struct{})
-	defer close(r.gate)
+	r := memoryregistry.New(t)
+	r.Gate = make(chan struct{})
+	defer close(r.Gate)
 	d := newDocker(t, environment.Socket(t), withImages(t, image.Options{}))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		r.awaitDownload(t)
+		r.AwaitDownload(t)
 		cancel()
 	}()
-	if got := answer(ctx, d, "pull", r.ref()); got.Status == statusOK {
+	if got := answer(ctx, d, "pull", r.Ref()); got.Status == statusOK {
 		t.Errorf("%+v", got)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/memoryregistry"
 )
 
 // newRunner is a Docker that can run, and removes what has a name.
@@ -245,44 +246,44 @@ func TestRunDetached(t *testing.T) {
 
 // A run waits for the real pull, also for the one that its agent has had deferred, whose credentials it uses.
 func TestRunJoinsTheDeferredPull(t *testing.T) {
-	r := newRegistry(t)
-	r.login, r.gate = "agent:geheim", make(chan struct{})
+	r := memoryregistry.New(t)
+	r.Login, r.Gate = "agent:geheim", make(chan struct{})
 	d, b := newRunner(t, deferring)
-	home := r.home(t, r.login)
-	if got := answerFrom(t.Context(), d, home, "pull", r.ref()); got.Status != statusOK {
+	home := r.Home(t, r.Login)
+	if got := answerFrom(t.Context(), d, home, "pull", r.Ref()); got.Status != statusOK {
 		t.Fatalf("%+v", got)
 	}
 	_ = os.RemoveAll(home)
-	r.awaitDownload(t)
-	c := begin(t.Context(), d, "run", "--name", b.named(), r.ref(), "/bin/sh", "-c", "echo ran")
-	close(r.gate)
-	if status := <-c.status; status != statusOK || c.stdout.String() != "ran\n" || r.downloads() != 1 {
-		t.Errorf("status %d, %q, %q, %d downloads", status, c.stdout.String(), c.stderr.String(), r.downloads())
+	r.AwaitDownload(t)
+	c := begin(t.Context(), d, "run", "--name", b.named(), r.Ref(), "/bin/sh", "-c", "echo ran")
+	close(r.Gate)
+	if status := <-c.status; status != statusOK || c.stdout.String() != "ran\n" || r.Downloads() != 1 {
+		t.Errorf("status %d, %q, %q, %d downloads", status, c.stdout.String(), c.stderr.String(), r.Downloads())
 	}
 }
 
 func TestRunSaysWhyTheDeferredPullFailed(t *testing.T) {
-	r := newRegistry(t)
+	r := memoryregistry.New(t)
 	d, b := newRunner(t, deferring)
-	absent := r.address + "/app:absent"
+	absent := r.Address + "/app:absent"
 	_ = answer(t.Context(), d, "pull", absent)
 	<-d.deferred.find(absent, "").ended
-	asked := r.count("manifests")
+	asked := r.Count("manifests")
 	got := answer(t.Context(), d, "run", "--name", b.named(), absent, "true")
-	if got.Status != statusUsage || !strings.Contains(got.Stderr, "docker: Error response from daemon: ") || !strings.Contains(got.Stderr, "not found") || r.count("manifests") != asked {
-		t.Errorf("%+v, %d questions more", got, r.count("manifests")-asked)
+	if got.Status != statusUsage || !strings.Contains(got.Stderr, "docker: Error response from daemon: ") || !strings.Contains(got.Stderr, "not found") || r.Count("manifests") != asked {
+		t.Errorf("%+v, %d questions more", got, r.Count("manifests")-asked)
 	}
 }
 
 // A signal during the pull ends the run, and no container comes of it.
 func TestRunIsToldToEndWhileItPulls(t *testing.T) {
-	r := newRegistry(t)
-	r.gate = make(chan struct{})
-	defer close(r.gate)
+	r := memoryregistry.New(t)
+	r.Gate = make(chan struct{})
+	defer close(r.Gate)
 	d, b := newRunner(t)
 	name := b.named()
-	c := begin(t.Context(), d, "run", "--name", name, r.ref(), "true")
-	r.awaitDownload(t)
+	c := begin(t.Context(), d, "run", "--name", name, r.Ref(), "true")
+	r.AwaitDownload(t)
 	c.signals <- syscall.SIGTERM
 	if status := <-c.status; status != 128+int(syscall.SIGTERM) || b.state(name) != "absent" {
 		t.Errorf("status %d, %q, the container is %s", status, c.stderr.String(), b.state(name))
@@ -333,7 +334,7 @@ func TestSandboxOf(t *testing.T) {
 		{"mesos-S0." + id, "/work/links/" + id + ":/mnt:ro", "/work/links/" + id},
 		{"mesos-" + id + ".executor", "/work/runs/" + id, "/work/runs/" + id},
 		{"mesos-" + id, "/elsewhere/" + id + ":/mnt", ""},
-		{"mesos-" + id, "/work/../etc/" + id + ":/mnt", ""},
+		{"mesos-" + id, "/work/runs/../../etc/" + id + ":/mnt", ""},
 		{"mesos-etc", "/work/etc:/mnt", ""},
 		{id, "/work/" + id + ":/mnt", ""},
 		{"mesos-" + id, id + ":/mnt", ""},

@@ -1,4 +1,15 @@
-package dockercli
+// Package memoryregistry is an image registry in the process of a test, with one image that no other test has and that has a
+// shell. It speaks the part of the protocol that a pull needs, asks for a login and holds a layer back if the test wants that, and
+// counts what it was asked.
+//
+//	r := memoryregistry.New(t)
+//	r.Gate = make(chan struct{})
+//	pull(r.Ref())
+//	r.AwaitDownload(t)
+//	close(r.Gate)
+//
+// The Engine must be on the same host.
+package memoryregistry
 
 import (
 	"archive/tar"
@@ -21,16 +32,14 @@ import (
 
 	dockerimage "github.com/docker/docker/api/types/image"
 
-	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/test/environment"
 )
 
-// memoryRegistry is a registry in this process with one image that has a shell, "app:1". It speaks the part of the protocol that
-// a pull needs.
-type memoryRegistry struct {
-	address string
-	login   string        // "user:password"; empty lets everybody in
-	gate    chan struct{} // layers are served when it is closed; nil for at once
+// Registry is one registry with its image, "app:1".
+type Registry struct {
+	Address string
+	Login   string        // "user:password"; empty lets everybody in
+	Gate    chan struct{} // the layer is served when it is closed; nil for at once
 
 	blobs    map[string][]byte
 	manifest []byte
@@ -40,21 +49,29 @@ type memoryRegistry struct {
 	requests []string // guarded by mu: "GET /v2/app/manifests/1"
 }
 
-func newRegistry(t *testing.T) *memoryRegistry {
+// patience bounds every wait for something that must happen, on a loaded machine.
+const patience = time.Minute
+
+// New serves a new image until the test ends, and takes it out of the Engine then.
+func New(t testing.TB) *Registry {
 	t.Helper()
-	r := &memoryRegistry{blobs: map[string][]byte{}}
+	r := &Registry{blobs: map[string][]byte{}}
 	r.fill(t)
 	server, docker := httptest.NewServer(r), environment.Engine(t)
-	r.address = server.Listener.Addr().String()
+	r.Address = server.Listener.Addr().String()
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		_, _ = docker.ImageRemove(context.Background(), r.ref(), dockerimage.RemoveOptions{Force: true})
+		_, _ = docker.ImageRemove(context.Background(), r.Ref(), dockerimage.RemoveOptions{Force: true})
 	})
 	return r
 }
 
-func (r *memoryRegistry) ref() string { return r.address + "/app:1" }
+// Ref is the image's name.
+func (r *Registry) Ref() string { return r.Address + "/app:1" }
+
+// ByDigest is the image by its content.
+func (r *Registry) ByDigest() string { return r.Address + "/app@" + sum(r.manifest) }
 
 func sum(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
 
@@ -64,13 +81,13 @@ const (
 )
 
 // blob stores a blob and returns what a manifest says of it.
-func (r *memoryRegistry) blob(mediaType string, content []byte) map[string]any {
+func (r *Registry) blob(mediaType string, content []byte) map[string]any {
 	r.blobs[sum(content)] = content
 	return map[string]any{"mediaType": mediaType, "size": len(content), "digest": sum(content)}
 }
 
 // fill makes the image: that of the tests with one layer more.
-func (r *memoryRegistry) fill(t *testing.T) {
+func (r *Registry) fill(t testing.TB) {
 	t.Helper()
 	var own bytes.Buffer
 	w := tar.NewWriter(&own)
@@ -104,7 +121,7 @@ func (r *memoryRegistry) fill(t *testing.T) {
 }
 
 // savedLayers are the layers of the image of the tests.
-func savedLayers(t *testing.T) (layers [][]byte) {
+func savedLayers(t testing.TB) (layers [][]byte) {
 	t.Helper()
 	stream, err := environment.Engine(t).ImageSave(t.Context(), []string{environment.Busybox(t)})
 	if err != nil {
@@ -134,12 +151,12 @@ func savedLayers(t *testing.T) (layers [][]byte) {
 	return layers
 }
 
-func (r *memoryRegistry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+func (r *Registry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	r.mu.Lock()
 	r.requests = append(r.requests, q.Method+" "+q.URL.Path)
 	r.mu.Unlock()
 	user, password, _ := q.BasicAuth()
-	if r.login != "" && user+":"+password != r.login {
+	if r.Login != "" && user+":"+password != r.Login {
 		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
 		return
@@ -154,9 +171,9 @@ func (r *memoryRegistry) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Docker-Content-Digest", sum(r.manifest))
 		http.ServeContent(w, q, "", time.Time{}, bytes.NewReader(r.manifest))
 	case isBlob && r.blobs[blob] != nil:
-		if r.gate != nil && blob == r.layer {
+		if r.Gate != nil && blob == r.layer {
 			select {
-			case <-r.gate:
+			case <-r.Gate:
 			case <-q.Context().Done():
 				return
 			}
@@ -175,8 +192,8 @@ func refuse(w http.ResponseWriter, status int, code string) {
 	_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q,"message":"as the test wants"}]}`, code)
 }
 
-// count counts the requests so far that have a part.
-func (r *memoryRegistry) count(part string) (n int) {
+// Count counts the requests so far that have a part.
+func (r *Registry) Count(part string) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, request := range r.requests {
@@ -187,60 +204,33 @@ func (r *memoryRegistry) count(part string) (n int) {
 	return n
 }
 
-// downloads is how often the layer that is the registry's own was fetched.
-func (r *memoryRegistry) downloads() int { return r.count("GET /v2/app/blobs/" + r.layer) }
+// Downloads is how often the layer that is the registry's own was fetched.
+func (r *Registry) Downloads() int { return r.Count("GET /v2/app/blobs/" + r.layer) }
 
-// awaitDownload waits until the layer is being fetched.
-func (r *memoryRegistry) awaitDownload(t *testing.T) {
-	t.Helper()
-	eventually(t, "the download", func() bool { return r.downloads() > 0 })
-}
-
-func eventually(t *testing.T, what string, condition func() bool) {
+// AwaitDownload waits until the layer is being fetched.
+func (r *Registry) AwaitDownload(t testing.TB) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(patience); !condition(); {
+	for deadline := time.After(patience); r.Downloads() == 0; {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%s does not come", what)
+			t.Fatal("nobody downloads the image")
 		}
 	}
 }
 
-// home is a directory with the credentials of a registry, or without any, as an agent makes it of its docker_config.
-func (r *memoryRegistry) home(t *testing.T, login string) string {
+// Home is a directory with credentials for the registry, as an agent makes it of its docker_config.
+func (r *Registry) Home(t testing.TB, login string) string {
 	t.Helper()
 	directory := filepath.Join(t.TempDir(), "home")
 	if err := os.MkdirAll(filepath.Join(directory, ".docker"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	content := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, r.address, base64.StdEncoding.EncodeToString([]byte(login)))
+	content := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, r.Address, base64.StdEncoding.EncodeToString([]byte(login)))
 	if err := os.WriteFile(filepath.Join(directory, ".docker/config.json"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return directory
-}
-
-// withImages gives a Docker a Puller.
-func withImages(t *testing.T, o image.Options) func(*Options) {
-	return func(options *Options) {
-		t.Helper()
-		o.Engine, o.InactivityTimeout, o.Logger = options.Engine, time.Minute, options.Logger
-		images, err := image.New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		options.Images = images
-	}
-}
-
-func deferring(o *Options) { o.DeferPull = true }
-
-// answerFrom carries out one command for a caller with a HOME.
-func answerFrom(ctx context.Context, d *Docker, home string, arguments ...string) result {
-	var stdout, stderr bytes.Buffer
-	status := d.Answer(ctx, Call{Arguments: arguments, Home: home, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr})
-	return result{Status: status, Stdout: stdout.String(), Stderr: stderr.String()}
 }

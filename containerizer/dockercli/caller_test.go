@@ -1,0 +1,45 @@
+package dockercli
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"mesos-docker-containerizer/containerizer/image"
+)
+
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(patience); !condition(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%s does not come", what)
+		}
+	}
+}
+
+// withImages gives a Docker a Puller.
+func withImages(t *testing.T, o image.Options) func(*Options) {
+	return func(options *Options) {
+		t.Helper()
+		o.Engine, o.InactivityTimeout, o.Logger = options.Engine, time.Minute, options.Logger
+		images, err := image.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.Images = images
+	}
+}
+
+func deferring(o *Options) { o.DeferPull = true }
+
+// answerFrom carries out one command for a caller with a HOME.
+func answerFrom(ctx context.Context, d *Docker, home string, arguments ...string) result {
+	var stdout, stderr bytes.Buffer
+	status := d.Answer(ctx, Call{Arguments: arguments, Home: home, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr})
+	return result{Status: status, Stdout: stdout.String(), Stderr: stderr.String()}
+}
