@@ -150,6 +150,7 @@ func TestEndedHasNoProcess(t *testing.T) {
 
 // Every network mode of a real Engine is read by an agent, as that Engine answers and as a later one would.
 func TestAgentsReadEveryNetworkMode(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
 	base := uniqueName()

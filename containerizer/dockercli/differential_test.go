@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +57,7 @@ func compare(t *testing.T, d *Docker, path string, arguments ...string) result {
 
 // Whatever changes nothing is asked of both, docker first.
 func TestSameAnswers(t *testing.T) {
+	t.Parallel()
 	path := realDocker(t)
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
@@ -125,6 +127,7 @@ func TestSameAnswers(t *testing.T) {
 var times = regexp.MustCompile(`(About |Less than )?(an?|\d+) (second|minute|hour)s?( ago)? *`)
 
 func TestSameTable(t *testing.T) {
+	t.Parallel()
 	path := realDocker(t)
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
@@ -189,6 +192,7 @@ func TestSameEffects(t *testing.T) {
 		"two of three":        {obedient, false, []string{"stop", "-t", "5", "NAME", "NAME-absent", "ID"}, "exited"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			d := newDocker(t, environment.Socket(t))
 			container := uniqueName()
@@ -220,5 +224,21 @@ func TestSameEffects(t *testing.T) {
 				t.Errorf("the container ended with status %d, with docker %d", code[1], code[0])
 			}
 		})
+	}
+}
+
+// Without -t a container has the time that it was created with, as with docker.
+func TestStopTakesTheContainersOwnTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := newDocker(t, environment.Socket(t))
+	name, own := uniqueName(), 1
+	b.run(name, `trap '' TERM; while :; do sleep 0.05; done`, func(c *container.Config, _ *container.HostConfig) { c.StopTimeout = &own })
+	began := time.Now()
+	if got, want := answer(t.Context(), d, "stop", name), (result{Stdout: name + "\n"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if took := time.Since(began); took > (defaultStopTime-1)*time.Second {
+		t.Errorf("took %v", took)
 	}
 }

@@ -50,6 +50,7 @@ func TestHungEngine(t *testing.T) {
 
 // Who asked and does not wait any more holds nothing up.
 func TestCallerGoesAway(t *testing.T) {
+	t.Parallel()
 	p := fakeengine.New(t, environment.Socket(t))
 	d := newDocker(t, p.Socket)
 	p.Fault(fakeengine.Hang, "GET", ".*/containers/.*", 1000)
@@ -68,6 +69,7 @@ func TestCallerGoesAway(t *testing.T) {
 
 // An agent that starts while the Engine is restarted waits for it instead of ending.
 func TestEngineComesBack(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	p := fakeengine.New(t, environment.Socket(t))
 	d := newDocker(t, p.Socket)
@@ -126,6 +128,7 @@ func TestEngineIsNotThere(t *testing.T) {
 
 // A lost answer is an error, whatever the Engine did.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	p := fakeengine.New(t, environment.Socket(t))
 	d := newDocker(t, p.Socket)
@@ -153,6 +156,7 @@ func TestLostAnswers(t *testing.T) {
 
 // Two that remove the same container both have what they want.
 func TestRemovedByTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
 	for range 5 {
