@@ -80,16 +80,9 @@ func (c *client) reach(deadline time.Time) (*conversation.Conn, error) {
 // the daemon.
 func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int, error) {
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(c.patience)); err != nil {
-		return 0, err
-	}
-	if err := conn.SendJSON(conversation.KindCall, call); err != nil {
+	if err := c.call(conn, call); err != nil {
 		return 0, silence(err)
 	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return 0, err
-	}
-	c.connected(conn)
 	answer := newAnswer(c.stdout, c.stderr, c.manner.repeat && !c.manner.stream)
 	for {
 		if c.manner.bounded {
@@ -126,6 +119,20 @@ func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int,
 	}
 }
 
+// call makes the call. A signal that comes meanwhile waits: it ends the process before the call and is the command's after it.
+func (c *client) call(conn *conversation.Conn, call conversation.Call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := conn.SetDeadline(time.Now().Add(c.patience)); err != nil {
+		return err
+	}
+	if err := conn.SendJSON(conversation.KindCall, call); err != nil {
+		return err
+	}
+	c.conn = conn
+	return conn.SetDeadline(time.Time{})
+}
+
 // silence tells a deadline from the end of the daemon.
 func silence(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -148,12 +155,6 @@ func sendStdin(conn *conversation.Conn, stdin io.Reader) {
 			return
 		}
 	}
-}
-
-func (c *client) connected(conn *conversation.Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.conn = conn
 }
 
 // signalled takes a signal to the process: it ends the process unless the command is there to decide.

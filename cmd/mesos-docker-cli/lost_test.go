@@ -77,7 +77,7 @@ func TestLateDaemon(t *testing.T) {
 // TestDaemonRestartsInTheMiddle: what may be asked for again is, and nothing of the first answer is printed.
 func TestDaemonRestartsInTheMiddle(t *testing.T) {
 	for name, want := range map[string]outcome{
-		"ps": {0, "whole", ""}, "inspect": {0, "whole", ""}, "image": {0, "whole", ""}, "stop": {0, "whole", ""}, "rm": {0, "whole", ""}, "wait": {0, "whole", ""},
+		"ps": {0, "whole", ""}, "inspect": {0, "whole", ""}, "stop": {0, "whole", ""}, "rm": {0, "whole", ""}, "wait": {0, "whole", ""},
 		"pull": {0, "half a\nwhole", ""},
 		"kill": {1, "half a\n", "went away"}, "logs": {1, "half a\n", "went away"}, "exec": {255, "half a\n", "went away"},
 		"run": {125, "half a\n", "went away"}, "of-a-later-daemon": {1, "half a\n", "went away"},

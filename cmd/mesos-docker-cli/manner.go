@@ -41,7 +41,6 @@ type manner struct {
 var manners = map[string]manner{
 	"ps":      {repeat: true, bounded: true, unreachable: 1, lost: 1},
 	"inspect": {repeat: true, bounded: true, unreachable: 1, lost: 1},
-	"image":   {repeat: true, bounded: true, unreachable: 1, lost: 1},
 	"stop":    {repeat: true, bounded: true, unreachable: 1, lost: 1},
 	"rm":      {repeat: true, bounded: true, unreachable: 1, lost: 1},
 	"wait":    {repeat: true, unreachable: 1, lost: 1},

@@ -73,7 +73,7 @@ func TestKilledClient(t *testing.T) {
 
 // TestSignals: a run decides what they mean; any other command ends by them, and its end on the daemon follows.
 func TestSignals(t *testing.T) {
-	begun := make(chan struct{}, 1)
+	begun, cutShort := make(chan struct{}, 1), make(chan struct{}, 100)
 	d := startDaemon(t, t.TempDir(), func(ctx context.Context, c dockercli.Call) int {
 		begun <- struct{}{}
 		select {
@@ -81,7 +81,7 @@ func TestSignals(t *testing.T) {
 			fmt.Fprintf(c.Stdout, "the command got: %v", s)
 			return 42
 		case <-ctx.Done():
-			begun <- struct{}{}
+			cutShort <- struct{}{}
 			return 0
 		}
 	})
@@ -105,7 +105,7 @@ func TestSignals(t *testing.T) {
 				t.Errorf("%v to %s: %+v, want %+v", s, name, got, want)
 			}
 			if name == "inspect" {
-				<-begun
+				<-cutShort
 			}
 		}
 	}
