@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+func TestExec(t *testing.T) {
+	socket := realSocket(t)
+	c, ref := newClient(t, socket), busyboxImage(t, socket)
+	id, _ := create(t, c, shell(ref, "sleep 1000"), nil)
+	o := container.ExecOptions{Cmd: []string{"/bin/sh", "-c", "cat; exit 3"}, AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty: true}
+	if _, err := c.CreateExec(t.Context(), id, o); !IsConflict(err) {
+		t.Errorf("in a container that does not run: %v", err)
+	}
+	start(t, c, id)
+	o.Tty = false
+	exec, err := c.CreateExec(t.Context(), id, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := c.StartExec(t.Context(), exec, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if _, err := io.WriteString(stream, "in\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CloseInput(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(stream)
+	if err != nil || !strings.HasSuffix(string(out), "in\n") {
+		t.Errorf("%q, %v", out, err)
+	}
+	if status, err := c.ExecStatus(t.Context(), exec); status != 3 || err != nil {
+		t.Errorf("status %d, %v", status, err)
+	}
+	if _, err := c.ExecStatus(t.Context(), "absent"); !IsNotFound(err) {
+		t.Errorf("status of none: %v", err)
+	}
+	for _, name := range []string{"", "a/b", "../x"} {
+		if _, err := c.CreateExec(t.Context(), name, o); !IsInvalid(err) {
+			t.Errorf("in %q: %v", name, err)
+		}
+	}
+}
+
+// A stream that is closed lets go of who reads it, and the process lives on.
+func TestCloseOfAStream(t *testing.T) {
+	socket := realSocket(t)
+	c, ref := newClient(t, socket), busyboxImage(t, socket)
+	id, _ := create(t, c, shell(ref, "sleep 1000"), nil)
+	stream, err := c.Attach(t.Context(), id, StreamOptions{Stdout: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, c, id)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = stream.Read(make([]byte, 1))
+	}()
+	if err := stream.Close(); err != nil {
+		t.Error(err)
+	}
+	within(t, "end of the read", ended)
+	if found, err := c.Inspect(t.Context(), id); err != nil || !found.State.Running {
+		t.Errorf("%+v, %v", found.State, err)
+	}
+}
