@@ -8,6 +8,8 @@
 // # Caveats
 //
 //   - Commands act on every container of the Engine, not only on ours: an agent's recovery looks at all of them.
+//   - An agent that recovers ends if it cannot inspect a container that `ps -a` named. So containers that were listed are remembered
+//     for a time (tombstones.go), and answered for though they are gone.
 package dockercli
 
 import (
@@ -91,6 +93,7 @@ type Options struct {
 type Docker struct {
 	Options
 	tombstones tombstones
+	patience   time.Duration // answerLimit
 	rootHome   string
 	deferred   *deferrals
 }
@@ -100,7 +103,7 @@ func New(o Options) *Docker {
 	if o.Tasks == nil {
 		o.Tasks = noTasks{}
 	}
-	return &Docker{Options: o, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
+	return &Docker{Options: o, patience: answerLimit, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
 }
 
 // Close gives up the pulls that were deferred and that no executor has joined. No call may be under way.

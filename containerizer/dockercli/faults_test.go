@@ -14,6 +14,9 @@ import (
 	"mesos-docker-containerizer/test/fakeengine"
 )
 
+// impatience stands for answerLimit, for tests to be short.
+const impatience = 2 * time.Second
+
 // hungSlack is how much later than its limit a command may end on a loaded machine.
 const hungSlack = 10 * time.Second
 
@@ -24,8 +27,8 @@ func TestHungEngine(t *testing.T) {
 		limit     time.Duration
 		stdout    string
 	}{
-		"ps":      {[]string{"ps", "-a"}, answerLimit, ""},
-		"inspect": {[]string{"inspect", "--type=container", "mesos-x"}, answerLimit, "[]\n"},
+		"ps":      {[]string{"ps", "-a"}, impatience, ""},
+		"inspect": {[]string{"inspect", "--type=container", "mesos-x"}, impatience, "[]\n"},
 		"stop":    {[]string{"stop", "-t", "0", "mesos-x"}, stopMargin, ""},
 		"kill":    {[]string{"kill", "mesos-x"}, 10 * time.Second, ""},
 		"wait":    {[]string{"wait", "mesos-x"}, 10 * time.Second, ""},
@@ -34,6 +37,7 @@ func TestHungEngine(t *testing.T) {
 			t.Parallel()
 			p := fakeengine.New(t, environment.Socket(t))
 			d := newDocker(t, p.Socket)
+			d.patience = impatience
 			p.Fault(fakeengine.Hang, "GET", ".*/containers/.*", 1000)
 			p.Fault(fakeengine.Hang, "POST", ".*/containers/.*", 1000)
 			began := time.Now()
@@ -99,6 +103,7 @@ func TestListedContainerIsInspectedThoughTheEngineHangs(t *testing.T) {
 	d := newDocker(t, p.Socket)
 	name := uniqueName()
 	id := b.run(name, "sleep 1000")
+	d.patience = impatience
 	if list := answer(t.Context(), d, "ps", "-a"); !strings.Contains(list.Stdout, name) {
 		t.Fatalf("ps: %+v", list)
 	}
@@ -115,6 +120,7 @@ func TestEngineIsNotThere(t *testing.T) {
 	path := realDocker(t)
 	socket := filepath.Join(t.TempDir(), "absent.sock")
 	d := newDocker(t, socket)
+	d.patience = impatience
 	for _, arguments := range [][]string{{"stop", "x"}, {"rm", "-f", "x"}, {"kill", "x"}, {"wait", "x"}, {"inspect", "x"}, {"ps", "-a"}} {
 		t.Run(arguments[0], func(t *testing.T) {
 			t.Parallel()

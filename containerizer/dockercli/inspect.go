@@ -100,7 +100,7 @@ func (d *Docker) findContainer(ctx context.Context, name string) (json.RawMessag
 		return nil, errAbsent
 	}
 	var c engine.Container
-	err := patiently(ctx, func(ctx context.Context) (err error) {
+	err := d.patiently(ctx, func(ctx context.Context) (err error) {
 		c, err = d.Engine.Inspect(ctx, name)
 		return err
 	})

@@ -39,8 +39,8 @@ const atOnce = 16
 
 // patiently asks again until the Engine answers or answerLimit is over, and returns what the last question that was not cut short
 // came to.
-func patiently(ctx context.Context, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+func (d *Docker) patiently(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
 	var before error
 	for {
