@@ -54,8 +54,9 @@ var words = []struct {
 }
 
 // unexpectedStatus is the HTTP status of a registry that sent no code of the protocol with it, or could not, as the answer to
-// HEAD has no body. Engines whose images are in containerd's store print the request as well.
-var unexpectedStatus = regexp.MustCompile(`unexpected (?:HTTP status|status from [A-Z]+ request to \S+): ([0-9]{3})`)
+// HEAD has no body. Engines whose images are in containerd's store print the request as well, others name a status below 500 by
+// the body that they could not read.
+var unexpectedStatus = regexp.MustCompile(`(?:unexpected HTTP status: |unexpected status from [A-Z]+ request to \S+: |error parsing HTTP )([0-9]{3})`)
 
 // judge finds the kind that the words of a failure have, 0 if they say nothing.
 func judge(text string) (kind Kind, temporary bool) {

@@ -48,6 +48,7 @@ func TestWords(t *testing.T) {
 		{errors.New("unexpected status from GET request to https://registry/v2/app/manifests/v1: 520 "), Unreachable, true},
 		{errors.New("unexpected status from HEAD request to http://registry/v2/app/manifests/v1: 429 Too Many Requests"), RateLimited, true},
 		{errors.New("unexpected status from HEAD request to http://registry/v2/app/manifests/v1: 403 Forbidden"), 0, false},
+		{errors.New("error parsing HTTP 429 response body: unexpected end of JSON input: \"\""), RateLimited, true},
 		{errors.New("toomanyrequests: slow down"), RateLimited, true},
 		{errors.New("manifest for registry/eof:latest not found: manifest unknown"), 0, false},
 		{errors.New("invalid character '<' looking for beginning of value"), 0, false},
