@@ -204,7 +204,7 @@ func TestFiguresOfACachedImage(t *testing.T) {
 	e := h.newExecutor()
 	e.launch(dockerTask(t, h.presentImage(), "true"))
 	e.awaitExit()
-	h.awaitFigures(map[string]float64{`pull_fallbacks_total`: 1, `pulls_total{fault="task",outcome="unknown_host"}`: 1})
+	h.awaitFigures(map[string]float64{`pull_fallbacks_total`: 1, `pulls_total{fault="host",outcome="rate_limited"}`: 1})
 	e.done()
 	h.awaitNoContainers()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -43,10 +44,16 @@ func TestCachedImageIsNoted(t *testing.T) {
 	h.awaitNoContainers()
 }
 
-// presentImage is an image whose registry is away.
+// presentImage is an image whose registry wants to be left alone for longer than a pull waits. (What is said of a registry that
+// does not exist depends on the resolver that the Engine was built with.)
 func (h *host) presentImage() (ref string) {
 	h.t.Helper()
-	ref = "registry.invalid/mdc-" + strings.ToLower(rand.Text()) + ":v1"
+	registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "86400")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	h.t.Cleanup(registry.Close)
+	ref = registry.Listener.Addr().String() + "/mdc-" + strings.ToLower(rand.Text()) + ":v1"
 	if err := h.docker.ImageTag(h.t.Context(), environment.Busybox(h.t), ref); err != nil {
 		h.t.Fatal(err)
 	}
