@@ -241,6 +241,27 @@ var adaptations = []difference{
 			return applied
 		},
 	},
+	{
+		name: "mounts below a read-only one", field: "HostConfig.Mounts.BindOptions.ReadOnlyNonRecursive", where: olderThanRecursion,
+		reason:  "newer docker commands and we make them read-only, too, where the Engine can; it spares older commands that",
+		example: withParameter("mount", "type=bind,src={directory},dst=/ro,readonly,bind-propagation=rslave"),
+		adjust: func(a assignment, theirs inspected) (applied bool) {
+			asked := func(p mesos.Parameter) bool { return strings.Contains(p.Value, "bind-recursive") }
+			if slices.ContainsFunc(a.Info.Container.Docker.Parameters, asked) {
+				return false
+			}
+			mounts, _ := theirs.at("HostConfig", "Mounts").([]any)
+			for _, m := range mounts {
+				mount, _ := m.(map[string]any)
+				if options, _ := mount["BindOptions"].(map[string]any); options["ReadOnlyNonRecursive"] == true {
+					delete(options, "ReadOnlyNonRecursive")
+					mount["BindOptions"] = noEmpties(options)
+					applied = true
+				}
+			}
+			return applied
+		},
+	},
 }
 
 // colonTargets are the paths in the container where something is mounted that a bind cannot express.

@@ -234,6 +234,11 @@ var severalMistakes = []difference{{
 // not the same for all rows.
 func oldCommand(b *bench) bool { return b.release < 23 }
 
+// olderThanRecursion is true of a docker command from before read-only mounts were recursive, with an Engine that makes them so.
+func olderThanRecursion(b *bench) bool {
+	return b.release < 25 && versions.GreaterThanOrEqualTo(b.engine.ClientVersion(), "1.44")
+}
+
 // newerThanEngine is true of a docker command that knows an address per network, with an Engine that does not.
 func newerThanEngine(b *bench) bool {
 	return b.release >= 28 && versions.LessThan(b.engine.ClientVersion(), "1.44")
