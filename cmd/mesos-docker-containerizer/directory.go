@@ -108,7 +108,8 @@ func lockBase(base string) (*os.File, error) {
 		if err == nil {
 			held, err = os.Open(base)
 		}
-		if errors.Is(err, os.ErrNotExist) && attempt < baseAttempts {
+		// That it exists is what MkdirAll says of one that was made and removed by others since it looked.
+		if (errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrExist)) && attempt < baseAttempts {
 			continue
 		}
 		if err != nil {
