@@ -35,7 +35,7 @@ func (s *scan) environment(environ []string) {
 			s.mistake(Environment, place, unknown("variable", short, variable))
 			continue
 		}
-		s.add(candidate{flag: f, text: last[name], origin: Origin{Environment, place}})
+		s.add(candidate{flag: f, text: last[name], origin: Origin{Layer: Environment, Place: place}})
 	}
 }
 
@@ -70,7 +70,7 @@ func (s *scan) argument(name, text string, given, doubleDash bool) {
 		s.mistake(CommandLine, place, unknown("flag", short, dashed))
 		return
 	}
-	c := candidate{flag: f, text: text, origin: Origin{CommandLine, place}}
+	c := candidate{flag: f, text: text, origin: Origin{Layer: CommandLine, Place: place}}
 	switch isBoolean := f.form() == boolean; {
 	case negated && !isBoolean:
 		c.fault = errors.New("only a boolean can be negated with no-")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -149,11 +150,23 @@ type Origin struct {
 	// Place names the file (with line and variable where it has several), the
 	// variable or the flag, for a person to look at. Empty for built-in.
 	Place string
+	// File is the file that Place names; empty where it names none.
+	File string
+	// Names is the file that was named in place of the value, and holds it;
+	// empty where the value itself was given.
+	Names string
 }
 
 func (o Origin) String() string {
 	if o.Layer == BuiltIn {
 		return "built-in default"
 	}
+	if o.Names != "" {
+		return o.Place + ", which names " + o.Names
+	}
 	return o.Place
 }
+
+// Holds is the file with the value's text, where who can read or change it is
+// decided; empty where the value is in no file.
+func (o Origin) Holds() string { return cmp.Or(o.Names, o.File) }

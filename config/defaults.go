@@ -5,35 +5,34 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// agentDefaultFiles are what the agent's start script sources, in this order.
-var agentDefaultFiles = []string{"/etc/default/mesos", "/etc/default/mesos-slave"}
-
-// agentDefaults reads the variables that the agent's start script sources.
-func (s *scan) agentDefaults() {
-	// In the order of the files, a later one takes over the variable.
-	all := map[string]candidateVariable{}
-	for _, path := range agentDefaultFiles {
-		text, err := s.files.read(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		var found map[string]assignment
-		if err == nil {
-			found, err = parseShell(text)
-		}
-		if err != nil {
-			s.mistake(AgentDefaults, s.files.locate(path), fmt.Errorf("the file cannot be used: %w", err))
-			continue
-		}
-		for name, a := range found {
-			all[name] = candidateVariable{a, name, path}
-		}
+// shellFile reads the assignments of a file that a start script sources; none
+// where it is absent.
+func (s *scan) shellFile(path string) map[string]candidateVariable {
+	text, err := s.files.read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
+	var found map[string]assignment
+	if err == nil {
+		found, err = parseShell(text)
+	}
+	if err != nil {
+		s.mistake(AgentDefaults, s.files.locate(path), fmt.Errorf("the file cannot be used: %w", err))
+		return nil
+	}
+	variables := make(map[string]candidateVariable, len(found))
+	for name, a := range found {
+		variables[name] = candidateVariable{a, name, path}
+	}
+	return variables
+}
+
+// variables adds what a start script makes flags of.
+func (s *scan) variables(all map[string]candidateVariable) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if short, ok := strings.CutPrefix(name, "MESOS_"); ok {
 			s.variable(byName(strings.ToLower(short)), all[name])
@@ -57,11 +56,11 @@ func (s *scan) variable(f *flag, v candidateVariable) {
 	if f == nil || !f.agents || errors.Is(v.fault, errUnset) {
 		return
 	}
-	place := fmt.Sprintf("%s line %d, %s", s.files.locate(v.path), v.line, v.name)
-	c := candidate{flag: f, text: v.value, origin: Origin{AgentDefaults, place}}
+	file := s.files.locate(v.path)
+	place := fmt.Sprintf("%s line %d, %s", file, v.line, v.name)
+	c := candidate{flag: f, text: v.value, origin: Origin{Layer: AgentDefaults, Place: place, File: file}}
 	if v.fault != nil {
-		own := s.files.locate(filepath.Join(ownDirectory, f.name))
-		c.fault = fmt.Errorf("%w; write the value itself here, or into %s, which wins", v.fault, own)
+		c.fault = fmt.Errorf("%w; write the value itself here, or into %s, which wins", v.fault, s.ownFile(f))
 	}
 	s.add(c)
 }

@@ -4,13 +4,14 @@
 // [Load] is the entry. It reads, later wins:
 //
 //  1. the defaults built in (the table in flags.go);
-//  2. /etc/default/mesos and /etc/default/mesos-slave, MESOS_* variables;
-//  3. /etc/mesos-slave, the agent's files;
+//  2. /etc/default/mesos, then /etc/default/mesos-slave or
+//     /etc/default/mesos-agent, MESOS_* variables;
+//  3. /etc/mesos-slave or /etc/mesos-agent, the agent's files;
 //  4. /etc/mesos-docker-containerizer, our own files;
 //  5. variables MESOS_DOCKER_CONTAINERIZER_*;
 //  6. flags on the command line.
 //
-// The first two belong to the agent. They carry many flags that are none of
+// The second and third belong to the agent. They carry many flags that are none of
 // our business, and only those that the table marks as the agent's are read
 // from there. The rest is ours: an unknown name in it is a mistake.
 //
@@ -18,10 +19,10 @@
 // defaults, checks, the printed configuration and docs/configuration.md all
 // follow from the row.
 //
-// Where to look: layers.go, defaults.go and arguments.go find what each layer
-// says, with shell.go and shellword.go for the agent's defaults; load.go picks
-// the winner and judges it; values.go, documents.go, duration.go and bytes.go
-// know the syntax of values; mistake.go words what is wrong; print.go shows the
+// Where to look: layers.go, agent.go, defaults.go and arguments.go find what
+// each layer says, with shell.go and shellword.go for the agent's defaults;
+// load.go picks the winner and judges it; values.go, documents.go and
+// duration.go know the syntax of values; mistake.go words what is wrong; print.go shows the
 // result.
 //
 // Caveats. A value of the agent that a later layer overrides is not judged, so

@@ -25,8 +25,8 @@ var durationUnits = []struct {
 
 const durationExamples = "a Mesos duration such as 30secs, 5mins or 1.5hrs (units: ns us ms secs mins hrs days weeks)"
 
-// maxNumber is the most characters that the number of a duration or a size may
-// have. It keeps exact arithmetic cheap for any input.
+// maxNumber is the most characters that the number of a duration may have. It
+// keeps exact arithmetic cheap for any input.
 const maxNumber = 64
 
 // ParseDuration reads a duration as the Mesos agent writes it in flags: a

@@ -87,12 +87,14 @@ var flags = append([]*flag{
 	{
 		name: "cgroups_enable_cfs", agents: true, standard: "false",
 		bind: func(c *Config) value { return boolValue(&c.CgroupsEnableCFS) },
-		doc:  "Whether the `cpus` of a task are a hard limit too, and not only a share.",
+		doc: "Whether the `cpus` of a task are a hard limit too, and not only a share. " +
+			"On the drop-in route the running agent's own value wins: it gives it to the executor.",
 	},
 	{
 		name: "default_container_dns", agents: true, optional: true,
 		bind: func(c *Config) value { return dnsValue(&c.DefaultContainerDNS) },
-		doc:  "DNS settings of containers on BRIDGE and USER networks whose task has none: JSON, or the path of a file with it.",
+		doc: "DNS settings of containers on BRIDGE and USER networks whose task has none: JSON, or the path of a file with it. " +
+			"On the drop-in route the running agent's own value wins: it gives it to the executor.",
 	},
 	{
 		name: "sandbox_directory", agents: true, standard: "/mnt/mesos/sandbox",

@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	agentDirectory = "/etc/mesos-slave"
-	ownDirectory   = "/etc/mesos-docker-containerizer"
+	ownDirectory = "/etc/mesos-docker-containerizer"
 
 	// maxFile is far above any real value; a larger file is not what it was
 	// taken for.
@@ -41,7 +40,7 @@ func (f fileSystem) read(path string) (string, error) {
 	case err != nil:
 		return "", reason(err)
 	case len(content) > maxFile:
-		return "", fmt.Errorf("it is larger than %s", Bytes(maxFile))
+		return "", fmt.Errorf("it is larger than %d MiB", maxFile>>20)
 	case strings.ContainsRune(string(content), 0):
 		return "", errors.New("it contains a NUL byte, so it is no text")
 	}
@@ -136,7 +135,7 @@ func (s *scan) entry(layer Layer, dir string, e fs.DirEntry) (candidate, bool) {
 		s.mistake(layer, place, unknown("file name", name, func(f *flag) string { return f.name }))
 		return candidate{}, false
 	}
-	c := candidate{flag: f, origin: Origin{layer, place}}
+	c := candidate{flag: f, origin: Origin{Layer: layer, Place: place, File: place}}
 	if !marker && !negated {
 		c.text, c.fault = s.files.read(path)
 		return c, true

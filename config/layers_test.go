@@ -74,16 +74,17 @@ func texts(f *flag) *rapid.Generator[string] {
 // given is a host's configuration with one flag set in some layers.
 type given struct {
 	files   map[string]string
+	naming  naming // of the agent's files
 	options Options
 }
 
 func (g *given) set(f *flag, layer Layer, text string) {
 	switch layer {
 	case AgentDefaults:
-		name := []string{"/etc/default/mesos", "/etc/default/mesos-slave"}[len(text)%2]
+		name := []string{commonDefaults, g.naming.defaults}[len(text)%2]
 		g.files[name] = "export MESOS_" + strings.ToUpper(f.name) + "='" + strings.ReplaceAll(text, "'", `'\''`) + "'\n"
 	case AgentFiles:
-		g.files[filepath.Join(agentDirectory, f.name)] = text + "\n"
+		g.files[filepath.Join(g.naming.directory, f.name)] = text + "\n"
 	case OwnFiles:
 		g.files[filepath.Join(ownDirectory, f.name)] = text + "\n"
 	case Environment:
@@ -126,7 +127,7 @@ func TestLaterLayersWin(t *testing.T) {
 			root := t.TempDir()
 			rapid.Check(t, func(t *rapid.T) {
 				chosen := rapid.MapOf(rapid.SampledFrom(layers), texts(f)).Draw(t, "layers")
-				g := given{map[string]string{}, Options{Root: root}}
+				g := given{map[string]string{}, rapid.SampledFrom(namings).Draw(t, "naming"), Options{Root: root}}
 				winner, text := BuiltIn, f.standard
 				for _, layer := range slices.Sorted(maps.Keys(chosen)) {
 					g.set(f, layer, chosen[layer])
@@ -171,13 +172,16 @@ func FuzzLoad(f *testing.F) {
 	f.Add("IP=::1", "default_container_dns", `{"docker":[{"network_mode":"USER"}]}`, "hostname", "file:///etc/default/mesos", "", "", "--")
 	f.Add("", "work_dir", "/a\x00", "orphan_grase", "1secs", "PREPARE_TIMEOUT", "1weeks", "---")
 	root := f.TempDir()
-	for _, dir := range []string{"/etc/default", agentDirectory, ownDirectory} {
+	for _, dir := range append(AgentDirectories(), "/etc/default", ownDirectory) {
 		if err := os.MkdirAll(root+dir, 0o755); err != nil {
 			f.Fatal(err)
 		}
 	}
 	f.Fuzz(func(t *testing.T, defaults, agentName, agentText, ownName, ownText, variable, text, arg string) {
-		for _, file := range [][3]string{{"/etc/default/", "mesos", defaults}, {agentDirectory + "/", agentName, agentText}, {ownDirectory + "/", ownName, ownText}} {
+		for _, file := range [][3]string{
+			{"/etc/default/", "mesos", defaults}, {"/etc/mesos-slave/", agentName, agentText}, {"/etc/mesos-agent/", agentName, ownText},
+			{ownDirectory + "/", ownName, ownText},
+		} {
 			// A name that no file can have makes no file.
 			if path := root + file[0] + file[1]; !strings.Contains(file[1], "/") && os.WriteFile(path, []byte(file[2]), 0o600) == nil {
 				defer os.Remove(path)

@@ -34,8 +34,7 @@ func Load(o Options) (*Config, []string, error) {
 	for _, f := range flags {
 		s.add(candidate{flag: f, text: f.standard})
 	}
-	s.agentDefaults()
-	s.directory(AgentFiles, agentDirectory)
+	s.agent()
 	s.directory(OwnFiles, ownDirectory)
 	s.environment(o.Environ)
 	rest := s.arguments(o.Args, o.Foreign)
@@ -61,6 +60,9 @@ type candidate struct {
 	// fault says why there is no text to judge, such as a file that cannot be
 	// read.
 	fault error
+	// rival is the word of the agent's files of the other naming, where that
+	// counts as much.
+	rival *candidate
 }
 
 // scan collects what the layers say.
@@ -80,7 +82,7 @@ func (s *scan) add(c candidate) {
 }
 
 func (s *scan) mistake(layer Layer, place string, err error) {
-	s.mistakes = append(s.mistakes, &Mistake{Origin: Origin{layer, place}, Err: err})
+	s.mistakes = append(s.mistakes, &Mistake{Origin: Origin{Layer: layer, Place: place}, Err: err})
 }
 
 // settle stores the last candidate for f in c. Those before it are judged as
@@ -90,7 +92,7 @@ func (s *scan) settle(c *Config, f *flag) {
 	last := len(all) - 1
 	for i, each := range all {
 		if i == last {
-			c.origins[f.name] = s.judge(each, c)
+			c.origins[f.name] = s.judgeAgreement(each, c)
 		} else if !each.origin.Layer.agents() {
 			s.judge(each, new(Config))
 		}
@@ -106,7 +108,7 @@ func (s *scan) keepAgents(c *Config, all []candidate) {
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].origin.Layer.agents() {
 			agents := new(Config)
-			s.judge(all[i], agents)
+			s.judgeAgreement(all[i], agents)
 			c.AgentDockerConfig = agents.DockerConfig
 			return
 		}
@@ -122,9 +124,7 @@ func (s *scan) judge(each candidate, c *Config) Origin {
 	if m.Err == nil {
 		text, path, m.Err = s.resolve(each)
 	}
-	if path != "" {
-		m.Origin.Place += ", which names " + path
-	}
+	m.Origin.Names = path
 	if m.Err == nil && (text != "" || !each.flag.optional) {
 		if m.Err = parse(v, text); m.Err != nil && !each.flag.secret {
 			m.Value = shorten(text)

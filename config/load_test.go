@@ -169,7 +169,7 @@ func TestContainerizers(t *testing.T) {
 
 // TestDirectoryForms has the ways to set a flag by a file's name.
 func TestDirectoryForms(t *testing.T) {
-	for _, dir := range []string{agentDirectory, ownDirectory} {
+	for _, dir := range append(AgentDirectories(), ownDirectory) {
 		for name, want := range map[string]bool{
 			"?cgroups_enable_cfs": true, "?no-docker_kill_orphans": false, "no-docker_kill_orphans": false, "cgroups_enable_cfs": true,
 		} {
@@ -347,7 +347,7 @@ func mistakesOf(root string) []string {
 		own + "orphan_grase: unknown file name; did you mean orphan_grace?",
 		own + `prepare_timeout: "-1mins" is refused: it must not be negative; accepted is`,
 		own + "log_driver: it contains a NUL byte",
-		own + "log_opts: it is larger than 1MB",
+		own + "log_opts: it is larger than 1 MiB",
 		own + "?no-port: the flag is not a boolean",
 		own + "run_dir: it is a directory",
 		own + "launcher_dir: it is not a regular file",

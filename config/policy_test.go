@@ -13,7 +13,7 @@ func TestPolicy(t *testing.T) {
 		ownDirectory + "/allowed_host_paths":     "# what all teams share\n/srv/shared:ro, /srv/scratch\n\n/etc/ssl/certs:ro\n",
 		ownDirectory + "/allowed_devices":        "/dev/fuse,c 10:200 rwm",
 		ownDirectory + "/allowed_volume_drivers": `["a,b", " local "]`,
-		agentDirectory + "/allowed_networks":     "host",
+		"/etc/mesos-slave/allowed_networks":      "host",
 	})
 	c := mustLoad(t, Options{Root: root, Environ: []string{ownPrefix + "ALLOWED_IMAGES=none"}, Args: []string{"--allowed_runtimes=runsc"}})
 	everything := []string{"*"}

@@ -95,7 +95,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatalf("%s has no %s and %s", path, begin, end)
 	}
 	golden(t, path, before+begin+markdown()+end+after)
-	for _, layer := range append([]string{agentDirectory, ownDirectory, ownPrefix}, agentDefaultFiles...) {
+	for _, layer := range append([]string{commonDefaults, namings[0].defaults, namings[1].defaults, ownDirectory, ownPrefix}, AgentDirectories()...) {
 		if !strings.Contains(before+after, layer) {
 			t.Errorf("%s does not mention %s", path, layer)
 		}

@@ -6,15 +6,16 @@ const configUsage = `
 Usage: mesos-docker-containerizer config [FLAG...]
 
 Shows every setting with its value and where that comes from. Settings are files, one a flag: the file's name is the flag and its
-content the value, as in /etc/mesos-slave. Later places win:
+content the value, as in /etc/mesos-slave and /etc/mesos-agent. Later places win:
 
   built in
-  /etc/default/mesos and /etc/default/mesos-slave     variables MESOS_*, the agent's
+  /etc/default/mesos, /etc/default/mesos-slave        variables MESOS_*, the agent's
   /etc/mesos-slave/                                   the agent's files
   /etc/mesos-docker-containerizer/                    our own files
   variables MESOS_DOCKER_CONTAINERIZER_*              of the environment
   flags                                               of the command line
 
+Files named mesos-agent in place of mesos-slave count as much; a flag that is set differently in both is a mistake.
 All mistakes are shown at once. Secrets are not shown. Settings are read when the daemon starts.
 
 Exit status: 0, or 2 when a setting is wrong.

@@ -133,14 +133,16 @@ func TestFindings(t *testing.T) {
 			h.Containers = containers{c}
 		}, "containers", OK, "none left over"},
 
-		"rules are set":         {func(h *host) { h.etc["mesos-docker-containerizer/allowed_networks"] = "bridge" }, "policy", OK, "allowed_networks"},
-		"private credentials":   {func(h *host) { h.etc["mesos-docker-containerizer/docker_config"] = `{"auths":{}}` }, "credentials", OK, "private"},
-		"credentials in view":   {func(h *host) { h.credentials(0o644) }, "credentials", Warning, "chmod 600"},
-		"credentials elsewhere": {func(h *host) { h.credentials(0o600) }, "credentials", OK, "private"},
-		"credentials in ps":     {func(h *host) { h.args = []string{`--docker_config={"auths":{}}`} }, "credentials", Warning, "where others can read it"},
-		"the agent tells them":  {func(h *host) { h.agentFlags["docker_config"] = `{"auths":{"r":{"auth":"c2VjcmV0"}}}` }, "credentials", Warning, "to whoever asks"},
-		"no disk":               {func(h *host) { h.agentFlags["work_dir"] = h0(h.root, "none") }, "disk_work_dir", Failed, "no such file"},
-		"nobody knows work_dir": {func(h *host) { delete(h.agentFlags, "work_dir"); delete(h.etc, "mesos-slave/work_dir") }, "disk_work_dir", Skipped, "not known"},
+		"rules are set":               {func(h *host) { h.etc["mesos-docker-containerizer/allowed_networks"] = "bridge" }, "policy", OK, "allowed_networks"},
+		"private credentials":         {func(h *host) { h.etc["mesos-docker-containerizer/docker_config"] = `{"auths":{}}` }, "credentials", OK, "private"},
+		"credentials in view":         {func(h *host) { h.credentials(0o644) }, "credentials", Warning, "chmod 600"},
+		"credentials elsewhere":       {func(h *host) { h.credentials(0o600) }, "credentials", OK, "private"},
+		"credentials in the defaults": {func(h *host) { h.etc["default/mesos-agent"] = `MESOS_DOCKER_CONFIG='{"auths":{}}'` }, "credentials", OK, "private"},
+		"credentials for ClusterD":    {func(h *host) { h.credentials(0o644); h.etc["mesos-agent/docker_config"] = "/auth.json" }, "credentials", Warning, "chmod 600"},
+		"credentials in ps":           {func(h *host) { h.args = []string{`--docker_config={"auths":{}}`} }, "credentials", Warning, "where others can read it"},
+		"the agent tells them":        {func(h *host) { h.agentFlags["docker_config"] = `{"auths":{"r":{"auth":"c2VjcmV0"}}}` }, "credentials", Warning, "to whoever asks"},
+		"no disk":                     {func(h *host) { h.agentFlags["work_dir"] = h0(h.root, "none") }, "disk_work_dir", Failed, "no such file"},
+		"nobody knows work_dir":       {func(h *host) { delete(h.agentFlags, "work_dir"); delete(h.etc, "mesos-slave/work_dir") }, "disk_work_dir", Skipped, "not known"},
 		"a unit is not enabled": {func(h *host) {
 			h.script("systemctl", `case $1 in is-enabled) echo disabled; exit 1;; *) echo active;; esac`)
 		}, "systemd", Warning, "systemctl enable"},

@@ -34,13 +34,9 @@ func (d *doctor) policy(context.Context) finding {
 func (d *doctor) credentials(context.Context) finding {
 	var all findings
 	origin := d.Config.Origin("docker_config")
-	path, named, indirect := strings.Cut(origin.Place, ", which names ") // as package config words it
-	if indirect {
-		path = named // only its content is secret
-	}
 	switch layer := origin.Layer; {
-	case indirect || layer == config.AgentFiles || layer == config.OwnFiles:
-		if f := private(path); f.Status != OK {
+	case origin.Holds() != "":
+		if f := private(origin.Holds()); f.Status != OK {
 			all = append(all, f)
 		}
 	case layer == config.CommandLine || layer == config.Environment:

@@ -8,6 +8,7 @@ import (
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
+	"mesos-docker-containerizer/config"
 )
 
 // containerizers is the flag's value with docker in it. What the agent has already is kept: a file if there is one, else what a
@@ -32,7 +33,47 @@ func (p *Plan) containerizers(file string) string {
 	return strings.Join(append([]string{"docker"}, names...), ",")
 }
 
-const standardDirectory = "/etc/mesos-slave"
+// agree refuses a setup after which the daemon would not start: it reads the agent's files under both of their names, and takes
+// a flag that is set differently in the two for a mistake.
+func (p *Plan) agree() error {
+	directory := filepath.Clean(p.options.Directory)
+	for _, known := range config.AgentDirectories() {
+		other := filepath.Join(filepath.Dir(directory), filepath.Base(known))
+		if other == directory || !named(directory) {
+			continue
+		}
+		for _, change := range p.Files {
+			name := filepath.Base(change.Path)
+			f, err := read(filepath.Join(other, name))
+			switch {
+			case name == "docker": // which the daemon does not read
+			case err != nil:
+				return fmt.Errorf("the agent's file: %w", err)
+			case f.Kind != absent && !sameItems(f.value(), change.New):
+				return fmt.Errorf("%s says %s, and %s would say %s: the daemon takes that for a mistake. The agent's start script reads only one of the two; remove what it does not read",
+					filepath.Join(other, name), f.value(), change.Path, change.New)
+			}
+		}
+	}
+	return nil
+}
+
+// named says whether a directory has one of the names that start scripts look for.
+func named(directory string) bool {
+	return slices.ContainsFunc(config.AgentDirectories(), func(known string) bool { return filepath.Base(known) == filepath.Base(directory) })
+}
+
+// sameItems compares lists with commas, whose order means nothing.
+func sameItems(a, b string) bool {
+	items := func(list string) []string {
+		all := strings.Split(list, ",")
+		for i := range all {
+			all[i] = strings.TrimSpace(all[i])
+		}
+		return slices.Sorted(slices.Values(all))
+	}
+	return slices.Equal(items(a), items(b))
+}
 
 // notes collects what a person should know before the agent restarts.
 func (p *Plan) notes() {
@@ -42,9 +83,9 @@ func (p *Plan) notes() {
 	}
 	p.noteLiveFlags()
 	p.noteTimeout()
-	if p.options.Directory != standardDirectory {
+	if known := config.AgentDirectories(); !slices.Contains(known, filepath.Clean(p.options.Directory)) {
 		p.note("the daemon reads %s and not %s: put the agent's flags that concern Docker (`mesos-docker-containerizer config` lists them) into /etc/mesos-docker-containerizer too",
-			standardDirectory, p.options.Directory)
+			strings.Join(known, " and "), p.options.Directory)
 	}
 }
 

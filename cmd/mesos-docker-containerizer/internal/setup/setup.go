@@ -118,6 +118,9 @@ func Prepare(o Options) (*Plan, error) {
 	if err := p.files(); err != nil {
 		return nil, err
 	}
+	if err := p.agree(); err != nil {
+		return nil, err
+	}
 	p.notes()
 	return p, nil
 }

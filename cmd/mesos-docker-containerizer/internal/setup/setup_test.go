@@ -315,10 +315,10 @@ func TestNotes(t *testing.T) {
 			o.Agent.Flags = map[string]string{"docker": "docker"}
 		}, []string{"runs with docker=docker although", "mesos-init-wrapper"}, ""},
 		"docker from elsewhere": {func(o *Options) { o.Agent.Flags = map[string]string{"docker": "/x/docker"} }, []string{"MESOS_DOCKER"}, ""},
-		"ClusterD's directory": {func(o *Options) {
-			must(t, os.Rename(o.Directory, o.Directory+"-agent"))
-			o.Directory += "-agent"
-		}, []string{"the daemon reads /etc/mesos-slave"}, ""},
+		"a directory of the host's own": {func(o *Options) {
+			must(t, os.Rename(o.Directory, o.Directory+"-own"))
+			o.Directory += "-own"
+		}, []string{"the daemon reads /etc/mesos-slave and /etc/mesos-agent and not "}, ""},
 		"a timeout": {func(o *Options) { put(t, o.path("executor_registration_timeout"), "10mins", 0o644) }, []string{"(10mins)"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
