@@ -236,6 +236,7 @@ func (c *Collector) take(ctx context.Context, image *candidate) error {
 	if err == nil {
 		return nil
 	}
+	ctx = context.WithoutCancel(ctx) // whoever asked may have left, and an image without its marks is never cleaned up
 	for _, name := range extra {
 		if restoreErr := c.Store.TagImage(ctx, image.ID, name); restoreErr != nil {
 			return fmt.Errorf("%w; and it has lost the name %s: %w", err, name, restoreErr)

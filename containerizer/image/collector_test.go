@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -57,7 +58,10 @@ func (s *fakeStore) InspectImage(_ context.Context, ref string, _ *ocispec.Platf
 	return image.InspectResponse{ID: ref, Metadata: image.Metadata{LastTagTime: i.tagged}}, nil
 }
 
-func (s *fakeStore) TagImage(_ context.Context, id, name string) error {
+func (s *fakeStore) TagImage(ctx context.Context, id, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	i := s.images[id]
 	if i == nil {
 		return errdefs.ErrNotFound
@@ -69,9 +73,12 @@ func (s *fakeStore) TagImage(_ context.Context, id, name string) error {
 	return nil
 }
 
-func (s *fakeStore) RemoveImage(_ context.Context, ref string) error {
+func (s *fakeStore) RemoveImage(ctx context.Context, ref string) error {
 	if s.during != nil {
 		s.during()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if i := s.images[ref]; i != nil {
 		if s.used[ref] || len(i.tags) > 1 {
@@ -287,6 +294,27 @@ func TestContainerInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, slices.Sorted(slices.Values(s.images["a"].tags))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An admin who leaves in the middle of a collection, or a daemon that ends then, leaves no image behind that nobody would ever
+// clean up because it has lost its mark.
+func TestCollectionGivenUpInTheMiddle(t *testing.T) {
+	s := newStore()
+	i := s.add("old", 2*time.Hour, "app:1", "app:latest")
+	before := slices.Sorted(slices.Values(i.tags))
+	ctx, leave := context.WithCancel(t.Context())
+	calls := 0
+	s.during = func() {
+		if calls++; calls == 2 {
+			leave()
+		}
+	}
+	if _, err := newCollector(t, s, nil).Collect(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(before, slices.Sorted(slices.Values(i.tags))); diff != "" {
 		t.Error(diff)
 	}
 }
