@@ -65,11 +65,15 @@ func open(unix *net.UnixConn, socket string, version int) (*Conn, error) {
 	if _, err := io.WriteString(unix, request); err != nil {
 		return nil, err
 	}
-	reader := bufio.NewReaderSize(unix, MaxData)
+	files := &receiver{unix: unix}
+	reader := bufio.NewReaderSize(files, MaxData)
 	if err := upgraded(reader, version); err != nil {
+		files.close()
 		return nil, err
 	}
-	return newConn(unix, reader), nil
+	c := newConn(unix, reader)
+	c.files = files
+	return c, nil
 }
 
 // upgraded reads the daemon's answer to the request.

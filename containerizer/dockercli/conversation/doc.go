@@ -6,8 +6,12 @@
 // body in four, the body. The first is the client's Call. The daemon's Exit is the last; a connection that ends without it is
 // the death of the one or the other, and says nothing of the command.
 //
-//	client -> daemon:  call  stdin  stdin-end  signal  size
-//	daemon -> client:  stdout  stderr  read-stdin  raw  alive  exit
+//	client -> daemon:  call  stdin  stdin-end  signal  size  output-end
+//	daemon -> client:  stdout  stderr  read-stdin  raw  alive  container  output  signal-taken  exit
+//
+// A run outlives the daemon. Its client learns the container's name and gets the Engine's own connection to the container's
+// streams (SCM_RIGHTS), so no byte of these passes through the daemon; when the daemon is lost it makes the call [Again] to the
+// next one, which then only waits, and sends the exit.
 //
 // The daemon reads the client's stdin piece by piece, each with one read-stdin, so a command that wants no stdin takes nothing
 // of it, and one that reads slowly does not keep signals waiting. In the other direction the socket itself holds a command

@@ -28,6 +28,12 @@ const (
 	KindRaw       Kind = 9  // from the daemon: the client's terminal is to be put into raw mode; empty
 	KindAlive     Kind = 10 // from the daemon, each AliveInterval: the command is being carried out; empty
 	KindExit      Kind = 11 // the daemon's last: Exit, in JSON
+
+	// Of a run alone:
+	KindContainer   Kind = 12 // from the daemon, as soon as there is one: Container, in JSON
+	KindOutput      Kind = 13 // from the daemon, with a file: Output, in JSON
+	KindOutputEnd   Kind = 14 // from the client, one for each KindOutput: OutputEnd, in JSON
+	KindSignalTaken Kind = 15 // from the daemon, which has done with a KindSignal: Signal, in JSON
 )
 
 // AliveInterval is the time between two signs of life of the daemon.
@@ -59,6 +65,11 @@ type Call struct {
 	StdoutTerminal bool `json:"stdout_terminal,omitempty"`
 	// Size is the terminal's, nil without one.
 	Size *Size `json:"size,omitempty"`
+
+	// ID is the call's own, which the client has made up at random: the same when it asks again.
+	ID string `json:"id,omitempty"`
+	// Again is set when a run is asked for again because the daemon went away.
+	Again *Again `json:"again,omitempty"`
 }
 
 // Signal is one that the client got, by its number on this host.
@@ -82,6 +93,7 @@ type Conn struct {
 	conn   net.Conn
 	reader *bufio.Reader // of the receiving goroutine
 	buffer []byte        // of the receiving goroutine
+	files  *receiver     // nil on the daemon's side, which is sent none
 
 	sendMu sync.Mutex // held for the length of a frame
 }
@@ -91,8 +103,13 @@ func newConn(conn net.Conn, reader *bufio.Reader) *Conn {
 	return &Conn{conn: conn, reader: reader}
 }
 
-// Close ends the conversation, and with it whatever is being sent or received.
-func (c *Conn) Close() error { return c.conn.Close() }
+// Close ends the conversation, and with it whatever is being sent or received. Files that were not taken are closed.
+func (c *Conn) Close() error {
+	if c.files != nil {
+		c.files.close()
+	}
+	return c.conn.Close()
+}
 
 // SetDeadline bounds what is sent and received, as net.Conn does.
 func (c *Conn) SetDeadline(t time.Time) error { return c.conn.SetDeadline(t) }
