@@ -2,7 +2,9 @@ package dockercli
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -38,6 +40,10 @@ func runReal(t *testing.T, path, host string, arguments ...string) result {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), path, append([]string{"-H", host}, arguments...)...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// The Engine says what the client's version of the API has: answers to the same version are compared.
+	ours := environment.Engine(t)
+	ours.NegotiateAPIVersion(t.Context())
+	cmd.Env = append(os.Environ(), "DOCKER_API_VERSION="+ours.ClientVersion())
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -49,10 +55,33 @@ func runReal(t *testing.T, path, host string, arguments ...string) result {
 func compare(t *testing.T, d *Docker, path string, arguments ...string) result {
 	t.Helper()
 	want, got := runReal(t, path, environment.Host(), arguments...), answer(t.Context(), d, arguments...)
+	if arguments[0] == "inspect" {
+		want.Stdout = completed(t, want.Stdout)
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("docker %q, docker's answer and ours:\n%s", arguments, diff)
 	}
 	return got
+}
+
+// completed is docker's inspect with what we add where the Engine leaves it out.
+func completed(t *testing.T, printed string) string {
+	t.Helper()
+	var objects []json.RawMessage
+	if json.Unmarshal([]byte(printed), &objects) != nil || len(objects) == 0 {
+		return printed
+	}
+	for i := range objects {
+		var err error
+		if objects[i], err = completeContainer(objects[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	if err := writeObjects(Call{Stdout: &out}, objects); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 // Whatever changes nothing is asked of both, docker first.
