@@ -23,8 +23,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // The names that are ours.
@@ -75,8 +73,8 @@ func (o Overlay) Validate() error {
 		if err := executable(path); err != nil {
 			return fmt.Errorf("our own program: %w; `make install` puts it there", err)
 		}
-		if err := trusted(filepath.Dir(path), false); err != nil {
-			return fmt.Errorf("our own program %s: %w", path, err)
+		if err := Trusted(path); err != nil {
+			return fmt.Errorf("our own program: %w", err)
 		}
 	}
 	return nil
@@ -225,70 +223,4 @@ func (o Overlay) apply(c Change) error {
 		return errors.Join(err, os.Remove(temporary))
 	}
 	return nil
-}
-
-// Lock makes the folder if need be and keeps a second setup out until release is called, which removes a folder that is empty.
-// No directory on the way may be written to by others than root and us: the agent runs as root what lies there.
-func Lock(path string) (release func(), err error) {
-	_, err = os.Stat(path)
-	fresh := errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, fmt.Errorf("overlay: %w", err)
-	}
-	// Whatever the umask: executors that run as a task's user start the helpers of their checks from here.
-	if err := os.Chmod(path, 0o755); err != nil {
-		return nil, fmt.Errorf("overlay: %w", err)
-	}
-	discard := func() {
-		if fresh {
-			_ = os.Remove(path) // fails unless it is empty
-		}
-	}
-	if err := trusted(path, true); err != nil {
-		discard()
-		return nil, err
-	}
-	directory, err := os.Open(path)
-	if err == nil {
-		if err = unix.Flock(int(directory.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			directory.Close()
-		}
-	}
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, fmt.Errorf("another setup works on %s", path)
-	}
-	if err != nil {
-		discard()
-		return nil, fmt.Errorf("lock the overlay %s: %w", path, err)
-	}
-	return func() { discard(); directory.Close() }, nil
-}
-
-// trusted is an error where others than root and us can change a directory or one above it; or, where users have to come in,
-// where they cannot.
-func trusted(path string, users bool) error {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-	for {
-		var stat unix.Stat_t
-		if err := unix.Stat(real, &stat); err != nil {
-			return fmt.Errorf("overlay: %s: %w", real, err)
-		}
-		owned := stat.Uid == 0 || int(stat.Uid) == os.Geteuid()
-		shared := stat.Mode&0o022 != 0 && stat.Mode&unix.S_ISVTX == 0
-		if !owned || shared {
-			return fmt.Errorf("others than root can change %s (owner %d, mode %04o), and the agent runs as root what lies below it: choose another folder",
-				real, stat.Uid, stat.Mode&0o7777)
-		}
-		if users && stat.Mode&0o001 == 0 {
-			return fmt.Errorf("users cannot enter %s (mode %04o), and executors that run as a task's user start the helpers of their health checks from the overlay: "+
-				"open it (chmod o+x), or choose another folder with --overlay", real, stat.Mode&0o7777)
-		}
-		if real == filepath.Dir(real) {
-			return nil
-		}
-		real = filepath.Dir(real)
-	}
 }

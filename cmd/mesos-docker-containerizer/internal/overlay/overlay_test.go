@@ -263,6 +263,74 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// A path through what a user owns leads where that user wants it to, whatever it leads to now.
+func TestTrusted(t *testing.T) {
+	const user = 4711
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make what belongs to others")
+	}
+	for name, c := range map[string]struct {
+		path    string // below the folder
+		prepare func(root string) error
+		trusted bool
+	}{
+		"nothing there yet":       {"a/b", func(string) error { return nil }, true},
+		"a link of root's":        {"link/x", func(root string) error { return os.Symlink("real", filepath.Join(root, "link")) }, true},
+		"a link that goes up":     {"link", func(root string) error { return os.Symlink("real/../real/x", filepath.Join(root, "link")) }, true},
+		"a user's file":           {"real/x", func(root string) error { return os.Chown(filepath.Join(root, "real", "x"), user, 0) }, false},
+		"a file others may write": {"real/x", func(root string) error { return os.Chmod(filepath.Join(root, "real", "x"), 0o777) }, false},
+		"a link of a user's": {"link", func(root string) error {
+			link := filepath.Join(root, "link")
+			return errors.Join(os.Symlink("real", link), os.Lchown(link, user, 0))
+		}, false},
+		"a link in a user's directory": {"home/link", func(root string) error {
+			home := filepath.Join(root, "home")
+			return errors.Join(os.Mkdir(home, 0o755), os.Symlink("../real", filepath.Join(home, "link")), os.Chown(home, user, 0))
+		}, false},
+		"a link through a user's directory": {"link", func(root string) error {
+			home := filepath.Join(root, "home")
+			return errors.Join(os.Mkdir(home, 0o755), os.Symlink(filepath.Join(root, "real"), filepath.Join(home, "link")),
+				os.Chown(home, user, 0), os.Symlink("home/link", filepath.Join(root, "link")))
+		}, false},
+		"a circle": {"link", func(root string) error { return os.Symlink("link", filepath.Join(root, "link")) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := folder(t)
+			program(t, filepath.Join(root, "real", "x"))
+			if err := c.prepare(root); err != nil {
+				t.Fatal(err)
+			}
+			if err := Trusted(filepath.Join(root, c.path)); (err == nil) != c.trusted {
+				t.Errorf("%s: %v", c.path, err)
+			}
+		})
+	}
+}
+
+// Nothing is made or changed where a user's link leads.
+func TestLockFollowsNoLinkOfAUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make what belongs to others")
+	}
+	root := folder(t)
+	secret, link := filepath.Join(root, "secret"), filepath.Join(root, "link")
+	if err := errors.Join(os.Mkdir(secret, 0o700), os.Symlink(secret, link), os.Lchown(link, 4711, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, filepath.Join(link, "new")} {
+		if _, err := Lock(path); err == nil || !strings.Contains(err.Error(), "others than root can change "+link) {
+			t.Error(err)
+		}
+	}
+	info, err := os.Stat(secret)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if left := targets(t, secret); len(left) != 0 {
+		t.Errorf("made: %v", left)
+	}
+}
+
 func TestRecord(t *testing.T) {
 	o := fresh(t)
 	if _, err := ReadRecord(o.Path); !errors.Is(err, fs.ErrNotExist) {

@@ -44,7 +44,18 @@ func WriteRecord(path string, r Record) error {
 	if err := os.Rename(temporary, filepath.Join(path, RecordName)); err != nil {
 		return errors.Join(fmt.Errorf("record of the setup: %w", err), removeIfThere(temporary))
 	}
+	if err := syncDirectory(path); err != nil {
+		return fmt.Errorf("record of the setup: %w", err)
+	}
 	return nil
+}
+
+func syncDirectory(path string) error {
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
 }
 
 func writeSynced(path string, content []byte) error {
