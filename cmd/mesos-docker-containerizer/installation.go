@@ -16,18 +16,23 @@ import (
 	"mesos-docker-containerizer/config"
 )
 
-// agentDirectories are where start scripts look for the agent's flags: those of Mesos up to 1.x, and of ClusterD and later packages.
-var agentDirectories = []string{"/etc/mesos-slave", "/etc/mesos-agent"}
-
 // lookTimeout bounds what an agent, a daemon or an Engine may take to say how things are.
 const lookTimeout = 5 * time.Second
 
-// knownLibexec is the folder of the last setup, else that which the agent uses; empty if neither is known.
-func knownLibexec(path string, seen liveagent.Seen) string {
+// knownLibexec is the folder of the last setup, else that which the agent uses; empty if neither is known. The agent's word is
+// that of whoever listens on its port, which any user can while the agent is down, so it does not count for a folder of a user's.
+func knownLibexec(path string, seen liveagent.Seen) (string, error) {
 	if record, err := overlay.ReadRecord(path); err == nil {
-		return record.Stock
+		return record.Stock, nil
 	}
-	return seen.Flags["launcher_dir"]
+	stock := seen.Flags["launcher_dir"]
+	if !filepath.IsAbs(stock) {
+		return "", nil
+	}
+	if err := overlay.Trusted(stock); err != nil {
+		return "", fmt.Errorf("the agent's launcher_dir: %w; or say --mesos-libexec=%s if you know better", err, stock)
+	}
+	return stock, nil
 }
 
 // agentDirectory is the one that this host has.

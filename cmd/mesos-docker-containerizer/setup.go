@@ -140,7 +140,7 @@ func setupOptions(c *config.Config, f setupFlags) (setup.Options, error) {
 		return o, err
 	}
 	if o.Directory == "" {
-		if o.Directory, err = agentDirectory(agentDirectories); err != nil {
+		if o.Directory, err = agentDirectory(config.AgentDirectories()); err != nil {
 			return o, err
 		}
 	}
@@ -160,7 +160,9 @@ func setupOptions(c *config.Config, f setupFlags) (setup.Options, error) {
 		}
 	}
 	if o.Overlay.Stock == "" {
-		o.Overlay.Stock = knownLibexec(f.overlay, o.Agent)
+		if o.Overlay.Stock, err = knownLibexec(f.overlay, o.Agent); err != nil {
+			return o, err
+		}
 	}
 	if o.Overlay.Stock == "" {
 		return o, errors.New("name the folder of Mesos's own helpers with --mesos-libexec, such as /usr/libexec/mesos (the agent's launcher_dir)")

@@ -264,6 +264,28 @@ func TestSetupRefuses(t *testing.T) {
 	}, "setup", "--write").wantStatus(exitEnvironment)
 }
 
+// While the agent is down anybody can listen on its port. What is told there does not lead root's agent to a user's programs.
+func TestSetupBelievesNoStranger(t *testing.T) {
+	h := newMesosHost(t)
+	must(t, os.Chown(h.libexec, 65534, 65534))
+	p := h.setup()
+	p.wantStatus(exitUsage)
+	if !strings.Contains(p.err(), "others than root can change "+h.libexec) {
+		t.Error("it does not say whose folder that is")
+	}
+	if _, err := os.Stat(h.overlay); !errors.Is(err, os.ErrNotExist) {
+		t.Error("an overlay was made")
+	}
+	h.setup("--mesos-libexec=" + h.libexec).wantStatus(exitOK)
+
+	h.runsWith(map[string]string{"containerizers": "mesos;reboot"})
+	p = h.setup("--write")
+	p.wantStatus(exitUsage)
+	if !strings.Contains(p.err(), "is that the agent?") || h.file("containerizers") != "" {
+		t.Errorf("containerizers %q", h.file("containerizers"))
+	}
+}
+
 func TestAgentDirectory(t *testing.T) {
 	root := t.TempDir()
 	one, two := filepath.Join(root, "mesos-slave"), filepath.Join(root, "mesos-agent")

@@ -22,7 +22,7 @@ func undoSetup(t terminal, c *config.Config, f setupFlags) int {
 		return t.problem(exitUsage, err)
 	}
 	defer docker.Close()
-	directories := agentDirectories
+	directories := config.AgentDirectories()
 	if f.directory != "" {
 		directories = []string{f.directory}
 	}

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
@@ -132,6 +133,9 @@ func supported(o Options) error {
 	}
 	if image := o.Agent.Flags["docker_mesos_image"]; image != "" {
 		return fmt.Errorf("the agent starts each executor in a container of its own (docker_mesos_image=%s), from where the daemon cannot be reached: unset the flag", image)
+	}
+	if list := o.Agent.Flags["containerizers"]; strings.Trim(list, "abcdefghijklmnopqrstuvwxyz_, ") != "" {
+		return fmt.Errorf("what answers at the agent's address tells containerizers that no agent has, %q: is that the agent?", list)
 	}
 	return nil
 }
