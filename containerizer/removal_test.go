@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -55,7 +57,7 @@ func (a *agent) must(line string) answer {
 	a.t.Helper()
 	got := a.command(line)
 	if got.status != 0 {
-		a.t.Errorf("docker %s: %+v", line, got)
+		a.t.Fatalf("docker %s: %+v", line, got)
 	}
 	return got
 }
@@ -169,6 +171,8 @@ func TestListedContainersAreKept(t *testing.T) {
 	agent, name := h.newAgent(), agentsName()
 	p := h.dropIn(name, "exit 8")
 	p.awaitExit(t)
+	other := h.dropIn("x"+name, "exit 8")
+	other.awaitExit(t)
 	if list := agent.must("ps -a"); !strings.Contains(list.stdout, name) {
 		t.Fatalf("%+v", list)
 	}
@@ -180,10 +184,10 @@ func TestListedContainersAreKept(t *testing.T) {
 	h.server.keeping.until = until // instead of a minute
 	h.server.keeping.mu.Unlock()
 	p.kill()
-	ours := h.startProcess(dockerTask(t, environment.Busybox(t), "exit 8"), wire.Attach{Route: wire.RouteDropIn, ContainerName: "x" + name})
-	ours.awaitExit(t)
-	ours.kill()
-	eventually(t, "the other container to be removed", func() bool { return len(h.containers()) == 1 })
+	other.kill()
+	eventually(t, "the other container to be removed", func() bool {
+		return !slices.ContainsFunc(h.containers(), func(c container.Summary) bool { return slices.Contains(c.Names, "/x"+name) })
+	})
 	h.awaitNoContainers()
 	if now := time.Now(); now.Before(until) {
 		t.Errorf("removed %v too early", until.Sub(now))
@@ -215,7 +219,7 @@ func TestKeepingIsATime(t *testing.T) {
 }
 
 func TestAgentStops(t *testing.T) {
-	const stubborn = "trap '' TERM; while :; do sleep 0.1; done"
+	const stubborn = "trap '' TERM; touch /ready; while :; do sleep 0.1; done"
 	for name, c := range map[string]struct {
 		line, command string
 		code          int
@@ -223,13 +227,17 @@ func TestAgentStops(t *testing.T) {
 		"at once":         {stubborn, "stop -t 0 NAME", 137},
 		"within a second": {stubborn, "stop -t 1 NAME", 137},
 		"by id":           {stubborn, "stop -t 0 ID", 137},
-		"asked once":      {"n=0; trap 'n=$((n+1))' TERM; while [ $n = 0 ]; do sleep 0.1; done; sleep 0.5; exit $n", "stop -t 60 NAME", 1},
+		"asked once":      {"n=0; trap 'n=$((n+1))' TERM; touch /ready; while [ $n = 0 ]; do sleep 0.1; done; sleep 0.5; exit $n", "stop -t 60 NAME", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			agent, name := h.newAgent(), agentsName()
 			p := h.dropIn(name, c.line)
 			p.awaitRunning(t)
+			eventually(t, "the script to take signals", func() bool {
+				_, err := h.docker.ContainerStatPath(t.Context(), name, "/ready")
+				return err == nil
+			})
 			object := name
 			if strings.HasSuffix(c.command, "ID") {
 				object = h.containers()[0].ID

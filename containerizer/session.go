@@ -135,9 +135,9 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	if err != nil {
 		return prepared, s.failure(err)
 	}
+	defer s.announce(prepared.ID)(ctx) // before anybody can know that it runs
 	running := s.reportRunning(prepared)
 	s.at.enter(metrics.TaskRunning, "running")
-	defer s.announce(prepared.ID)(ctx)
 	s.logger.Info("container runs", zap.String("container", prepared.ID), zap.String("image", prepared.Config.Image))
 
 	exited, cancel := context.WithCancel(ctx)
