@@ -53,6 +53,7 @@ type host struct {
 	socket  string
 	stop    func()
 	server  *Server
+	adjust  func(*Server) // of each server before it serves; may be nil
 }
 
 // newHost starts a server on the real Engine. Nothing of it is left when the test ends.
@@ -105,6 +106,9 @@ func (h *host) start() {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: h.socket, Net: "unix"})
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	if h.adjust != nil {
+		h.adjust(server)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)

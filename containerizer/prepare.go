@@ -90,6 +90,9 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	}
 	if err == nil && container == nil {
 		container, spec, err = s.create(bounded, launch, at)
+		if container == nil && s.attach.State != nil { // an earlier daemon's create may still take effect
+			s.server.graves.bury(s.name)
+		}
 	}
 	if err != nil {
 		return container, err

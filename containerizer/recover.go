@@ -16,37 +16,67 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// recover learns which containers an earlier server left, as soon as the Engine answers. The event stream is open before the
-// list is made, so that nothing happens between the two unseen. Executors that live attach by themselves; what is left is
-// guarded until it is clear that nobody will.
+// surveyInterval is the time between two surveys for which there is no other reason: the Engine drops events under load.
+const surveyInterval = time.Minute
+
+// recover learns which containers of the server's there are without a session, and looks after them until ctx ends. There are
+// those that an earlier server left; they are known as soon as the Engine answers. And there are those that appear later: the
+// Engine may do a create for which that server has asked, and then it knows nothing of the server's tombstones.
+//
+// The event stream is open before a list is made, so that nothing happens between the two unseen.
 func (s *Server) recover(ctx context.Context) {
 	select {
-	case <-s.watch.opened:
+	case <-s.watch.survey:
 	case <-ctx.Done():
 		return
 	}
+	list, err := s.list(ctx)
+	if err != nil {
+		return
+	}
+	close(s.recovered)
+	s.Logger.Info("recovered", zap.Int("containers", s.adopt(ctx, list, true)))
 	for {
-		list, err := s.engine.List(ctx, engine.InstanceLabel(s.instance.id))
-		if err == nil {
-			close(s.recovered)
-			s.adopt(ctx, list)
-			return
-		}
-		s.Logger.Warn("the containers of an earlier run cannot be listed yet", zap.Error(err))
 		select {
-		case <-time.After(settleWait):
+		case <-s.watch.survey:
+		case <-time.After(s.surveyInterval):
 		case <-ctx.Done():
 			return
+		}
+		if list, err = s.list(ctx); err != nil {
+			return
+		}
+		if n := s.adopt(ctx, list, false); n > 0 {
+			s.Logger.Warn("containers have appeared that no session has", zap.Int("containers", n))
 		}
 	}
 }
 
-// adopt guards the containers that are ours, running ones first.
-func (s *Server) adopt(ctx context.Context, list []container.Summary) {
+// list asks the Engine until it answers. Its error is that of ctx.
+func (s *Server) list(ctx context.Context) ([]container.Summary, error) {
+	for {
+		list, err := s.engine.List(ctx, engine.InstanceLabel(s.instance.id))
+		if err == nil {
+			return list, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		s.Logger.Warn("the server's containers cannot be listed yet", zap.Error(err))
+		select {
+		case <-time.After(settleWait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// adopt guards the containers that are ours, running ones first, and returns how many it has begun to guard. Those of a session
+// are guarded too only where they were there before it.
+func (s *Server) adopt(ctx context.Context, list []container.Summary, first bool) (begun int) {
 	slices.SortStableFunc(list, func(a, b container.Summary) int {
 		return cmp.Compare(rank(a), rank(b))
 	})
-	ours := 0
 	for _, c := range list {
 		labels, err := engine.ParseLabels(c.Labels)
 		name := ""
@@ -56,13 +86,23 @@ func (s *Server) adopt(ctx context.Context, list []container.Summary) {
 		if !labels.Ours(s.instance.id, name) {
 			continue // an image committed from one of ours gives its containers our labels, but not the name
 		}
+		_, retiring := s.retiring.Load(c.ID)
+		if retiring || !first && s.claimed(name) {
+			continue
+		}
+		if _, other := s.guarded.LoadOrStore(c.ID, true); other {
+			continue
+		}
 		if err != nil {
 			s.Logger.Warn("labels of a container are damaged", zap.String("container", c.ID), zap.Error(err))
 		}
-		ours++
-		s.group.Go(func() { s.guard(ctx, c.ID, labels) })
+		begun++
+		s.group.Go(func() {
+			defer s.guarded.Delete(c.ID)
+			s.guard(ctx, c.ID, labels)
+		})
 	}
-	s.Logger.Info("recovered", zap.Int("containers", ours))
+	return begun
 }
 
 func rank(c container.Summary) int {
@@ -77,7 +117,7 @@ func processOf(l engine.Labels) wire.Process {
 	return wire.Process{PID: l.ExecutorPID, StartTime: l.ExecutorStartTime, BootID: l.BootID}
 }
 
-// guard waits for the end of the executor of a container from an earlier run. While that lives it will attach, and its session
+// guard waits for the end of the executor of a container without a session. While that lives it will attach, and its session
 // then owns the container. When it dies without a session the container is an orphan, or due for removal.
 func (s *Server) guard(ctx context.Context, id string, labels engine.Labels) {
 	executor, err := openProcess(processOf(labels))
@@ -111,26 +151,32 @@ func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels)
 	logger := s.Logger.With(zap.String("task", labels.Task), zap.String("framework", labels.Framework),
 		zap.String("executor", labels.Executor))
 	if !s.KillOrphans {
-		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left if it runs", zap.String("container", id))
+		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left for as long as it runs", zap.String("container", id))
 		s.retire(ctx, id, leaveRunning, logger)
 		return
 	}
 	s.retire(ctx, id, max(labels.StopGrace, s.StopTimeout), logger)
 }
 
-// leaveRunning in place of a grace period has retire leave a container alone that runs.
+// leaveRunning in place of a grace period has retire wait for the end of a container that runs.
 const leaveRunning = -1
 
-// retire ends a container that nobody needs any more: stops it if it runs, within the grace period, and removes it when its
-// time has come. It tries until the Engine has done it or ctx ends, and looks at the container before each step. Of several
-// calls for one container the first does it.
+// retire has a container ended that nobody needs any more: stopped if it runs, within the grace period, and removed when its time
+// has come. It does not wait for that. Of several calls for one container the first counts.
 func (s *Server) retire(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
 	if _, other := s.retiring.LoadOrStore(id, true); other {
 		return
 	}
-	defer s.retiring.Delete(id)
+	s.group.Go(func() {
+		defer s.retiring.Delete(id)
+		s.end(ctx, id, grace, logger)
+	})
+}
+
+// end tries until the Engine has stopped and removed a container or ctx ends, and looks at the container before each step.
+func (s *Server) end(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
 	for {
-		wait := killRepeat
+		wait, removed := killRepeat, false
 		c, err := s.engine.Inspect(ctx, id)
 		if err == nil {
 			if labels, _ := engine.ParseLabels(c.Config.Labels); !labels.Ours(s.instance.id, c.Name) {
@@ -139,7 +185,7 @@ func (s *Server) retire(ctx context.Context, id string, grace time.Duration, log
 			}
 			switch due := s.removalTime(&c); {
 			case c.State.Running && grace == leaveRunning:
-				return
+				wait = s.surveyInterval
 			case c.State.Running:
 				logger.Warn("stopping a container whose task has ended or lost its executor", zap.String("container", id))
 				if err = s.engine.Stop(ctx, id, grace); err == nil {
@@ -150,8 +196,9 @@ func (s *Server) retire(ctx context.Context, id string, grace time.Duration, log
 				wait = time.Until(due)
 			default:
 				err = s.engine.Remove(ctx, id)
+				removed = err == nil
 			}
-			if err == nil && wait == killRepeat {
+			if removed {
 				s.Metrics.ContainerRemoved()
 				logger.Info("container removed", zap.String("container", id))
 				return

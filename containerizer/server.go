@@ -96,6 +96,9 @@ type Server struct {
 
 	group    sync.WaitGroup // every goroutine of the server
 	retiring sync.Map       // ids of containers in retire
+	guarded  sync.Map       // ids of containers in guard
+
+	surveyInterval time.Duration // the constant, but in tests
 
 	mu       sync.Mutex          // guards what follows
 	sessions map[string]*session // by executor process and ids, see sessionKey
@@ -132,6 +135,8 @@ func New(o Options) (*Server, error) {
 		asking:    make(chan struct{}, 1),
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
+
+		surveyInterval: surveyInterval,
 	}
 	o.Metrics.Ask(s.state)
 	return s, nil

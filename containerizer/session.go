@@ -213,7 +213,7 @@ func (s *session) retire(ctx context.Context, id string) {
 	if deadline, _ := s.kills.current(); !deadline.IsZero() {
 		grace = max(0, time.Until(deadline))
 	}
-	s.server.group.Go(func() { s.server.retire(ctx, id, grace, s.logger) })
+	s.server.retire(ctx, id, grace, s.logger)
 }
 
 // retireEnded looks after what is left of a task whose end the executor has reported already. Whatever container there is, it is

@@ -17,15 +17,15 @@ const (
 )
 
 // watch is the one stream of Engine events. An event wakes the session of its container, which then inspects; it carries no
-// meaning itself, because the Engine drops events under load. After every gap in the stream all sessions are woken.
+// meaning itself, because the Engine drops events under load. After every gap in the stream all sessions are woken. What happens
+// to a container that no session has asked for, and every opening of the stream, is reason for a survey.
 type watch struct {
 	engine *engine.Client
 	label  string
 	logger *zap.Logger
 	graves *graves
 
-	opened chan struct{} // closed when the stream is open for the first time
-	once   sync.Once
+	survey chan struct{} // buffered: the Engine should be asked which containers there are
 
 	mu      sync.Mutex
 	wakes   map[string]func() // by container name; guarded by mu
@@ -37,7 +37,7 @@ type watch struct {
 func newWatch(e *engine.Client, instance string, g *graves, logger *zap.Logger) *watch {
 	return &watch{
 		engine: e, label: engine.InstanceLabel(instance), logger: logger, graves: g,
-		opened: make(chan struct{}), wakes: map[string]func(){},
+		survey: make(chan struct{}, 1), wakes: map[string]func(){},
 	}
 }
 
@@ -90,8 +90,8 @@ func (w *watch) run(ctx context.Context) {
 			wait = reopenMin
 			w.setTrouble(nil)
 			w.countOpen()
-			w.once.Do(func() { close(w.opened) })
 			w.wakeAll()
+			w.askForSurvey()
 			err = w.follow(stream)
 		}
 		if ctx.Err() != nil {
@@ -113,14 +113,24 @@ func (w *watch) follow(stream *engine.EventStream) error {
 		w.mu.Lock()
 		wake := w.wakes[event.Name]
 		w.mu.Unlock()
-		if wake != nil {
+		switch {
+		case wake != nil:
 			wake()
+		case event.Action != "destroy":
+			w.askForSurvey()
 		}
 		if w.graves.holds(event.Name) {
 			w.graves.look()
 		}
 	}
 	return stream.Err()
+}
+
+func (w *watch) askForSurvey() {
+	select {
+	case w.survey <- struct{}{}:
+	default:
+	}
 }
 
 func (w *watch) wakeAll() {
