@@ -4,7 +4,8 @@
 // prepare (translate, pull, create), start, watch, conclude, remove. Around the sessions there are
 //
 //   - the watch (watch.go): one stream of Engine events that wakes sessions; they inspect to learn what happened,
-//   - recovery (recover.go): after a start, pairing containers with their executors and ending those that have none,
+//   - recovery (recover.go): after a start, and whenever a container appears without a session, pairing containers with their
+//     executors and ending those that have none,
 //   - graves (graves.go): names under which a container may still appear though its task has ended.
 //
 // The server keeps no state on disk. What a container is for stands in its labels, whether it runs the Engine knows, and what

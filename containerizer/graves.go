@@ -18,7 +18,8 @@ const graveTime = 10 * time.Minute
 const graveSweep = 5 * time.Second
 
 // graves are tombstones: names of containers whose tasks have ended while the Engine still owed an answer about them. What
-// appears under such a name is removed at once (design section 4).
+// appears under such a name is removed at once (design section 4). They end with the server: what the next one finds without an
+// executor is an orphan to it (recover.go).
 type graves struct {
 	engine   *engine.Client
 	instance string
