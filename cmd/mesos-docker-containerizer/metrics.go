@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -13,6 +14,24 @@ import (
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/metrics"
 )
+
+// pingInterval is well below the time for which an Engine has to be away before somebody is called (docs/metrics.md).
+const pingInterval = 30 * time.Second
+
+// keepAsking has the Engine asked for a sign of life until ctx ends. What comes of it is in the metrics: without it they would
+// tell of the last task's calls, however long ago those were.
+func keepAsking(ctx context.Context, ping func(context.Context) error) {
+	ticker := time.NewTicker(pingInterval)
+	defer ticker.Stop()
+	for {
+		_ = ping(ctx) // is counted, as every call is
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // serveMetrics shows the metrics, and nothing else, at metrics_address until ctx ends, if that is set.
 func serveMetrics(ctx context.Context, group *sync.WaitGroup, c *config.Config, m *metrics.Metrics, logger *zap.Logger) error {

@@ -98,10 +98,11 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 		}
 	})
 	defer stopping()
-	if err := systemd.Ready(); err != nil {
+	if err := serveAdmin(ctx, &group, server, newCommands(c, docker, server, logger), logger, collector.HandleAdmin, m.HandleAdmin); err != nil {
 		return err
 	}
-	if err := serveAdmin(ctx, &group, server, newCommands(c, docker, server, logger), logger, collector.HandleAdmin, m.HandleAdmin); err != nil {
+	group.Go(func() { keepAsking(ctx, docker.Ping) })
+	if err := systemd.Ready(); err != nil {
 		return err
 	}
 	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),

@@ -30,6 +30,12 @@ type Error struct {
 	cause error // set where there was no answer: what the connection or the context said
 }
 
+// The calls, as the Op of an Error, that take as long as a registry does.
+const (
+	PullImage   = "pull image"
+	AskRegistry = "ask the registry for image"
+)
+
 // Error returns one line: call, object and reason.
 func (e *Error) Error() string {
 	if e.Object == "" {

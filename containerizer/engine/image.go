@@ -34,7 +34,7 @@ func (c *Client) Pull(ctx context.Context, ref, auth string, platform *ocispec.P
 	if platform != nil {
 		options.Platform = platforms.Format(*platform)
 	}
-	err := c.call(ctx, "pull image", ref, noLimit, func(ctx context.Context, api *client.Client) error {
+	err := c.call(ctx, PullImage, ref, noLimit, func(ctx context.Context, api *client.Client) error {
 		stream, err := api.ImagePull(ctx, ref, options)
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func isFor(have, want ocispec.Platform) bool {
 // which that of a pull has not; any other kind but ErrUnavailable means that the Engine did not get a proper answer from the
 // registry.
 func (c *Client) InspectDistribution(ctx context.Context, ref, auth string) (has []ocispec.Platform, err error) {
-	err = c.call(ctx, "ask the registry for image", ref, registryLimit, func(ctx context.Context, api *client.Client) error {
+	err = c.call(ctx, AskRegistry, ref, registryLimit, func(ctx context.Context, api *client.Client) error {
 		answer, err := api.DistributionInspect(ctx, ref, auth)
 		has = answer.Platforms
 		return err

@@ -7,22 +7,22 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
-)
 
-// pullCall is the call whose time is that of the image and the network, not of the Engine.
-const pullCall = "pull image"
+	"mesos-docker-containerizer/containerizer/engine"
+)
 
 // EngineCall counts a call to the Docker Engine, named by a verb and its object ("create container"), of which there are as many
 // as the source has.
 func (m *Metrics) EngineCall(op string, took time.Duration, err error) {
 	call := strings.ReplaceAll(op, " ", "_")
-	if op != pullCall {
+	if op != engine.PullImage {
 		m.engineTime.WithLabelValues(call).Observe(took.Seconds())
 	}
 	kind := kindOf(err)
-	switch kind {
-	case cancelled: // says nothing of the Engine
-	case unavailable:
+	switch {
+	case kind == cancelled: // says nothing of the Engine
+	case op == engine.AskRegistry && errors.Is(err, context.DeadlineExceeded): // it was the registry that did not answer
+	case kind == unavailable:
 		m.engineUp.Set(0)
 	default:
 		m.engineUp.Set(1)

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"go.uber.org/goleak"
 
+	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 )
 
@@ -148,13 +149,17 @@ func TestCallsOfTheEngine(t *testing.T) {
 	}
 	m := New("")
 	m.EngineCall("ping", time.Millisecond, nil)
-	m.EngineCall(pullCall, time.Hour, nil)
+	m.EngineCall(engine.PullImage, time.Hour, nil)
 	want(t, m, `engine_up 1`, `engine_call_duration_seconds_count{call="ping"} 1`)
 	if text := show(t, m); strings.Contains(text, "call=\"pull_image\"") || strings.Contains(text, "engine_call_errors_total{") {
 		t.Error("a pull is no call that the Engine could be slow at, and what went well no error")
 	}
 	m.EngineCall("ping", time.Millisecond, errdefs.ErrAborted)
 	want(t, m, `engine_up 1`)
+	m.EngineCall(engine.AskRegistry, 10*time.Second, errors.Join(errdefs.ErrUnavailable, context.DeadlineExceeded))
+	want(t, m, `engine_up 1`, `engine_call_errors_total{call="ask_the_registry_for_image",kind="unavailable"} 1`)
+	m.EngineCall(engine.AskRegistry, time.Millisecond, errdefs.ErrUnavailable)
+	want(t, m, `engine_up 0`)
 }
 
 func toInt(b bool) int {
