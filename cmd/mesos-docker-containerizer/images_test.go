@@ -21,6 +21,7 @@ import (
 	"github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
 
+	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/test/environment"
@@ -135,10 +136,10 @@ func (c *cleaning) verdicts(args ...string) map[string]image.Judged {
 func TestImagesAreCleanedUp(t *testing.T) {
 	environment.Exclusive(t, environment.ImageCleanUp)
 	flags, socket := serveFlags(t)
-	const delay = 3 * time.Second
+	const delay = 6 * time.Second // in which the images are listed, and the first is given a container
 	c := &cleaning{t: t, engine: environment.Engine(t), flags: flags, socket: socket}
 	persons := c.taggedByAPerson()
-	c.daemon = start(t, append(slices.Clone(flags), "--image_gc_delay=3secs", "--metrics_address=127.0.0.1:0")...)
+	c.daemon = start(t, append(slices.Clone(flags), "--image_gc_delay="+config.FormatDuration(delay), "--metrics_address=127.0.0.1:0")...)
 	c.daemon.await("the daemon serves")
 
 	used := c.pulled()

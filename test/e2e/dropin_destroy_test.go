@@ -235,7 +235,7 @@ func TestDropInExecutorKilled(t *testing.T) {
 	d.awaitStopped(t)
 	took := time.Since(began)
 	t.Logf("the container took %v", took)
-	if took > 2*time.Second {
+	if took > patience/2 {
 		t.Errorf("the container ran on for %v", took)
 	}
 	if state := d.inspect(t).State; state.ExitCode != 0 {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
@@ -290,6 +291,9 @@ func (d *dropin) inspect(t *testing.T) container.InspectResponse {
 func (d *dropin) runs(t *testing.T) bool {
 	t.Helper()
 	found, err := d.h.docker.ContainerInspect(t.Context(), d.container)
+	if err != nil && !errdefs.IsNotFound(err) {
+		t.Fatal(err)
+	}
 	return err == nil && found.State.Running
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,8 +58,7 @@ func newHost(t *testing.T) *host {
 		t: t, root: root,
 		etc:     map[string]string{},
 		version: `{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}`,
-		info: `{"Driver":"overlay2","DockerRootDir":` + fmt.Sprintf("%q", root) + `,"CgroupVersion":"1","LiveRestoreEnabled":true,"MemoryLimit":true,"CpuCfsQuota":true,"SystemTime":"` +
-			time.Now().Format(time.RFC3339Nano) + `"}`,
+		info:    `{"Driver":"overlay2","DockerRootDir":` + fmt.Sprintf("%q", root) + `,"CgroupVersion":"1","LiveRestoreEnabled":true,"MemoryLimit":true,"CpuCfsQuota":true,"SystemTime":"NOW"}`,
 		tasks:   `[]`,
 		metrics: "# HELP x\nmesos_docker_containerizer_build_info{goversion=\"go1\",version=\"v1\"} 1\n",
 		agentFlags: map[string]string{
@@ -116,7 +116,9 @@ func (h *host) serve() {
 	h.t.Helper()
 	docker, daemon := http.NewServeMux(), http.NewServeMux()
 	docker.Handle("/version", text(&h.version))
-	docker.Handle("/info", text(&h.info))
+	docker.HandleFunc("/info", func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(strings.Replace(h.info, "NOW", time.Now().Format(time.RFC3339Nano), 1)))
+	})
 	h.listen(h0(h.root, "docker.sock"), docker)
 	daemon.Handle("/tasks", text(&h.tasks))
 	daemon.Handle("/metrics", text(&h.metrics))
