@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
@@ -37,6 +38,15 @@ func (c *Client) StartExec(ctx context.Context, exec string, tty bool) (*Stream,
 	}))
 }
 
+// StartExecOutput starts a process without a terminal and opens its output, multiplexed. See StartExec.
+func (c *Client) StartExecOutput(ctx context.Context, exec string) (io.ReadCloser, error) {
+	stream, err := c.StartExec(ctx, exec, false)
+	if err != nil {
+		return nil, err
+	}
+	return stream, nil
+}
+
 // StartExecDetached starts a process whose output nobody reads.
 func (c *Client) StartExecDetached(ctx context.Context, exec string, tty bool) error {
 	return c.containerCall(ctx, "start process", exec, execLimit, func(ctx context.Context, api *client.Client) error {
@@ -52,6 +62,18 @@ func (c *Client) ExecStatus(ctx context.Context, exec string) (status int, err e
 		return err
 	})
 	return status, err
+}
+
+// InspectExec says whether a process runs, with which exit status it has ended, and its pid as the host sees it. A process whose
+// output has ended may run for a moment still. An id that the Engine does not know, as after the end of the container, is
+// IsNotFound.
+func (c *Client) InspectExec(ctx context.Context, exec string) (state container.ExecInspect, err error) {
+	err = c.containerCall(ctx, "inspect process", exec, inspectLimit, func(ctx context.Context, api *client.Client) error {
+		var err error
+		state, err = api.ContainerExecInspect(ctx, exec)
+		return err
+	})
+	return state, err
 }
 
 // ResizeExec gives the terminal of a process a size.

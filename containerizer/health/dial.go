@@ -1,0 +1,112 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// connectError is the network's answer to an attempt to connect, in contrast to an attempt that could not be made.
+type connectError struct{ errno error }
+
+func (e *connectError) Error() string { return e.errno.Error() }
+func (e *connectError) Unwrap() error { return e.errno }
+
+// dial connects to an address in the container's network.
+func (t Target) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	namespace, err := t.openNamespace()
+	if err != nil {
+		return nil, err
+	}
+	defer namespace.Close()
+	family := unix.AF_INET
+	if address.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := socketIn(namespace, family)
+	if err != nil {
+		return nil, err
+	}
+	file := os.NewFile(uintptr(fd), "socket")
+	defer file.Close()
+	if err := connect(ctx, file, sockaddr(address)); err != nil {
+		return nil, err
+	}
+	conn, err := net.FileConn(file) // a duplicate of the descriptor
+	if err != nil {
+		return nil, fmt.Errorf("use the connection: %w", err)
+	}
+	return conn, nil
+}
+
+func sockaddr(address netip.AddrPort) unix.Sockaddr {
+	if address.Addr().Is6() {
+		return &unix.SockaddrInet6{Port: int(address.Port()), Addr: address.Addr().As16()}
+	}
+	return &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().As4()}
+}
+
+// connect connects a non-blocking socket. While it waits it costs no thread.
+func connect(ctx context.Context, socket *os.File, to unix.Sockaddr) error {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var answer error
+	err = raw.Write(func(fd uintptr) bool {
+		// Asked again, connect says how the attempt stands.
+		answer = unix.Connect(int(fd), to)
+		for errors.Is(answer, unix.EINTR) {
+			answer = unix.Connect(int(fd), to)
+		}
+		if errors.Is(answer, unix.EISCONN) {
+			answer = nil
+		}
+		if answer == nil && connectedToItself(int(fd)) {
+			answer = unix.ECONNREFUSED
+		}
+		return !errors.Is(answer, unix.EINPROGRESS) && !errors.Is(answer, unix.EALREADY)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return err
+	case answer != nil:
+		return &connectError{answer}
+	}
+	return nil
+}
+
+// connectedToItself recognises a socket that got the very port that it connects to as its own. TCP then connects it with itself,
+// although nobody listens; with ports of the ephemeral range that happens now and then.
+func connectedToItself(fd int) bool {
+	own, err := unix.Getsockname(fd)
+	if err != nil {
+		return false
+	}
+	peer, err := unix.Getpeername(fd)
+	return err == nil && addressOf(own) == addressOf(peer)
+}
+
+func addressOf(s unix.Sockaddr) netip.AddrPort {
+	switch s := s.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(s.Addr), uint16(s.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(s.Addr), uint16(s.Port))
+	default:
+		return netip.AddrPort{}
+	}
+}

@@ -1,0 +1,120 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// settleLimit bounds what follows on a command that took too long, so that a hung Engine does not hold up the end of a session.
+	settleLimit = 3 * time.Second
+
+	// mostSweeps bounds the search for processes that are started while others are killed.
+	mostSweeps = 20
+)
+
+// settle ends the command that was left running, if there is one.
+func (p *prober) settle(ctx context.Context) error {
+	if p.leftover == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	state, err := p.target.Engine.InspectExec(ctx, p.leftover)
+	switch {
+	case err != nil && errors.Is(err, errdefs.ErrNotFound):
+		// The container has ended, or the Engine has been restarted without it.
+	case err != nil:
+		return err
+	case state.Pid > 0:
+		// The process itself may have ended: others that hold its output are in its session still.
+		if err := killSession(ctx, state.Pid, p.target.ContainerID); err != nil {
+			return err
+		}
+	}
+	p.leftover = ""
+	return nil
+}
+
+// killSession kills the processes of a command. Every runtime begins a session (in the sense of setsid) for a process that it puts
+// into a container, so what the command has started has its pid as the session's id, whoever its parent is by now, and the
+// kernel gives that number to no other process as long as one of them lives. What has begun a session of its own stays.
+func killSession(ctx context.Context, leader int, container string) error {
+	for range mostSweeps {
+		found, err := sweepSession(leader, container)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return nil
+		}
+		if !pause(ctx, settlePause) {
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("processes of session %d do not end", leader)
+}
+
+// sweepSession kills what is in the session at the moment, and tells whether there was any that still ran.
+func sweepSession(leader int, container string) (found bool, err error) {
+	directory, err := os.Open("/proc")
+	if err != nil {
+		return false, err
+	}
+	defer directory.Close()
+	names, err := directory.Readdirnames(-1)
+	if err != nil {
+		return false, err
+	}
+	var failed error
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || !inSession(pid, leader) {
+			continue
+		}
+		switch err := killMember(pid, leader, container); {
+		case errors.Is(err, unix.ESRCH), errors.Is(err, os.ErrNotExist): // it has just ended
+		case err != nil:
+			failed = errors.Join(failed, err)
+		default:
+			found = true
+		}
+	}
+	return found, failed
+}
+
+// killMember kills a process if, now that it can be no other, it still is in the session and the container.
+func killMember(pid, leader int, container string) error {
+	process, err := processOf(pid, container)
+	if err != nil {
+		return err
+	}
+	defer process.Close()
+	if !inSession(pid, leader) {
+		return os.ErrNotExist
+	}
+	return signal(process, unix.SIGKILL)
+}
+
+// inSession tells whether a process runs and is in a session.
+func inSession(pid, leader int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	// The second field is the program's name in parentheses and may itself hold blanks and parentheses.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	const state, session = 0, 3 // fields 3 and 6 of the line
+	if len(fields) <= session || fields[state][0] == 'Z' || fields[state][0] == 'X' {
+		return false
+	}
+	return string(fields[session]) == strconv.Itoa(leader)
+}
