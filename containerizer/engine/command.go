@@ -41,7 +41,7 @@ func (c *Client) RemoveContainer(ctx context.Context, idOrName string, o RemoveO
 // Wait returns the exit status of a container when it does not run, or any more. The Engine accepts the question within a limit;
 // from then on it has as long as the container runs. An Engine that goes away meanwhile is IsUnavailable.
 func (c *Client) Wait(ctx context.Context, idOrName string) (status int64, err error) {
-	err = c.containerCall(ctx, "wait for container", idOrName, noLimit, func(ctx context.Context, api *client.Client) error {
+	err = c.containerCall(ctx, AwaitExit, idOrName, noLimit, func(ctx context.Context, api *client.Client) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		opening := time.AfterFunc(streamOpenLimit, func() { cancel(context.DeadlineExceeded) })

@@ -30,10 +30,11 @@ type Error struct {
 	cause error // set where there was no answer: what the connection or the context said
 }
 
-// The calls, as the Op of an Error, that take as long as a registry does.
+// The calls, as the Op of an Error, whose time is not the Engine's: they end when a registry has answered, or a container has ended.
 const (
 	PullImage   = "pull image"
 	AskRegistry = "ask the registry for image"
+	AwaitExit   = "wait for container"
 )
 
 // Error returns one line: call, object and reason.

@@ -15,7 +15,9 @@ import (
 // as the source has.
 func (m *Metrics) EngineCall(op string, took time.Duration, err error) {
 	call := strings.ReplaceAll(op, " ", "_")
-	if op != engine.PullImage {
+	switch op {
+	case engine.PullImage, engine.AskRegistry, engine.AwaitExit:
+	default:
 		m.engineTime.WithLabelValues(call).Observe(took.Seconds())
 	}
 	kind := kindOf(err)

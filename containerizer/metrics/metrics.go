@@ -62,7 +62,7 @@ func New(version string) *Metrics {
 		Help: "Whether the Docker Engine answered the last call that was made to it."})
 	m.registry.MustRegister(m.engineUp)
 	m.engineTime = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "engine_call_duration_seconds",
-		Help:    "Time until the Docker Engine answered, or the call was given up, by call. Pulls have a metric of their own.",
+		Help:    "Time until the Docker Engine answered, or the call was given up, by call. Calls that end with a registry's answer or a container's life are left out; pulls have a metric of their own.",
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}}, []string{"call"})
 	m.registry.MustRegister(m.engineTime)
 	m.engineErrors = m.counters("engine_call_errors_total", "Calls to the Docker Engine that failed, by call and kind of error.", "call", "kind")
