@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,8 +25,11 @@ type client struct {
 	stdout, stderr io.Writer
 	terminal       *terminal
 
-	mu   sync.Mutex
-	conn *conversation.Conn // the conversation, once the call has been made
+	mu      sync.Mutex
+	conn    *conversation.Conn // the conversation, between the call and its end
+	called  bool               // the call has been made once: signals are the command's
+	pending []syscall.Signal   // that the daemon has not said to have done with, in their order
+	kept    keptRun            // of a run
 }
 
 // Waits between two attempts to reach the daemon.
@@ -40,8 +43,9 @@ var errSilent = errors.New("it has taken the command and is silent")
 
 // ask carries on the conversation and returns the command's exit status.
 func (c *client) ask(call conversation.Call) int {
+	defer c.kept.close()
 	for asks := 1; ; asks++ {
-		conn, err := c.reach(time.Now().Add(c.patience))
+		conn, err := c.reach()
 		if err != nil {
 			return c.unreachable(err)
 		}
@@ -51,26 +55,46 @@ func (c *client) ask(call conversation.Call) int {
 			return status
 		case errors.Is(err, errSilent):
 			return c.unreachable(err)
-		case !c.manner.repeat || asks == maxAsks:
+		case !c.asksAgain(asks):
 			return c.lost(err)
 		}
+		<-time.After(min(redialMin<<min(asks, 10), redialMax)) // for a daemon that ends at once, over and over
 	}
 }
 
-// reach opens a conversation. A daemon that is not there, or not the right one, may be on its way.
-func (c *client) reach(deadline time.Time) (*conversation.Conn, error) {
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
-	defer cancel()
+// asksAgain reports whether a command is asked for again whose daemon went away. How often that is done is limited, lest it is
+// the command of which the daemon dies; but not once a container is known, for which there is little to be done.
+func (c *client) asksAgain(asks int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.manner.survives && c.kept.container != nil:
+		return true
+	case c.manner.survives:
+		return asks < maxRunAsks
+	}
+	return c.manner.repeat && asks < maxAsks
+}
+
+// reach opens a conversation. A daemon that is not there, or not the right one, may be on its way: it is waited for as long as
+// patience lasts, and without limit for a run that was asked for already, since its container may run.
+func (c *client) reach() (*conversation.Conn, error) {
+	deadline := time.Now().Add(c.patience)
 	for wait := redialMin; ; wait = min(2*wait, redialMax) {
+		ctx, cancel := context.WithDeadline(context.Background(), deadline)
 		conn, err := conversation.Dial(ctx, c.socket)
-		if err == nil || errors.Is(err, fs.ErrPermission) || errors.Is(err, conversation.ErrPeer) {
-			return conn, err
+		cancel()
+		if err == nil {
+			return conn, nil
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		left := time.Until(deadline)
+		<-time.After(min(wait, left))
+		switch {
+		case c.outlives() && left <= wait:
+			c.sayPatient(err)
+			deadline = time.Now().Add(c.patience)
+		case c.outlives():
+		case left <= wait, errors.Is(err, fs.ErrPermission), errors.Is(err, conversation.ErrPeer):
 			return nil, err
 		}
 	}
@@ -80,6 +104,7 @@ func (c *client) reach(deadline time.Time) (*conversation.Conn, error) {
 // the daemon.
 func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int, error) {
 	defer conn.Close()
+	defer c.hangUp()
 	if err := c.call(conn, call); err != nil {
 		return 0, silence(err)
 	}
@@ -103,6 +128,8 @@ func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int,
 			go sendStdin(conn, c.stdin)
 		case conversation.KindRaw:
 			err = c.terminal.raw()
+		case conversation.KindContainer, conversation.KindOutput, conversation.KindSignalTaken:
+			err = c.keep(conn, kind, body)
 		case conversation.KindExit:
 			exit, err := conversation.Decode[conversation.Exit](body)
 			if err != nil {
@@ -119,18 +146,35 @@ func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int,
 	}
 }
 
-// call makes the call. A signal that comes meanwhile waits: it ends the process before the call and is the command's after it.
+// call makes the call, with what is known from earlier ones. A signal that comes meanwhile waits: it ends the process before the
+// first call and is the command's after it.
 func (c *client) call(conn *conversation.Conn, call conversation.Call) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := conn.SetDeadline(time.Now().Add(c.patience)); err != nil {
 		return err
 	}
+	if c.manner.survives && c.called {
+		call.Again = c.kept.again()
+	}
 	if err := conn.SendJSON(conversation.KindCall, call); err != nil {
 		return err
 	}
+	c.called = true
+	for _, s := range c.pending {
+		if err := conn.SendJSON(conversation.KindSignal, conversation.Signal{Number: int(s)}); err != nil {
+			return err
+		}
+	}
 	c.conn = conn
 	return conn.SetDeadline(time.Time{})
+}
+
+// hangUp ends the conversation for whoever has something to say.
+func (c *client) hangUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn = nil
 }
 
 // silence tells a deadline from the end of the daemon.
@@ -157,60 +201,28 @@ func sendStdin(conn *conversation.Conn, stdin io.Reader) {
 	}
 }
 
-// signalled takes a signal to the process: it ends the process unless the command is there to decide.
+// signalled takes a signal to the process: it ends the process unless the command is there to decide. That of a run is kept until
+// a daemon says that it has done with it.
 func (c *client) signalled(s syscall.Signal) {
 	c.mu.Lock()
-	conn := c.conn
-	c.mu.Unlock()
+	defer c.mu.Unlock()
 	switch {
 	case s == syscall.SIGWINCH:
-		if size := c.terminal.size(); conn != nil && size != nil {
-			_ = conn.SendJSON(conversation.KindSize, size) // a daemon that is gone is seen by who receives
+		if size := c.terminal.size(); c.conn != nil && size != nil {
+			_ = c.conn.SendJSON(conversation.KindSize, size) // a daemon that is gone is seen by who receives
 		}
-	case conn != nil && c.manner.signals:
-		_ = conn.SendJSON(conversation.KindSignal, conversation.Signal{Number: int(s)})
+	case c.called && c.manner.signals:
+		if c.conn == nil && slices.Contains(c.pending, s) {
+			return // the kernel, too, keeps only one of a kind
+		}
+		c.pending = append(c.pending, s)
+		if c.conn != nil {
+			_ = c.conn.SendJSON(conversation.KindSignal, conversation.Signal{Number: int(s)})
+		}
 	default:
 		c.terminal.restore()
 		os.Exit(128 + int(s))
 	}
-}
-
-// answer is what a command prints.
-type answer struct {
-	stdout, stderr io.Writer
-	held           []held // what is to be printed at the end
-	hold           bool
-}
-
-type held struct {
-	to   io.Writer
-	text bytes.Buffer
-}
-
-func newAnswer(stdout, stderr io.Writer, hold bool) *answer {
-	return &answer{stdout: stdout, stderr: stderr, hold: hold}
-}
-
-func (a *answer) write(to io.Writer, body []byte) error {
-	if !a.hold {
-		_, err := to.Write(body)
-		return err
-	}
-	if last := len(a.held) - 1; last < 0 || a.held[last].to != to {
-		a.held = append(a.held, held{to: to})
-	}
-	a.held[len(a.held)-1].text.Write(body)
-	return nil
-}
-
-// flush prints what is held, in the order in which it came.
-func (a *answer) flush() error {
-	for i := range a.held {
-		if _, err := a.held[i].to.Write(a.held[i].text.Bytes()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (c *client) failed(err error) int {

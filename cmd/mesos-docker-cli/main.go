@@ -11,6 +11,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -90,6 +91,7 @@ func newCall(command []string, t *terminal) conversation.Call {
 		Home:          []byte(os.Getenv("HOME")),
 		StdinTerminal: t.stdin, StdoutTerminal: t.stdout,
 		Size: t.size(),
+		ID:   rand.Text(),
 	}
 	for _, a := range command {
 		call.Arguments = append(call.Arguments, []byte(a))

@@ -15,6 +15,9 @@ const patience = 10 * time.Second
 // maxAsks is how often a command is given to a daemon that dies of it, or so it seems.
 const maxAsks = 3
 
+// maxRunAsks is the same for a run of whose container nothing is known yet: a pull that takes its time may see several daemons.
+const maxRunAsks = 10
+
 // manner is how a command is asked for.
 type manner struct {
 	// repeat is that the command may be asked for anew when the daemon dies before it has told the end: a second time does what
@@ -26,6 +29,9 @@ type manner struct {
 
 	// bounded is that the daemon owes an answer, or a sign of life: there is a deadline on what it does.
 	bounded bool
+
+	// survives is that the command outlives the daemon: the next one goes on with it.
+	survives bool
 
 	// signals is that the command decides what they mean.
 	signals bool
@@ -47,7 +53,7 @@ var manners = map[string]manner{
 	"pull":    {repeat: true, stream: true, unreachable: 1, lost: 1},
 	"kill":    {bounded: true, unreachable: 1, lost: 1},
 	"exec":    {unreachable: 1, lost: 255},
-	"run":     {signals: true, unreachable: statusUsage, lost: statusUsage},
+	"run":     {survives: true, signals: true, unreachable: statusUsage, lost: statusUsage},
 }
 
 // mannerOf returns the manner of a command, which need not be known here: the daemon may be newer.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"syscall"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -33,13 +32,15 @@ func (r *running) watchSignals(ctx context.Context) (context.Context, func()) {
 			case <-ctx.Done():
 				return
 			case signal := <-r.call.Signals:
-				id := r.started.Load()
 				switch {
 				case unforwarded[signal]:
-				case id == nil || !r.line.SigProxy:
+				case !r.started.Load() || !r.container.SigProxy:
 					cancel(&signalled{signal})
 				default:
-					r.forward(ctx, *id, signal)
+					r.forward(ctx, signal)
+				}
+				if ctx.Err() == nil {
+					r.call.Client.SignalTaken(signal)
 				}
 			}
 		}
@@ -50,12 +51,14 @@ func (r *running) watchSignals(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// forward sends a signal on. A container that has ended needs none.
-func (r *running) forward(ctx context.Context, id string, signal syscall.Signal) {
-	err := r.Engine.Kill(ctx, id, strconv.Itoa(int(signal)))
+// forward sends a signal on, and asks an Engine that does not answer again. A container that has ended needs none.
+func (r *running) forward(ctx context.Context, signal syscall.Signal) {
+	err := r.patiently(ctx, func(ctx context.Context) error {
+		return r.Engine.Kill(ctx, r.container.ID, strconv.Itoa(int(signal)))
+	})
 	if err != nil && !engine.IsConflict(err) && !engine.IsNotFound(err) && ctx.Err() == nil {
 		r.Logger.Warn("a signal for an executor's container was not delivered",
-			zap.String("container", r.name), zap.Stringer("signal", signal), zap.Error(err))
+			zap.String("container", r.container.Name), zap.Stringer("signal", signal), zap.Error(err))
 	}
 }
 
@@ -67,120 +70,99 @@ func (r *running) orSignal(ctx context.Context, err error) error {
 	return err
 }
 
-// carryOut starts a container and connects it with the caller until it ends. One that was not started by then is removed, if a
+// carryOut starts a container that was not started yet, and waits for its end. One that was not started by then is removed, if a
 // signal was the reason; any other is left, as docker leaves it.
-func (r *running) carryOut(ctx context.Context, id string) error {
-	config := r.line.Config
-	stream, err := r.Engine.Attach(ctx, id, engine.StreamOptions{Stdin: config.AttachStdin, Stdout: config.AttachStdout, Stderr: config.AttachStderr})
-	if err != nil {
-		return r.notStarted(ctx, id, err)
+func (r *running) carryOut(ctx context.Context, started bool) error {
+	if r.detach {
+		return r.carryOutDetached(ctx, started)
 	}
-	defer stream.Close()
-	if config.AttachStdin && config.Tty {
-		if err := r.call.Terminal.Raw(); err != nil {
-			return err
+	o := r.outputKnown()
+	if !started {
+		if err := r.begin(ctx, o); err != nil {
+			return r.notStarted(ctx, err)
 		}
+		r.started.Store(true)
 	}
-	if err := r.Engine.Start(ctx, id); err != nil {
-		return r.notStarted(ctx, id, err)
-	}
-	r.started.Store(&id)
-	if config.AttachStdin {
-		go copyInput(r.call, stream) // ends with the caller, who owns the input
-	}
-	if config.Tty && r.call.Terminal.Stdout {
+	if r.container.TTY && r.call.Terminal.Stdout {
 		go followSize(ctx, r.call, func(ctx context.Context, height, width uint) error {
-			return r.Engine.Resize(ctx, id, height, width)
+			return r.Engine.Resize(ctx, r.container.ID, height, width)
 		})
 	}
-	status, err := r.await(ctx, id, r.follow(ctx, stream))
+	status, err := r.await(ctx, o)
 	if err != nil {
 		return r.orSignal(ctx, err)
 	}
-	if r.line.HostConfig.AutoRemove {
-		if err := r.Engine.Remove(ctx, id); err != nil {
-			r.Logger.Warn("a container was not removed at its end", zap.String("container", r.name), zap.Error(err))
+	if r.container.Remove {
+		if err := r.Engine.Remove(ctx, r.container.ID); err != nil {
+			r.Logger.Warn("a container was not removed at its end", zap.String("container", r.container.Name), zap.Error(err))
 		}
 	}
 	return exited(status)
 }
 
-// notStarted ends a run whose container was not, or not surely, started.
-func (r *running) notStarted(ctx context.Context, id string, err error) error {
-	if signal := r.orSignal(ctx, err); signal != err || r.line.HostConfig.AutoRemove {
-		// The client may be gone, and its context with it.
-		if removeErr := r.Engine.Remove(context.WithoutCancel(ctx), id); removeErr != nil {
-			r.Logger.Warn("a container that was not started was not removed", zap.String("container", r.name), zap.Error(removeErr))
+func (r *running) carryOutDetached(ctx context.Context, started bool) error {
+	fmt.Fprintln(r.call.Stdout, r.container.ID)
+	if started {
+		return nil
+	}
+	return r.failedWith(r.start(ctx), "")
+}
+
+// begin hands the output over and starts the container, in this order: so its client has every byte, and a container that was
+// started is one whose client has its output.
+func (r *running) begin(ctx context.Context, o *output) error {
+	if !o.open {
+		if err := r.attach(ctx, o); err != nil {
+			return err
 		}
-		if signal != err {
-			return signal
+	}
+	if !r.container.Stdin {
+		return r.start(ctx)
+	}
+	stream, err := r.Engine.Attach(ctx, r.container.ID, engine.StreamOptions{Stdin: true})
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { _ = stream.Close() }) // with the run
+	if r.container.TTY {
+		if err := r.call.Terminal.Raw(); err != nil {
+			return err
 		}
+	}
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	go copyInput(r.call, stream) // ends with the caller, who owns the input
+	return nil
+}
+
+// start starts the container, and not a second time when the answer was lost: whether it was started is then asked for until the
+// Engine says so. There is no limit, because a container may run that nobody knows of.
+func (r *running) start(ctx context.Context) error {
+	for {
+		err := r.Engine.Start(ctx, r.container.ID)
+		if !engine.IsUnavailable(err) || ctx.Err() != nil {
+			return err
+		}
+		found, err := r.settle(ctx, r.container.ID)
+		if err != nil || wasStarted(found) {
+			return err
+		}
+	}
+}
+
+// notStarted ends a run whose container was not, or not surely, started. When the client or the daemon goes away the container is
+// left to the client's next question.
+func (r *running) notStarted(ctx context.Context, err error) error {
+	signal := r.orSignal(ctx, err)
+	if signal != err || r.container.Remove && ctx.Err() == nil {
+		// The signal has ended the context.
+		if removeErr := r.Engine.Remove(context.WithoutCancel(ctx), r.container.ID); removeErr != nil {
+			r.Logger.Warn("a container that was not started was not removed", zap.String("container", r.container.Name), zap.Error(removeErr))
+		}
+	}
+	if signal != err {
+		return signal
 	}
 	return r.failedWith(err, "")
-}
-
-// follow copies output until it ends, which is said on the channel.
-func (r *running) follow(ctx context.Context, stream *engine.Stream) <-chan struct{} {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := copyOutput(ctx, r.call, stream, r.line.Config.Tty); err != nil && ctx.Err() == nil {
-			r.Logger.Warn("output of an executor's container was cut short", zap.String("container", r.name), zap.Error(err))
-		}
-	}()
-	return ended
-}
-
-// await returns the exit status of the container when all of its output was copied. A container may outlive the Engine
-// (live-restore), so an Engine that is away ends nothing: when it is back, the output goes on from its log.
-func (r *running) await(ctx context.Context, id string, output <-chan struct{}) (int, error) {
-	for {
-		status, err := r.Engine.Wait(ctx, id)
-		lost := time.Now()
-		if engine.IsUnavailable(err) && ctx.Err() == nil {
-			<-output
-			if output, err = r.resume(ctx, id, lost); err == nil {
-				continue
-			}
-		}
-		if ctx.Err() != nil {
-			<-output
-			return 0, context.Cause(ctx)
-		}
-		if err != nil {
-			return 0, r.failedWith(err, "")
-		}
-		<-output
-		return int(status), nil
-	}
-}
-
-// resume waits for the Engine and opens the output again where it broke off. What the Engine's log driver does not keep is lost.
-func (r *running) resume(ctx context.Context, id string, since time.Time) (<-chan struct{}, error) {
-	ended := make(chan struct{})
-	close(ended)
-	for {
-		c, err := r.Engine.Inspect(ctx, id)
-		switch {
-		case err == nil && !c.State.Running:
-			return ended, nil
-		case err == nil:
-			stream, err := r.Engine.FollowLog(ctx, id, since)
-			if engine.IsUnavailable(err) {
-				break
-			}
-			if err != nil {
-				fmt.Fprintln(r.call.Stderr, "the rest of the output cannot be had:", r.explain(err))
-				return ended, nil
-			}
-			return r.follow(ctx, stream), nil
-		case !engine.IsUnavailable(err):
-			return ended, err
-		}
-		select {
-		case <-time.After(answerInterval):
-		case <-ctx.Done():
-			return ended, context.Cause(ctx)
-		}
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"syscall"
 	"time"
 
@@ -52,6 +53,33 @@ type Call struct {
 	Signals <-chan syscall.Signal
 
 	Terminal Terminal
+
+	// ID is the call's own, made up by its client at random, and the same when a run is asked for again. Empty for a client that
+	// does not ask again.
+	ID string
+
+	// Again is what the client of a run knows from an earlier daemon, nil for a call that is new.
+	Again *conversation.Again
+
+	// Client is that of a run.
+	Client RunClient
+}
+
+// RunClient is the client of a run, which outlives the daemon: it has the container's output in its own hands, and asks the
+// next daemon for the rest. Its methods are called by one goroutine at a time, but for SignalTaken. Their errors mean that the
+// client is gone.
+type RunClient interface {
+	// Created tells of the container, once that is there.
+	Created(conversation.Container) error
+
+	// Output hands over a connection to the container's output. The caller keeps its own and closes it.
+	Output(conversation.Output, *os.File) error
+
+	// OutputEnds yields the end of each connection that was handed over, here or by an earlier daemon.
+	OutputEnds() <-chan conversation.OutputEnd
+
+	// SignalTaken says that nothing more will be done about a signal: the client need not send it again.
+	SignalTaken(syscall.Signal)
 }
 
 // Terminal is what the client's streams are connected to.

@@ -49,6 +49,7 @@ func newDocker(t *testing.T, socket string, change ...func(*Options)) *Docker {
 // answer carries out one command.
 func answer(ctx context.Context, d *Docker, arguments ...string) result {
 	var stdout, stderr bytes.Buffer
-	status := d.Answer(ctx, Call{Arguments: arguments, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr})
+	status := d.Answer(ctx, Call{Arguments: arguments, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr,
+		Client: newRunClient(&stdout, &stderr)})
 	return result{Status: status, Stdout: stdout.String(), Stderr: stderr.String()}
 }

@@ -1,6 +1,7 @@
 package dockercli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,8 +9,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/distribution/reference"
+
+	"mesos-docker-containerizer/containerizer/dockercli/conversation"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
@@ -24,47 +28,52 @@ var runSyntax = syntax{
 }
 
 // run creates a container, starts it and ends with its exit status. It is how an agent starts an executor that is to live in a
-// container (contract section 1.1, b2). That container is the agent's: it has none of our labels, so nothing of ours stops or
-// removes it, and what becomes of it when the client or the daemon dies is decided by the agent, as with docker.
+// container (contract section 1.1, b2). That container is the agent's: it has none of the labels by which we recover tasks, so
+// nothing of ours stops or removes it, and what becomes of it when the client dies is decided by the agent, as with docker.
+//
+// The daemon may go away at any time, and the client then asks the next one for the same run (Call.Again): takeup.go.
 func (d *Docker) run(ctx context.Context, call Call) error {
 	if d.Parameters == nil {
 		return failedRun(errors.New("this daemon was built without a reader of its options"))
 	}
-	line, err := d.readRun(ctx, call.Arguments[1:])
+	if call.Client == nil {
+		return failedRun(errors.New("its client does not take the container's output"))
+	}
+	r := &running{Docker: d, call: call}
+	if call.Again != nil && call.Again.Container != nil {
+		return r.takeUp(ctx, *call.Again.Container)
+	}
+	line, err := d.Parameters.ParseRun(ctx, call.Arguments[1:])
 	if err != nil {
 		return failedRun(err)
 	}
 	if line.Config.AttachStdin && line.Config.Tty && !line.Detach && !call.Terminal.Stdin {
 		return errNoTerminal
 	}
-	r := &running{Docker: d, call: call, line: line, name: line.Name, sandbox: d.sandboxOf(line)}
-	if r.name == "" {
-		r.name = "mesos-docker-cli-" + strings.ToLower(rand.Text())
+	r.adopt(line)
+	if call.Again != nil {
+		if done, err := r.takeUpByName(ctx); done {
+			return err
+		}
+	}
+	if err := d.check(ctx, line); err != nil {
+		return failedRun(err)
 	}
 	ctx, stop := r.watchSignals(ctx)
 	defer stop()
-	id, err := r.create(ctx)
-	if err != nil {
+	if err := r.create(ctx); err != nil {
 		return r.orSignal(ctx, err)
 	}
-	if line.Detach {
-		fmt.Fprintln(call.Stdout, id)
-		return r.failedWith(d.Engine.Start(ctx, id), "")
-	}
-	return r.carryOut(ctx, id)
+	return r.carryOut(ctx, false)
 }
 
-// readRun reads the command line for the Engine that there is.
-func (d *Docker) readRun(ctx context.Context, arguments []string) (*runspec.RunLine, error) {
-	line, err := d.Parameters.ParseRun(ctx, arguments)
-	if err != nil {
-		return nil, err
-	}
+// check holds a command line against the Engine that there is.
+func (d *Docker) check(ctx context.Context, line *runspec.RunLine) error {
 	info, err := d.Engine.Info(ctx)
 	if err != nil {
-		return nil, d.explain(err)
+		return d.explain(err)
 	}
-	return line, line.Check(info.APIVersion)
+	return line.Check(info.APIVersion)
 }
 
 // adviceOfRun ends what docker says of a run that did not come to a container.
@@ -78,24 +87,41 @@ func failedRun(err error) error {
 // running is one run.
 type running struct {
 	*Docker
-	call    Call
+	call      Call
+	container conversation.Container
+	detach    bool
+
+	// What follows is not known of a run that is taken up by its container's id.
 	line    *runspec.RunLine
-	name    string
 	sandbox string // empty if it is not known
 
-	started atomic.Pointer[string] // the id, once signals are the container's
+	started atomic.Bool // signals are the container's
 }
 
-// create makes the container, with its image if that is missing.
-func (r *running) create(ctx context.Context) (id string, err error) {
+// adopt takes what the command line says.
+func (r *running) adopt(line *runspec.RunLine) {
+	r.line, r.sandbox, r.detach = line, r.sandboxOf(line), line.Detach
+	config := line.Config
+	r.container = conversation.Container{
+		Name: line.Name,
+		TTY:  config.Tty, Stdin: config.AttachStdin, Stdout: config.AttachStdout, Stderr: config.AttachStderr,
+		SigProxy: line.SigProxy, Remove: line.HostConfig.AutoRemove && !line.Detach,
+	}
+	if r.container.Name == "" {
+		r.container.Name = "mesos-docker-cli-" + strings.ToLower(cmp.Or(r.call.ID, rand.Text()))
+	}
+}
+
+// create makes the container, with its image if that is missing, and tells the client.
+func (r *running) create(ctx context.Context) error {
 	if err := r.judge(ctx); err != nil {
-		return "", err
+		return err
 	}
 	ref := r.line.Config.Image
 	defer r.Images.Hold(ctx, ref)() // until the container does
 	if r.line.Pull == "always" {
 		if err := r.pullImage(ctx, true); err != nil {
-			return "", err
+			return err
 		}
 	}
 	id, warnings, err := r.createOnce(ctx)
@@ -104,25 +130,51 @@ func (r *running) create(ctx context.Context) (id string, err error) {
 			fmt.Fprintf(r.call.Stderr, "Unable to find image '%s' locally\n", withTag(ref))
 		}
 		if err := r.pullImage(ctx, false); err != nil {
-			return "", err
+			return err
 		}
 		if err := r.judge(ctx); err != nil { // paths and volumes may be others by now
-			return "", err
+			return err
 		}
 		id, warnings, err = r.createOnce(ctx)
 	}
 	for _, w := range warnings {
 		fmt.Fprintln(r.call.Stderr, "WARNING:", w)
 	}
-	return id, r.failed(err)
+	if err != nil {
+		return r.failed(err)
+	}
+	r.container.ID = id
+	return r.call.Client.Created(r.container)
 }
 
-// createOnce leaves the removal of a container that is waited for to us: the Engine's own would take the exit status with it.
+// createOnce creates the container, and only one: where the answer was lost, or the name is taken, it looks for the one of this
+// call. One that is waited for is removed by us: the Engine's own removal would take the exit status with it.
 func (r *running) createOnce(ctx context.Context) (id string, warnings []string, err error) {
-	// The client changes what it sends for the version that the Engine speaks.
-	config, host := *r.line.Config, *r.line.HostConfig
-	host.AutoRemove = host.AutoRemove && r.line.Detach
-	return r.Engine.Create(ctx, r.name, &config, &host, r.line.Networking, r.line.Platform)
+	for deadline := time.Now().Add(createLimit); ; {
+		// The client changes what it sends for the version that the Engine speaks.
+		config, host := *r.line.Config, *r.line.HostConfig
+		host.AutoRemove = host.AutoRemove && r.line.Detach
+		config.Labels = r.labels()
+		id, warnings, err = r.Engine.Create(ctx, r.container.Name, &config, &host, r.line.Networking, r.line.Platform)
+		if !engine.IsConflict(err) && !engine.IsUnavailable(err) || ctx.Err() != nil {
+			return id, warnings, err
+		}
+		var found engine.Container
+		lookErr := r.patiently(ctx, func(ctx context.Context) (err error) {
+			found, err = r.Engine.Inspect(ctx, r.container.Name)
+			return err
+		})
+		switch {
+		case lookErr == nil && r.owns(found):
+			return found.ID, nil, nil
+		case engine.IsNotFound(lookErr) && engine.IsConflict(err) && time.Now().Before(deadline):
+			// The Engine takes the name before the container can be seen: somebody, perhaps we, has it created just now.
+			if pause(ctx, answerInterval) == nil {
+				continue
+			}
+		}
+		return "", nil, err
+	}
 }
 
 func (r *running) judge(ctx context.Context) error {

@@ -186,7 +186,8 @@ func begin(ctx context.Context, d *Docker, arguments ...string) *caller {
 	in, stdin := io.Pipe()
 	c := &caller{signals: make(chan syscall.Signal, 1), stdin: stdin, status: make(chan int, 1)}
 	go func() {
-		status := d.Answer(ctx, Call{Arguments: arguments, Stdin: in, Stdout: &c.stdout, Stderr: &c.stderr, Signals: c.signals})
+		status := d.Answer(ctx, Call{Arguments: arguments, Stdin: in, Stdout: &c.stdout, Stderr: &c.stderr, Signals: c.signals,
+			Client: newRunClient(&c.stdout, &c.stderr)})
 		_ = in.Close()
 		c.status <- status
 	}()

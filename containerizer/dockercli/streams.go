@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ type streams struct {
 	stdin   *stdin
 	signals chan syscall.Signal
 	sizes   chan conversation.Size
+	ends    chan conversation.OutputEnd
 }
 
 func newStreams(ctx context.Context, conn *conversation.Conn) *streams {
@@ -31,6 +33,7 @@ func newStreams(ctx context.Context, conn *conversation.Conn) *streams {
 		stdin:   &stdin{ctx: ctx, conn: conn, pieces: make(chan []byte, 1)},
 		signals: make(chan syscall.Signal, signalBacklog),
 		sizes:   make(chan conversation.Size, 1),
+		ends:    make(chan conversation.OutputEnd, 1),
 	}
 }
 
@@ -64,6 +67,7 @@ func (s *streams) receiveCall(limit time.Duration) (Call, error) {
 			Sizes: s.sizes,
 			Raw:   func() error { return s.conn.Send(conversation.KindRaw, nil) },
 		},
+		ID: asked.ID, Again: asked.Again, Client: s,
 	}
 	for _, a := range asked.Arguments {
 		call.Arguments = append(call.Arguments, string(a))
@@ -111,6 +115,16 @@ func (s *streams) take(kind conversation.Kind, body []byte) error {
 			return err
 		}
 		s.resize(size)
+	case conversation.KindOutputEnd:
+		end, err := conversation.Decode[conversation.OutputEnd](body)
+		if err != nil {
+			return err
+		}
+		select {
+		case s.ends <- end: // one for each connection, of which there is no second before the first has ended
+		default:
+			return errUnexpectedFrame
+		}
 	}
 	return nil // a later client may have more to say
 }
@@ -122,6 +136,24 @@ func (s *streams) resize(size conversation.Size) {
 	default:
 	}
 	s.sizes <- size
+}
+
+// Created implements RunClient.
+func (s *streams) Created(c conversation.Container) error {
+	return s.conn.SendJSON(conversation.KindContainer, c)
+}
+
+// Output implements RunClient.
+func (s *streams) Output(o conversation.Output, file *os.File) error {
+	return s.conn.SendFile(conversation.KindOutput, o, file)
+}
+
+// OutputEnds implements RunClient.
+func (s *streams) OutputEnds() <-chan conversation.OutputEnd { return s.ends }
+
+// SignalTaken implements RunClient.
+func (s *streams) SignalTaken(signal syscall.Signal) {
+	_ = s.conn.SendJSON(conversation.KindSignalTaken, conversation.Signal{Number: int(signal)}) // a client that is gone is seen by who receives
 }
 
 // sayAlive tells the client that its command is being carried out, until ctx ends.

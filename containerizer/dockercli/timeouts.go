@@ -24,6 +24,20 @@ const (
 	// answerInterval is the time between two of these questions.
 	answerInterval = 500 * time.Millisecond
 
+	// createLimit is how long a name may be taken by a container that cannot be seen yet. It is the engine's limit of a create.
+	createLimit = 2 * time.Minute
+
+	// outputOverlap is how far output that goes on from the log reaches back behind the last byte that the client has: the
+	// Engine may have had some for the log that the client did not get. It is that of tasks.
+	outputOverlap = 2 * time.Second
+
+	// outputGrace is how long after the end of its output a container may still be seen to run: the Engine tells of the two one
+	// after the other.
+	outputGrace = 2 * time.Second
+
+	// endSlack is how much earlier than the container's end, as the Engine tells it, its output may end and yet be complete.
+	endSlack = 500 * time.Millisecond
+
 	// stopMargin comes on top of a stop's grace, for an exit to be seen. It is the engine's.
 	stopMargin = 20 * time.Second
 
@@ -36,6 +50,18 @@ const (
 
 // atOnce is how many containers one command deals with at the same time.
 const atOnce = 16
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // patiently asks again until the Engine answers or answerLimit is over, and returns what the last question that was not cut short
 // came to.

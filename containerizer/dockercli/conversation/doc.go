@@ -10,7 +10,7 @@
 //	daemon -> client:  stdout  stderr  read-stdin  raw  alive  container  output  signal-taken  exit
 //
 // A run outlives the daemon. Its client learns the container's name and gets the Engine's own connection to the container's
-// streams (SCM_RIGHTS), so no byte of these passes through the daemon; when the daemon is lost it makes the call [Again] to the
+// output (SCM_RIGHTS), so no byte of that passes through the daemon; when the daemon is lost it makes the call [Again] to the
 // next one, which then only waits, and sends the exit.
 //
 // The daemon reads the client's stdin piece by piece, each with one read-stdin, so a command that wants no stdin takes nothing

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -79,6 +80,9 @@ func (r *receiver) Read(p []byte) (int, error) {
 	n, oobn, _, _, err := r.unix.ReadMsgUnix(p, oob[:])
 	if oobn > 0 {
 		r.keep(oob[:oobn])
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.EOF // as readers say it
 	}
 	return max(n, 0), err // on an error it is -1
 }

@@ -9,7 +9,7 @@ type Container struct {
 	Name string `json:"name"`
 
 	TTY bool `json:"tty,omitempty"`
-	// Stdin, Stdout and Stderr say which streams are the client's.
+	// Stdin, Stdout and Stderr say which streams are the client's. Input passes through the daemon, and ends with it.
 	Stdin  bool `json:"stdin,omitempty"`
 	Stdout bool `json:"stdout,omitempty"`
 	Stderr bool `json:"stderr,omitempty"`
@@ -32,18 +32,17 @@ type OutputState struct {
 	End  OutputEnd `json:"end"` // unless Open
 }
 
-// Output comes with a connection to the Engine, which is the client's from then on: output is read from it, in the Engine's
-// multiplexed format unless there is a terminal, and input is written to it.
+// Output comes with a connection to the Engine, which is the client's from then on, and on which the container's output comes, in
+// the Engine's multiplexed format unless there is a terminal.
 type Output struct {
 	TTY bool `json:"tty,omitempty"`
-	// Stdin, Stdout and Stderr say what of it is wanted. A log, which goes on where an earlier stream broke off, takes no input.
-	Stdin  bool `json:"stdin,omitempty"`
+	// Stdout and Stderr say what of it is wanted.
 	Stdout bool `json:"stdout,omitempty"`
 	Stderr bool `json:"stderr,omitempty"`
 }
 
 // OutputEnd says when a stream ended.
 type OutputEnd struct {
-	Last  time.Time `json:"last"` // when something last came on any stream of this container; zero for never
+	Last  time.Time `json:"last"` // when something last came of this container's output; zero for never
 	Ended time.Time `json:"ended"`
 }

@@ -1,0 +1,165 @@
+package dockercli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+// output is what is known of a container's output, which the client reads. It belongs to the run's goroutine.
+type output struct {
+	open bool
+	end  conversation.OutputEnd // unless it is open
+
+	// witnessed is that nothing has come between the Engine and us since the stream was opened: then its end is that of the
+	// container's output. If it is false the Engine may have been away, which ends streams before that.
+	witnessed bool
+}
+
+// outputKnown is what the client has from an earlier daemon.
+func (r *running) outputKnown() *output {
+	if again := r.call.Again; again != nil && again.Output != nil {
+		return &output{open: again.Output.Open, end: again.Output.End}
+	}
+	return &output{}
+}
+
+// attach hands the output of a container that does not run yet to the client.
+func (r *running) attach(ctx context.Context, o *output) error {
+	file, err := r.Engine.AttachOutput(ctx, r.container.ID)
+	if err != nil {
+		return err
+	}
+	*o = output{witnessed: true}
+	return r.handOver(o, file)
+}
+
+// handOver takes the file over.
+func (r *running) handOver(o *output, file *os.File) error {
+	defer file.Close()
+	o.open = true
+	return r.call.Client.Output(conversation.Output{TTY: r.container.TTY, Stdout: r.container.Stdout, Stderr: r.container.Stderr}, file)
+}
+
+// resume hands the client what the Engine's log has from where its last stream broke off. What the log driver does not keep, or
+// does not let be read, is lost.
+func (r *running) resume(ctx context.Context, o *output) error {
+	since := o.end.Last
+	if !since.IsZero() {
+		since = since.Add(-outputOverlap)
+	}
+	file, err := r.Engine.LogOutput(ctx, r.container.ID, since)
+	if engine.IsUnavailable(err) || ctx.Err() != nil {
+		return err
+	}
+	o.witnessed = true
+	if err != nil {
+		fmt.Fprintln(r.call.Stderr, "docker: the rest of the output cannot be had:", r.explain(err))
+		return nil
+	}
+	return r.handOver(o, file)
+}
+
+// waited is how a question for the container's end ended.
+type waited struct {
+	status int64
+	err    error
+}
+
+// await returns the exit status of the container when the client has all of its output. A container may outlive the Engine
+// (live-restore), so an Engine that is away ends nothing: when it is back, the output goes on from its log.
+func (r *running) await(ctx context.Context, o *output) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	answers := make(chan waited, 1)
+	ask := func(after time.Duration) {
+		group.Go(func() {
+			if after > 0 && pause(ctx, after) != nil {
+				return
+			}
+			status, err := r.Engine.Wait(ctx, r.container.ID)
+			answers <- waited{status, err}
+		})
+	}
+	ask(0)
+	var exit *waited
+	look := time.NewTimer(0) // at a container whose output ended unseen
+	defer look.Stop()
+	for {
+		if exit != nil && !o.open {
+			if whole, err := r.whole(ctx, o); err != nil || whole {
+				return int(exit.status), err
+			}
+		}
+		select {
+		case w := <-answers:
+			switch {
+			case w.err == nil:
+				exit = &w
+			case engine.IsUnavailable(w.err) && ctx.Err() == nil:
+				o.witnessed = o.witnessed && !o.open && time.Since(o.end.Ended) > outputGrace
+				look.Reset(outputGrace)
+				ask(answerInterval)
+			case ctx.Err() == nil:
+				return 0, r.failedWith(w.err, "")
+			}
+		case o.end = <-r.call.Client.OutputEnds():
+			o.open = false
+			look.Reset(outputGrace)
+		case <-look.C:
+			if !o.open && !o.witnessed && exit == nil && !r.resumeRunning(ctx, o) {
+				look.Reset(answerInterval)
+			}
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+}
+
+// resumeRunning resumes the output of a container that runs although its output has ended. It is false if that is to be tried
+// again.
+func (r *running) resumeRunning(ctx context.Context, o *output) bool {
+	if time.Since(o.end.Ended) < outputGrace {
+		return false
+	}
+	c, err := r.Engine.Inspect(ctx, r.container.ID)
+	switch {
+	case engine.IsUnavailable(err):
+		return false
+	case err != nil || !c.State.Running:
+		return true // whoever waits for the end sees it
+	}
+	return r.resume(ctx, o) == nil
+}
+
+// whole reports whether the client has all output of a container that has ended; if not, it gets the rest.
+func (r *running) whole(ctx context.Context, o *output) (bool, error) {
+	if o.witnessed {
+		return true, nil
+	}
+	c, err := r.settle(ctx, r.container.ID)
+	if engine.IsNotFound(err) { // removed since, and its log with it
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if o.end.Ended.After(engineTime(c.State.FinishedAt).Add(-endSlack)) {
+		return true, nil
+	}
+	for {
+		if err := r.resume(ctx, o); !engine.IsUnavailable(err) {
+			return !o.open, err
+		}
+		if err := pause(ctx, answerInterval); err != nil {
+			return false, err
+		}
+	}
+}
