@@ -15,19 +15,12 @@ func (s *Server) state() metrics.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, session := range s.sessions {
-		if session.connected() {
+		if session.attached.Load() {
 			now.Executors++
 		}
 		now.Tasks[session.at.state()]++
 	}
 	return now
-}
-
-// connected tells whether the executor is attached at the moment.
-func (s *session) connected() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.conn != nil
 }
 
 // countLaunch counts how a preparation ended that began then. Preparations that an earlier daemon had brought to their end are

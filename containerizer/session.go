@@ -36,7 +36,8 @@ type session struct {
 	wake   chan struct{} // buffered: look at the container
 	done   chan struct{} // closed when the executor needs nothing any more
 
-	ending atomic.Pointer[ending] // nil while no container is known to run
+	ending   atomic.Pointer[ending] // nil while no container is known to run
+	attached atomic.Bool            // the executor has a connection: for those who must not wait for mu, under which it is sent to
 
 	at phase // for admins and for the message of a task that does not get further
 
@@ -50,7 +51,7 @@ type session struct {
 	unwatch func()
 
 	mu     sync.Mutex     // guards what follows
-	conn   *wire.Conn     // nil while the executor is away
+	conn   *wire.Conn     // nil while the executor is away; see talk
 	said   []wire.Message // what holds, for an executor that attaches again: see say
 	resume *wire.Resume   // an output stream is wanted
 	opened int            // watch.lost when the executor's output stream was opened; -1 if it has certainly lost that
@@ -234,7 +235,7 @@ func (s *session) serve(conn *wire.Conn, attach *wire.Attach) {
 	if s.conn != nil {
 		s.conn.Close() // the executor has a new one
 	}
-	s.conn = conn
+	s.talk(conn)
 	for _, m := range s.said {
 		if err := conn.Send(m, nil); err != nil {
 			break
@@ -252,13 +253,19 @@ func (s *session) serve(conn *wire.Conn, attach *wire.Attach) {
 		if err != nil {
 			s.mu.Lock()
 			if s.conn == conn {
-				s.conn = nil
+				s.talk(nil)
 			}
 			s.mu.Unlock()
 			return
 		}
 		s.take(m)
 	}
+}
+
+// talk sets the connection. It needs s.mu.
+func (s *session) talk(conn *wire.Conn) {
+	s.conn = conn
+	s.attached.Store(conn != nil)
 }
 
 // catchUp takes what the executor said while it was not connected.
@@ -334,7 +341,7 @@ func (s *session) send(m wire.Message, file *os.File) {
 	}
 	if err := s.conn.Send(m, file); err != nil {
 		s.conn.Close() // serve notices
-		s.conn = nil
+		s.talk(nil)
 	}
 }
 
@@ -343,6 +350,6 @@ func (s *session) hangUp() {
 	defer s.mu.Unlock()
 	if s.conn != nil {
 		s.conn.Close()
-		s.conn = nil
+		s.talk(nil)
 	}
 }
