@@ -331,6 +331,16 @@ func TestLockFollowsNoLinkOfAUser(t *testing.T) {
 	}
 }
 
+func TestRecordWithoutEnd(t *testing.T) {
+	path := folder(t)
+	if err := os.Symlink("/dev/zero", filepath.Join(path, RecordName)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := ReadRecord(path); err == nil {
+		t.Errorf("read: %+v", r)
+	}
+}
+
 func TestRecord(t *testing.T) {
 	o := fresh(t)
 	if _, err := ReadRecord(o.Path); !errors.Is(err, fs.ErrNotExist) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,10 +19,18 @@ type Record struct {
 	State json.RawMessage `json:"state,omitempty"` // its meaning is setup's
 }
 
+// maxRecord is far above what setup keeps: the folder that is looked at may be anybody's, and what stands there endless.
+const maxRecord = 16 << 20
+
 // ReadRecord reads the record of the folder at path. The error wraps fs.ErrNotExist where there is none.
 func ReadRecord(path string) (Record, error) {
 	var r Record
-	content, err := os.ReadFile(filepath.Join(path, RecordName))
+	file, err := os.Open(filepath.Join(path, RecordName))
+	if err != nil {
+		return r, fmt.Errorf("record of the setup: %w", err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxRecord))
 	if err != nil {
 		return r, fmt.Errorf("record of the setup: %w", err)
 	}
