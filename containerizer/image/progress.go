@@ -42,7 +42,7 @@ func (p Progress) String() string {
 		return "the start"
 	case p.Status == Waiting:
 		return fmt.Sprintf("%s after this failure: %s", p.Status, p.Trouble)
-	case p.Layers == 0:
+	case p.Layers == 0 || p.Status == Asking:
 		return string(p.Status)
 	}
 	text := fmt.Sprintf("%s, %d of %d layers", p.Status, p.LayersDone, p.Layers)
@@ -154,16 +154,19 @@ func clamp(n int64) int64 { return min(max(n, 0), maxLayerBytes) }
 // progress is the sum.
 func (t *tally) progress() Progress {
 	p := Progress{Status: Asking, Layers: len(t.layers)}
-	counts := make(map[phase]int)
+	counts, present := make(map[phase]int), 0
 	for _, l := range t.layers {
 		counts[l.phase]++
+		if l.word == wordPresent {
+			present++
+		}
 		p.BytesDone += l.done
 		p.BytesTotal += l.total
 		p.BytesExtracted += l.extracted
 	}
 	p.LayersDone = counts[ready]
 	switch {
-	case p.Layers == 0:
+	case p.Layers == present: // or none: the Engine names layers that are there before those that it has to download
 	case p.LayersDone == p.Layers:
 		p.Status = Complete
 	case counts[queued]+counts[downloading] > 0:

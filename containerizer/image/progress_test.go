@@ -33,9 +33,11 @@ func TestTally(t *testing.T) {
 	}{
 		{"the image", `{"status":"Pulling from app","id":"v1"}`, true, Progress{Status: Asking}},
 		{"the image again", `{"status":"Pulling from app","id":"v1"}`, false, Progress{Status: Asking}},
+		{"a layer that is there", `{"status":"Already exists","progressDetail":{},"id":"c"}`, true,
+			Progress{Status: Asking, Layers: 1, LayersDone: 1}},
 		{"layers", `{"status":"Pulling fs layer","progressDetail":{},"id":"a"}
 {"status":"Pulling fs layer","progressDetail":{},"id":"b"}
-{"status":"Already exists","progressDetail":{},"id":"c"}`, true, Progress{Status: Downloading, Layers: 3, LayersDone: 1}},
+{"status":"Waiting","progressDetail":{},"id":"a"}`, true, Progress{Status: Downloading, Layers: 3, LayersDone: 1}},
 		{"waiting", `{"status":"Waiting","progressDetail":{},"id":"b"}`, true, Progress{Status: Downloading, Layers: 3, LayersDone: 1}},
 		{"a part", `{"status":"Downloading","progressDetail":{"current":10,"total":100},"progress":"[>]","id":"a"}`, true,
 			Progress{Status: Downloading, Layers: 3, LayersDone: 1, BytesDone: 10, BytesTotal: 100}},
@@ -81,6 +83,7 @@ func TestProgressInWords(t *testing.T) {
 	}{
 		{Progress{}, "the start"},
 		{Progress{Status: Asking}, "asking the registry"},
+		{Progress{Status: Asking, Layers: 1, LayersDone: 1}, "asking the registry"},
 		{Progress{Status: Downloading, Layers: 5, LayersDone: 2, BytesDone: 12_400_000, BytesTotal: 40_000_000},
 			"downloading, 2 of 5 layers, 12.4MB of 40MB"},
 	} {
