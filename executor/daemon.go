@@ -102,6 +102,10 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 		e.onOutput(m.Output, file)
 	case m.Running != nil:
 		e.onRunning(m.Running)
+	case m.Health != nil:
+		e.onHealth(m.Health)
+	case m.Check != nil:
+		e.onCheck(m.Check)
 	case m.Exited != nil:
 		e.onExited(m.Exited)
 	}
@@ -113,13 +117,24 @@ func (e *executor) onAccepted(a *wire.Accepted) {
 	if a.ProgressInterval != nil {
 		e.task.progress.configure(*a.ProgressInterval)
 	}
+	e.noteProbes(a.Probes)
 	if e.task.accepted {
 		return // a daemon says it again to an executor that attaches again
 	}
 	e.task.accepted = true
 	for _, warning := range a.Warnings {
-		e.Logger.Warn("the agent and the daemon are set up differently", zap.String("difference", warning))
+		e.Logger.Warn("the daemon warns", zap.String("warning", warning))
 	}
+}
+
+// noteProbes says in the log, once, that a daemon from before they were carried out does nothing for the task's checks.
+func (e *executor) noteProbes(carriedOut bool) {
+	wanted := e.task.info.HealthCheck != nil || e.task.info.Check != nil
+	if wanted && !carriedOut && !e.task.unprobed {
+		e.Logger.Warn("the daemon carries out neither health checks nor checks, so the task runs without: upgrade the daemon",
+			zap.String("task", e.task.info.TaskID.Value))
+	}
+	e.task.unprobed = !carriedOut
 }
 
 // onRefused gives up where trying again is of no use. A container that may run is not ours to judge from here: another daemon,
@@ -189,6 +204,7 @@ func (e *executor) onRunning(r *wire.Running) {
 		return
 	}
 	e.task.running = true
+	e.task.started = time.Now()
 	e.task.container = containerStatus(&e.task.info, r)
 	if e.task.why.killed {
 		return // contract section 3.1, row 3
@@ -226,6 +242,9 @@ func (e *executor) conclude() {
 	state, reason, message := terminal(*e.task.exit, e.task.why)
 	e.update(state, func(s *mesos.TaskStatus) {
 		s.Reason = reason
+		if e.task.why.unhealthy != "" {
+			s.Healthy = new(false) // contract section 3.3
+		}
 		if message != "" {
 			s.Message = &message
 		}

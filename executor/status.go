@@ -41,8 +41,9 @@ func newUUID() []byte {
 
 // why is what the executor itself knows about the end of a task.
 type why struct {
-	killed    bool // by the framework, a shutdown or a signal
-	completed bool // max_completion_time is over
+	killed    bool   // by the framework, a shutdown, a signal or its health
+	completed bool   // max_completion_time is over
+	unhealthy string // if its health was the reason: what was found; else empty
 }
 
 // terminal says how a task ended: contract section 3.3, with the reasons and texts that stock loses.
@@ -74,6 +75,9 @@ func terminal(exit wire.Exited, w why) (state mesos.TaskState, reason *mesos.Tas
 	case w.completed:
 		return mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED.Enum(), message
 	case w.killed:
+		if w.unhealthy != "" {
+			message += ": killed because its " + w.unhealthy
+		}
 		return mesos.TASK_KILLED, nil, message
 	}
 	return state, reason, message

@@ -19,9 +19,15 @@ type task struct {
 	why   why
 
 	accepted  bool // a daemon has it
+	unprobed  bool // and that one does not know checks
 	running   bool // TASK_RUNNING was sent
 	killing   bool // TASK_KILLING was sent
 	container *mesos.ContainerStatus
+
+	started time.Time // when the container was seen to run
+	health  health
+	healthy *bool                  // as last reported; nil before the first report
+	check   *mesos.CheckStatusInfo // as last reported, empty before the first result; nil without a check
 
 	output io.Closer    // the stream we hold; nil without one
 	exit   *wire.Exited // set once the container has ended
@@ -95,11 +101,11 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 		return
 	}
 	launch.TaskInfo = encoded
-	e.task = &task{info: info, state: wire.State{Launch: launch}, progress: newProgress(e.Route)}
-	e.Logger.Info("task launched", zap.String("task", id))
-	if info.HealthCheck != nil || info.Check != nil {
-		e.Logger.Warn("health checks and checks are not carried out yet; the task runs without", zap.String("task", id))
+	e.task = &task{
+		info: info, state: wire.State{Launch: launch}, progress: newProgress(e.Route),
+		health: newHealth(info.HealthCheck), check: noCheckStatus(info.Check),
 	}
+	e.Logger.Info("task launched", zap.String("task", id))
 	e.update(mesos.TASK_STARTING, nil)
 	if limit := info.GetMaxCompletionTime().GetNanoseconds(); limit > 0 {
 		e.completion.set(time.Duration(limit))
@@ -119,15 +125,19 @@ func (e *executor) refuse(id mesos.TaskID, state mesos.TaskState, message string
 }
 
 // update records an update of the task; change, if not nil, completes it first. What holds for the task as a whole goes into
-// each, so that no later update hides it.
+// each, so that no later update hides it: addresses, the check's status, and its health until it ends.
 func (e *executor) update(state mesos.TaskState, change func(*mesos.TaskStatus)) {
 	status := newStatus(e.task.info.TaskID, e.executorID(), state, "", time.Now())
 	status.ContainerStatus = e.task.container
+	status.CheckStatus = e.task.check
+	if !isTerminal(state) {
+		status.Healthy = e.task.healthy
+	}
 	if change != nil {
 		change(&status)
 	}
 	e.Logger.Info("task update", zap.String("task", e.task.info.TaskID.Value), zap.Stringer("state", state),
-		zap.String("message", status.GetMessage()))
+		zap.Boolp("healthy", status.Healthy), zap.String("message", status.GetMessage()))
 	e.ledger.update(status)
 }
 

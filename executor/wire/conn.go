@@ -224,7 +224,8 @@ func (m *Message) kinds() int {
 	n := 0
 	for _, set := range []bool{
 		m.Attach != nil, m.Launch != nil, m.Kill != nil, m.Resume != nil, m.Done != nil,
-		m.Refused != nil, m.Accepted != nil, m.Progress != nil, m.Created != nil, m.Output != nil, m.Running != nil, m.Exited != nil,
+		m.Refused != nil, m.Accepted != nil, m.Progress != nil, m.Created != nil, m.Output != nil, m.Running != nil,
+		m.Health != nil, m.Check != nil, m.Exited != nil,
 	} {
 		if set {
 			n++

@@ -50,11 +50,14 @@ func samples() []Message {
 		{Resume: &Resume{Since: now}},
 		{Done: &Done{}},
 		{Refused: &Refused{Reason: "no", Permanent: true}},
-		{Accepted: &Accepted{PrepareDeadline: now}},
+		{Accepted: &Accepted{PrepareDeadline: now, Warnings: []string{"w"}, Probes: true}},
 		{Progress: &Progress{Message: "pulling", Pull: &Pull{Reference: "a/b:c", Bytes: 1, Total: 2, Layers: 3, Done: 1}}},
 		{Created: &Created{ContainerID: "c"}},
 		{Output: &Output{TTY: true}},
 		{Running: &Running{IPv4: "172.17.0.2", Inspect: []byte(`{"Id":"c"}`)}},
+		{Health: &Health{Message: "HTTP GET answered 503"}},
+		{Check: &Check{ExitCode: new(int32(0))}},
+		{Check: &Check{StatusCode: new(uint32(503)), Succeeded: new(false), Message: "m"}},
 		{Exited: &Exited{Outcome: OutcomeExited, Code: 137, OOM: true, Message: "m", Fault: FaultTask}},
 	}
 }

@@ -33,6 +33,8 @@ type Message struct {
 	Created  *Created  `json:"created,omitempty"`
 	Output   *Output   `json:"output,omitempty"`
 	Running  *Running  `json:"running,omitempty"`
+	Health   *Health   `json:"health,omitempty"`
+	Check    *Check    `json:"check,omitempty"`
 	Exited   *Exited   `json:"exited,omitempty"`
 }
 
@@ -83,7 +85,8 @@ type State struct {
 	// ContainerID is from Created. Once it is set no second container may be created for the task.
 	ContainerID string `json:"container_id,omitempty"`
 
-	// Running is true once Running was received.
+	// Running is true once Running was received. The daemon then goes on probing the container's health, unless Kill is set;
+	// what the probes have said is the executor's own.
 	Running bool `json:"running,omitempty"`
 
 	// HasOutput is true while the executor holds an output stream. If it is false and ContainerID is set, OutputSince is the
@@ -151,8 +154,12 @@ type Accepted struct {
 	// daemons that leave the choice to the executor.
 	ProgressInterval *time.Duration `json:"progress_interval,omitempty"`
 
-	// Warnings are for the executor's log: what the agent and the daemon are told differently by their admin.
+	// Warnings are for the executor's log: what the agent and the daemon are told differently by their admin, and which of the
+	// task's checks cannot be carried out.
 	Warnings []string `json:"warnings,omitempty"`
+
+	// Probes is true from daemons that carry out health checks and checks. With any other the task runs without.
+	Probes bool `json:"probes,omitempty"`
 }
 
 // Progress says what the daemon is doing for a task that does not run yet. It may be dropped.
@@ -191,6 +198,22 @@ type Running struct {
 
 	// Note is something about the start that the framework's user should know; mostly empty.
 	Note string `json:"note,omitempty"`
+}
+
+// Health is the result of one probe of the task's health check. What follows from it the executor knows: the daemon counts
+// nothing. It may be dropped; the next probe says the same, or better.
+type Health struct {
+	Healthy bool   `json:"healthy"`
+	Message string `json:"message,omitempty"` // what the probe found, for people
+}
+
+// Check is the result of one probe of the task's general check. The value is that of the check's own type. None is set if the
+// probe came to none, and Message then says why. It may be dropped, as Health may.
+type Check struct {
+	ExitCode   *int32  `json:"exit_code,omitempty"`
+	StatusCode *uint32 `json:"status_code,omitempty"`
+	Succeeded  *bool   `json:"succeeded,omitempty"`
+	Message    string  `json:"message,omitempty"`
 }
 
 // Outcome is how a container ended.

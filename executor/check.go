@@ -1,0 +1,60 @@
+package executor
+
+import (
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// noCheckStatus is the status of a check of which nothing is known, or nothing any more: its type and a value that is not set
+// (contract section 4.5). It is nil for no check, and for one that says not what it is.
+func noCheckStatus(check *mesos.CheckInfo) *mesos.CheckStatusInfo {
+	if check == nil {
+		return nil
+	}
+	status := &mesos.CheckStatusInfo{Type: check.Type.Enum()}
+	switch {
+	case check.Type == mesos.CheckInfo_COMMAND && check.Command != nil:
+		status.Command = &mesos.CheckStatusInfo_Command{}
+	case check.Type == mesos.CheckInfo_HTTP && check.HTTP != nil:
+		status.HTTP = &mesos.CheckStatusInfo_Http{}
+	case check.Type == mesos.CheckInfo_TCP && check.TCP != nil:
+		status.TCP = &mesos.CheckStatusInfo_Tcp{}
+	default:
+		return nil
+	}
+	return status
+}
+
+// checkStatus is what a probe's result makes of the status of the check.
+func checkStatus(check *mesos.CheckInfo, m *wire.Check) *mesos.CheckStatusInfo {
+	status := noCheckStatus(check)
+	switch {
+	case status == nil:
+	case status.Command != nil:
+		status.Command.ExitCode = m.ExitCode
+	case status.HTTP != nil:
+		status.HTTP.StatusCode = m.StatusCode
+	case status.TCP != nil:
+		status.TCP.Succeeded = m.Succeeded
+	}
+	return status
+}
+
+// onCheck reports the status of the task's check if it is another than before. A check never ends a task.
+func (e *executor) onCheck(m *wire.Check) {
+	if !e.task.probed() {
+		return
+	}
+	status := checkStatus(e.task.info.Check, m)
+	if status == nil || status.Equal(e.task.check) {
+		return
+	}
+	e.task.check = status
+	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) {
+		s.Reason = mesos.REASON_TASK_CHECK_STATUS_UPDATED.Enum()
+		if m.Message != "" {
+			s.Message = &m.Message
+		}
+	})
+}

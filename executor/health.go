@@ -1,0 +1,103 @@
+package executor
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// health judges a task by the results of its health check: contract section 4.4. The zero value judges one that has none.
+type health struct {
+	grace time.Duration // how long failures do not count, until the first success
+	limit uint32        // so many failures in a row end the task
+
+	succeeded bool   // once, which ends the grace period for good
+	failures  uint32 // in a row
+}
+
+func newHealth(check *mesos.HealthCheck) health {
+	if check == nil {
+		return health{}
+	}
+	return health{grace: secondsOf(check.GetGracePeriodSeconds()), limit: check.GetConsecutiveFailures()}
+}
+
+// judge takes the result of a probe that ended a time after the container was started. Report tells whether the framework has to
+// hear of it, and kill whether the task has to end.
+func (h *health) judge(healthy bool, age time.Duration) (report, kill bool) {
+	if healthy {
+		report = !h.succeeded || h.failures > 0
+		h.succeeded, h.failures = true, 0
+		return report, false
+	}
+	if !h.succeeded && h.grace > 0 && age <= h.grace {
+		return false, false
+	}
+	h.failures++
+	return true, h.failures >= h.limit
+}
+
+// secondsOf converts a number of seconds, of which a framework may send any. What is no time is none at all.
+func secondsOf(seconds float64) time.Duration {
+	switch {
+	case !(seconds > 0): // NaN too
+		return 0
+	case seconds >= math.MaxInt64/float64(time.Second):
+		return math.MaxInt64
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// probed tells whether results of probes still count: not before TASK_RUNNING, and not once the task is ending, lest RUNNING
+// follow KILLING.
+func (t *task) probed() bool {
+	return t.running && t.exit == nil && !t.why.killed && !t.why.completed
+}
+
+// onHealth reports a change of the task's health, and each failure, and ends a task that has failed too often: contract section
+// 4.4. The update comes before those of the end.
+func (e *executor) onHealth(m *wire.Health) {
+	if !e.task.probed() || e.task.info.HealthCheck == nil {
+		return
+	}
+	report, kill := e.task.health.judge(m.Healthy, time.Since(e.task.started))
+	if !report {
+		if !m.Healthy {
+			e.Logger.Info("the health check fails, which does not count yet", zap.String("task", e.task.info.TaskID.Value),
+				zap.String("message", m.Message))
+		}
+		return
+	}
+	e.task.healthy = new(m.Healthy)
+	message := ""
+	if !m.Healthy {
+		message = e.task.health.complaint(m.Message)
+	}
+	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) {
+		s.Reason = mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED.Enum()
+		if message != "" {
+			s.Message = &message
+		}
+	})
+	if kill {
+		e.task.why.unhealthy = message
+		e.stop(e.grace(nil), true)
+	}
+}
+
+// complaint says how often the health check has failed, and what the last probe found.
+func (h *health) complaint(found string) string {
+	message := "health check failed"
+	if h.failures > 1 {
+		message += fmt.Sprintf(" %d times in a row", h.failures)
+	}
+	if found != "" {
+		message += ": " + found
+	}
+	return message
+}
