@@ -50,7 +50,10 @@ func askDaemon(c *config.Config, method, path string, limit time.Duration, answe
 		}
 		return refusedError("the daemon at " + socket + " answers " + response.Status)
 	}
-	return json.NewDecoder(response.Body).Decode(answer)
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("the answer of the daemon at %s: %w", socket, err)
+	}
+	return nil
 }
 
 // askingFailed tells the person why there is no answer.
