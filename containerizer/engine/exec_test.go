@@ -73,3 +73,32 @@ func TestCloseOfAStream(t *testing.T) {
 		t.Errorf("%+v, %v", found.State, err)
 	}
 }
+
+func TestInspectExec(t *testing.T) {
+	socket := realSocket(t)
+	c, ref := newClient(t, socket), busyboxImage(t, socket)
+	id, _ := create(t, c, shell(ref, "sleep 1000"), nil)
+	start(t, c, id)
+	exec, err := c.CreateExec(t.Context(), id, container.ExecOptions{Cmd: []string{"/bin/sh", "-c", "echo up; read -r line"}, AttachStdin: true, AttachStdout: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, err := c.InspectExec(t.Context(), exec); err != nil || state.Running || state.Pid != 0 {
+		t.Errorf("before its start: %+v, %v", state, err)
+	}
+	output, err := c.StartExecOutput(t.Context(), exec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	frame := make([]byte, 8+len("up\n"))
+	if _, err := io.ReadFull(output, frame); err != nil || !strings.HasSuffix(string(frame), "up\n") {
+		t.Errorf("%q, %v", frame, err)
+	}
+	if state, err := c.InspectExec(t.Context(), exec); err != nil || !state.Running || state.Pid == 0 {
+		t.Errorf("while it runs: %+v, %v", state, err)
+	}
+	if _, err := c.InspectExec(t.Context(), "absent"); !IsNotFound(err) {
+		t.Errorf("of none: %v", err)
+	}
+}

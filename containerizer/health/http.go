@@ -33,7 +33,8 @@ const (
 // name, or to judge the task by another's server, is not for a root process on the host.
 func (p *prober) http(ctx context.Context) Result {
 	target := p.spec.HTTP.url()
-	what := "HTTP GET " + target.String()
+	shown := url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath} // a query may hold a token
+	what := "HTTP GET " + bounded(shown.String())
 	if err := portError(p.spec.HTTP.Port); err != nil {
 		return p.failed(ctx, what, err)
 	}
@@ -43,8 +44,7 @@ func (p *prober) http(ctx context.Context) Result {
 	}
 	request.Header.Set("User-Agent", userAgent)
 	request.Header.Set("Accept", "*/*")
-	client, done := p.httpClient()
-	defer done()
+	client := p.httpClient(ctx)
 	response, err := client.Do(request)
 	if err != nil {
 		return p.failed(ctx, what, withoutURL(err))
@@ -62,15 +62,22 @@ func (p *prober) http(ctx context.Context) Result {
 	}
 }
 
-// httpClient returns a client that lives for one probe: it keeps no connection, asks no proxy and believes every certificate.
-func (p *prober) httpClient() (client *http.Client, done func()) {
+// httpClient returns a client for one probe: it keeps no connection, asks no proxy and believes every certificate. Its connections
+// end with the probe's ctx, which must end. A transport's own context for dialling goes on when the request is cancelled, and
+// with it a handshake that nobody answers.
+func (p *prober) httpClient(ctx context.Context) *http.Client {
 	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+		DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
 			to, err := netip.ParseAddrPort(address)
 			if err != nil || !to.Addr().IsLoopback() {
 				return nil, fmt.Errorf("%s is not on the container's loopback", address)
 			}
-			return p.target.dial(ctx, to)
+			conn, err := p.target.dial(ctx, to)
+			if err != nil {
+				return nil, err
+			}
+			context.AfterFunc(ctx, func() { conn.Close() })
+			return conn, nil
 		},
 		// As curl -k: the probe asks whether the server answers, and says nothing that needs protection. Old servers count, too.
 		TLSClientConfig:        &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}, //nolint:gosec // see above
@@ -78,7 +85,7 @@ func (p *prober) httpClient() (client *http.Client, done func()) {
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: longestHeader,
 	}
-	return &http.Client{Transport: transport, CheckRedirect: p.redirect}, transport.CloseIdleConnections
+	return &http.Client{Transport: transport, CheckRedirect: p.redirect}
 }
 
 // redirect decides whether a redirect is followed, and has a name for loopback stand for the address that the probe uses.

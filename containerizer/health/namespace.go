@@ -20,7 +20,7 @@ func processOf(pid int, container string) (*os.File, error) {
 	}
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open process %d: %w", pid, err)
+		return nil, processError(pid, err)
 	}
 	process := os.NewFile(uintptr(fd), "pidfd")
 	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
@@ -32,9 +32,17 @@ func processOf(pid int, container string) (*os.File, error) {
 	}
 	if err != nil {
 		process.Close()
-		return nil, fmt.Errorf("verify process %d: %w", pid, err)
+		return nil, processError(pid, err)
 	}
 	return process, nil
+}
+
+// processError says what is wrong with a process, in the words of a person where it is that there is none.
+func processError(pid int, err error) error {
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the container's process %d is gone: %w", pid, err)
+	}
+	return fmt.Errorf("look at the container's process: %w", err)
 }
 
 // signal sends a signal to the process of a pidfd. That signal 0 arrives shows that the process was not reaped yet, and thus that
@@ -60,11 +68,11 @@ func (t Target) openNamespace() (*os.File, error) {
 	defer process.Close()
 	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", t.PID))
 	if err != nil {
-		return nil, fmt.Errorf("open the container's network: %w", err)
+		return nil, processError(t.PID, err)
 	}
 	if err := signal(process, 0); err != nil {
 		namespace.Close()
-		return nil, fmt.Errorf("verify process %d: %w", t.PID, err)
+		return nil, processError(t.PID, err)
 	}
 	return namespace, nil
 }

@@ -21,11 +21,13 @@ func newProber(spec Spec, target Target) *prober { return &prober{spec: spec, ta
 
 // probe carries out one probe within its timeout.
 func (p *prober) probe(session context.Context) Result {
-	ctx, cancel := session, context.CancelFunc(func() {})
-	if p.spec.Timeout > 0 {
-		ctx, cancel = context.WithTimeout(session, p.spec.Timeout)
-	}
+	ctx, cancel := context.WithCancel(session) // what ends with it are the connections of an HTTP client, too
 	defer cancel()
+	if p.spec.Timeout > 0 {
+		var expire context.CancelFunc
+		ctx, expire = context.WithTimeout(ctx, p.spec.Timeout)
+		defer expire()
+	}
 	switch p.spec.Kind {
 	case HTTP:
 		return p.http(ctx)

@@ -163,12 +163,12 @@ func (s *Spec) command(field string, info *mesos.CommandInfo) error {
 		s.Command.Argv = append([]string{*info.Value}, info.Arguments...)
 	}
 	var err error
-	s.Command.Env, err = environment(field+".environment", info.GetEnvironment().GetVariables())
+	s.Command.Env, err = assignments(field+".environment", info.GetEnvironment().GetVariables())
 	return err
 }
 
-// environment returns variables as NAME=value in the order of their names. Of several with one name the last wins.
-func environment(field string, variables []mesos.Environment_Variable) ([]string, error) {
+// assignments returns variables as NAME=value in the order of their names. Of several with one name the last wins.
+func assignments(field string, variables []mesos.Environment_Variable) ([]string, error) {
 	values := make(map[string]string, len(variables))
 	for i, v := range variables {
 		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00") {
