@@ -73,8 +73,11 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
 		deadline = state.PrepareDeadline
 	}
+	var warnings []string
+	s.probes, warnings = probesOf(launch)
 	s.say(wire.Message{Accepted: &wire.Accepted{
-		PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval, Warnings: s.differences(),
+		PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval,
+		Warnings: append(s.differences(), warnings...), Probes: true,
 	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.wakeUp)
 

@@ -47,6 +47,8 @@ type session struct {
 
 	// Of run alone.
 	note    string          // about the pull, for the task's user; empty for none
+	probes  probes          // what is probed while the container runs
+	probing sync.WaitGroup  // as long as it is
 	gone    <-chan struct{} // closed when the executor's process has died
 	unwatch func()
 
@@ -83,6 +85,7 @@ func (s *session) run(ctx context.Context, executor *handle) {
 	s.gone = gone
 	defer s.hangUp()
 	defer func() { s.unwatch() }()
+	defer s.probing.Wait()
 
 	launch, ok := s.awaitLaunch(ctx)
 	if !ok {
@@ -149,6 +152,9 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	}
 	enforcer.Go(func() { s.enforce(exited, prepared, process) })
 	enforcer.Go(func() { s.stopWithExecutor(exited) })
+	if running {
+		s.probe(exited, prepared)
+	}
 	processGone, unwatch := process.gone(exited)
 	if running && errors.Is(err, os.ErrNotExist) && seesEveryProcess() {
 		processGone = closed // before we came to look

@@ -1,0 +1,121 @@
+package containerizer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/health"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// blamePatience is how long the Engine may take to say what became of a container whose health check has failed.
+const blamePatience = 2 * time.Second
+
+// probes are what a task wants probed; nil for what it does not, or what cannot be carried out.
+type probes struct {
+	health, check *health.Spec
+}
+
+// probesOf reads a task's checks and says of each that is not valid why. Such a task runs without it, as under the stock executor
+// (contract section 4.1).
+func probesOf(launch wire.Launch) (wanted probes, warnings []string) {
+	var info mesos.TaskInfo
+	if decode(launch.TaskInfo, info.Unmarshal) != nil {
+		return probes{}, nil // such a task is not going to run
+	}
+	keep := func(spec health.Spec, err error) *health.Spec {
+		if err != nil {
+			warnings = append(warnings, "the task runs without a check that cannot be carried out: "+err.Error())
+			return nil
+		}
+		return &spec
+	}
+	if info.HealthCheck != nil {
+		wanted.health = keep(health.FromHealthCheck(info.HealthCheck))
+	}
+	if info.Check != nil {
+		wanted.check = keep(health.FromCheck(info.Check))
+	}
+	return wanted, warnings
+}
+
+// probe carries out the task's checks until its container has exited, with which ctx ends, or is being stopped: they are not
+// taken up again then (contract section 4.2). It does not wait; s.probing does. Results are told to the executor and to nobody
+// else. It alone knows what follows from them, so a restart of the daemon loses none of that.
+func (s *session) probe(ctx context.Context, c *engine.Container) {
+	if s.probes.health == nil && s.probes.check == nil || s.killed() != nil {
+		return
+	}
+	s.probing.Go(func() {
+		going, cancel := until(ctx, s.kills.asked, errKilled)
+		defer cancel()
+		target := health.Target{ContainerID: c.ID, PID: c.State.Pid, Engine: s.server.engine}
+		var both sync.WaitGroup
+		run := func(spec *health.Spec, report func(health.Result)) {
+			if spec != nil {
+				both.Go(func() { health.Run(going, *spec, target, startedAt(c), report) })
+			}
+		}
+		run(s.probes.health, func(r health.Result) { s.reportHealth(going, c.ID, s.probes.health.Kind, r) })
+		run(s.probes.check, func(r health.Result) { s.reportCheck(s.probes.check.Kind, r) })
+		both.Wait()
+	})
+}
+
+// reportHealth tells the result of a probe, unless it is bad and not by the task's fault.
+func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result) {
+	s.logger.Debug("health check", zap.Bool("healthy", r.Succeeded), zap.String("message", r.Message))
+	if !r.Succeeded && !s.blames(ctx, id, kind, r) || ctx.Err() != nil {
+		return
+	}
+	s.mention(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, nil)
+}
+
+// blames tells whether a failed probe says that the task is ill. It does not if the container has ended meanwhile, of which the
+// task's end tells better, nor if it was the Engine that could not run the command.
+func (s *session) blames(ctx context.Context, id string, kind health.Kind, r health.Result) bool {
+	limited, cancel := context.WithTimeout(ctx, blamePatience)
+	defer cancel()
+	c, err := s.server.engine.Inspect(limited, id)
+	switch {
+	case err == nil:
+		return c.State.Running
+	case engine.IsNotFound(err):
+		return false
+	case kind != health.Command || r.Ran:
+		return true
+	}
+	if ctx.Err() == nil {
+		s.logger.Warn("a health check does not count: the Engine cannot carry it out", zap.Error(err))
+	}
+	return false
+}
+
+func (s *session) reportCheck(kind health.Kind, r health.Result) {
+	s.logger.Debug("check", zap.String("message", r.Message))
+	m := checkOf(kind, r)
+	s.mention(wire.Message{Check: &m}, nil)
+}
+
+// checkOf is the value that a result has for a check of its kind, or why it has none.
+func checkOf(kind health.Kind, r health.Result) wire.Check {
+	var m wire.Check
+	switch {
+	case !r.Ran:
+		m.Message = r.Message
+	case kind == health.TCP:
+		m.Succeeded = &r.Succeeded
+	case kind == health.HTTP && r.StatusCode != nil:
+		m.StatusCode = new(uint32(*r.StatusCode))
+	case kind == health.Command && r.ExitCode != nil:
+		m.ExitCode = new(int32(*r.ExitCode))
+	default:
+		m.Message = r.Message
+	}
+	return m
+}

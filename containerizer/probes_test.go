@@ -1,0 +1,193 @@
+package containerizer
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/google/go-cmp/cmp"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/containerizer/health"
+	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/test/environment"
+)
+
+// healthCommand is a health check that runs a line of shell, soon and often.
+func healthCommand(line string) *mesos.HealthCheck {
+	return &mesos.HealthCheck{
+		Type: mesos.HealthCheck_COMMAND, Command: &mesos.CommandInfo{Value: &line},
+		DelaySeconds: new(float64(0)), IntervalSeconds: new(0.1),
+	}
+}
+
+func checkCommand(line string) *mesos.CheckInfo {
+	return &mesos.CheckInfo{
+		Type: mesos.CheckInfo_COMMAND, Command: &mesos.CheckInfo_Command{Command: mesos.CommandInfo{Value: &line}},
+		DelaySeconds: new(float64(0)), IntervalSeconds: new(0.1),
+	}
+}
+
+func TestProbesOf(t *testing.T) {
+	task := dockerTask(t, "i", "true")
+	launch := func() wire.Launch { return launchOf(t, task) }
+	if wanted, warnings := probesOf(launch()); wanted != (probes{}) || len(warnings) != 0 {
+		t.Errorf("of a task without checks: %+v, %q", wanted, warnings)
+	}
+	task.HealthCheck, task.Check = healthCommand("true"), checkCommand("false")
+	if wanted, warnings := probesOf(launch()); wanted.health == nil || wanted.check == nil || len(warnings) != 0 {
+		t.Errorf("of a task with both: %+v, %q", wanted, warnings)
+	}
+	task.HealthCheck.IntervalSeconds = new(float64(-1))
+	wanted, warnings := probesOf(launch())
+	if wanted.health != nil || wanted.check == nil || len(warnings) != 1 {
+		t.Fatalf("with an interval of less than nothing: %+v, %q", wanted, warnings)
+	}
+	mustName(t, warnings[0], "runs without", "interval_seconds")
+	task.Check.Type = mesos.CheckInfo_UNKNOWN
+	if wanted, warnings := probesOf(launch()); wanted != (probes{}) || len(warnings) != 2 {
+		t.Errorf("with two bad checks: %+v, %q", wanted, warnings)
+	}
+	if wanted, warnings := probesOf(wire.Launch{TaskInfo: []byte{255}}); wanted != (probes{}) || warnings != nil {
+		t.Errorf("of what is no task: %+v, %q", wanted, warnings)
+	}
+}
+
+func TestCheckOf(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind   health.Kind
+		result health.Result
+		want   wire.Check
+	}{
+		"command":      {health.Command, health.Result{Ran: true, ExitCode: new(3), Message: "m"}, wire.Check{ExitCode: new(int32(3))}},
+		"HTTP":         {health.HTTP, health.Result{Ran: true, StatusCode: new(503), Message: "m"}, wire.Check{StatusCode: new(uint32(503))}},
+		"TCP, closed":  {health.TCP, health.Result{Ran: true, Message: "refused"}, wire.Check{Succeeded: new(false)}},
+		"TCP, open":    {health.TCP, health.Result{Ran: true, Succeeded: true}, wire.Check{Succeeded: new(true)}},
+		"timed out":    {health.TCP, health.Result{Message: "timed out"}, wire.Check{Message: "timed out"}},
+		"no answer":    {health.HTTP, health.Result{Ran: true, Message: "refused"}, wire.Check{Message: "refused"}},
+		"no exit code": {health.Command, health.Result{Ran: true, Message: "m"}, wire.Check{Message: "m"}},
+	} {
+		if diff := cmp.Diff(test.want, checkOf(test.kind, test.result)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// probing is the call that begins a command's probe.
+const probing = `/containers/[^/]*/exec`
+
+// exec runs a line of shell in a container, past the server.
+func (h *host) exec(id, line string) {
+	h.t.Helper()
+	ctx := context.Background()
+	exec, err := h.docker.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: []string{"sh", "-c", line}})
+	if err == nil {
+		err = h.docker.ContainerExecStart(ctx, exec.ID, container.ExecStartOptions{})
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (e *executor) awaitHealth(healthy bool) *wire.Health {
+	e.t.Helper()
+	for {
+		m := e.next()
+		if m.Health != nil && m.Health.Healthy == healthy {
+			return m.Health
+		}
+		if m.Exited != nil {
+			e.t.Fatalf("ended before its health was %v: %+v", healthy, m.Exited)
+		}
+	}
+}
+
+// Both checks of a task are carried out, through a restart of the daemon too, and no more once it is being stopped.
+func TestProbing(t *testing.T) {
+	h, p := newFailingHost(t)
+	e := h.newExecutor()
+	task := dockerTask(t, environment.Busybox(t), `trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done`)
+	task.HealthCheck = healthCommand(`test -e /well || { echo not well; exit 1; }`)
+	task.Check = checkCommand("exit 7")
+	e.launch(task)
+	e.awaitRunning()
+	mustName(t, e.awaitHealth(false).Message, "status 1", "not well")
+	h.exec(e.state.ContainerID, "touch /well")
+	e.awaitHealth(true)
+	for {
+		if m := e.next(); m.Check != nil {
+			if diff := cmp.Diff(&wire.Check{ExitCode: new(int32(7))}, m.Check); diff != "" {
+				t.Errorf("check (-want +got):\n%s", diff)
+			}
+			break
+		}
+	}
+
+	h.restart()
+	e.reconnect(h.socket)
+	e.awaitRunning()
+	e.awaitHealth(true)
+
+	h.exec(e.state.ContainerID, "rm /well")
+	e.awaitHealth(false)
+	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(patience)}})
+	eventually(t, "the kill", func() bool { return p.Count(http.MethodPost, `/containers/[^/]*/kill`) > 0 })
+	before := p.Count(http.MethodPost, probing)
+	h.stop() // and the next daemon does not take them up
+	e.state.Kill = &wire.Kill{Deadline: time.Now().Add(patience)}
+	h.start()
+	e.reconnect(h.socket)
+	e.awaitExit()
+	if after := p.Count(http.MethodPost, probing); after > before {
+		t.Errorf("%d probes were begun after the kill", after-before)
+	}
+	e.done()
+	h.awaitNoContainers()
+}
+
+// A failed probe counts only if it tells of the task: not if the Engine could not carry it out, nor if the container has ended.
+func TestFailuresThatAreNotTheTasks(t *testing.T) {
+	h, p := newFailingHost(t)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
+	e.awaitRunning()
+	h.server.mu.Lock()
+	s := h.server.sessions[sessionKey(&e.attach, peer{Process: self(t), uid: uint32(os.Geteuid())})]
+	h.server.mu.Unlock()
+	blames := func(kind health.Kind, ran bool) bool {
+		return s.blames(t.Context(), e.state.ContainerID, kind, health.Result{Ran: ran})
+	}
+	if !blames(health.Command, false) || !blames(health.Command, true) || !blames(health.HTTP, false) {
+		t.Error("a failure does not count although all is well")
+	}
+	p.Away()
+	if blames(health.Command, false) {
+		t.Error("a command counts that the Engine could not run")
+	}
+	if !blames(health.Command, true) || !blames(health.TCP, true) || !blames(health.TCP, false) {
+		t.Error("a failure does not count for which no Engine was needed")
+	}
+	p.Back()
+	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+	e.awaitExit()
+	if blames(health.HTTP, false) || blames(health.Command, true) {
+		t.Error("a failure counts although the container has ended")
+	}
+	e.done()
+	h.awaitNoContainers()
+	if blames(health.HTTP, false) {
+		t.Error("a failure counts although the container is gone")
+	}
+}
+
+func self(t *testing.T) wire.Process {
+	t.Helper()
+	p, err := wire.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
