@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -124,6 +125,10 @@ type Docker struct {
 	patience   time.Duration // answerLimit
 	rootHome   string
 	deferred   *deferrals
+
+	life       context.Context // of what goes on after an answer
+	end        context.CancelFunc
+	background sync.WaitGroup
 }
 
 // New returns a Docker that owns none of what it is given. It must be closed.
@@ -131,11 +136,17 @@ func New(o Options) *Docker {
 	if o.Tasks == nil {
 		o.Tasks = noTasks{}
 	}
-	return &Docker{Options: o, patience: answerLimit, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
+	d := &Docker{Options: o, patience: answerLimit, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
+	d.life, d.end = context.WithCancel(context.Background())
+	return d
 }
 
 // Close gives up the pulls that were deferred and that no executor has joined. No call may be under way.
-func (d *Docker) Close() { d.deferred.close() }
+func (d *Docker) Close() {
+	d.end()
+	d.background.Wait()
+	d.deferred.close()
+}
 
 // command carries out one docker command. Its error is what docker would print to stderr, without the end of the line; a
 // statusError brings an exit status along, every other error has that of a failure.

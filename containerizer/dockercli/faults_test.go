@@ -107,6 +107,7 @@ func TestListedContainerIsInspectedThoughTheEngineHangs(t *testing.T) {
 	if list := answer(t.Context(), d, "ps", "-a"); !strings.Contains(list.Stdout, name) {
 		t.Fatalf("ps: %+v", list)
 	}
+	d.background.Wait()
 	p.Fault(fakeengine.Hang, "GET", "/containers/.*/json", 1000)
 	got := answer(t.Context(), d, "inspect", "--type=container", name)
 	if c, err := parseAsAgent(got.Stdout); err != nil || c.ID != id || c.PID == 0 {

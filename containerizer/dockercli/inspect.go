@@ -110,11 +110,11 @@ func (d *Docker) findContainer(ctx context.Context, name string) (json.RawMessag
 	last, known := d.tombstones.recall(name)
 	switch {
 	case engine.IsNotFound(err) && known:
-		return ended(last)
+		return ended(last.inspect)
 	case engine.IsNotFound(err):
 		return nil, errAbsent
-	case engine.IsUnavailable(err) && known:
-		return completeContainer(last)
+	case engine.IsUnavailable(err) && known && !last.listed:
+		return completeContainer(last.inspect)
 	}
 	return nil, err
 }

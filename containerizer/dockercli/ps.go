@@ -3,7 +3,6 @@ package dockercli
 import (
 	"context"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 
@@ -24,7 +23,7 @@ var psSyntax = syntax{
 }
 
 // ps lists containers as docker's table. Agents take the last column of `ps -a` for names and inspect those that begin as theirs,
-// so these are remembered, and one that has gone meanwhile is not listed.
+// so these are remembered.
 func (d *Docker) ps(ctx context.Context, call Call) error {
 	options, _, err := psSyntax.parse(call)
 	if err != nil {
@@ -45,8 +44,8 @@ func (d *Docker) ps(ctx context.Context, call Call) error {
 		return d.explain(err)
 	}
 	if all {
-		list = d.remember(ctx, list)
 		d.beginRecovery() // the time counts from the answer on
+		d.remember(list)
 	}
 	return writeTable(call.Stdout, list)
 }
@@ -57,37 +56,35 @@ func writeTable(w io.Writer, list []container.Summary) error {
 	return formatter.ContainerWrite(formatter.Context{Output: w, Format: format, Trunc: true}, list)
 }
 
-// remember inspects those containers that an agent will ask for and returns the list without those that are not there any more.
-// What the Engine does not answer in time is listed and not remembered.
-func (d *Docker) remember(ctx context.Context, list []container.Summary) []container.Summary {
-	ctx, cancel := context.WithTimeout(ctx, rememberLimit)
-	defer cancel()
-	var group sync.WaitGroup
-	places := make(chan struct{}, atOnce)
-	gone := make([]bool, len(list))
-	for i, c := range list {
-		if !strings.HasPrefix(listedName(c), agentPrefix) {
-			continue
+// remember takes down those containers that an agent will ask for, at once as the list has them, and then, without keeping the
+// caller, as an inspect does.
+func (d *Docker) remember(list []container.Summary) {
+	var ids []string
+	for _, c := range list {
+		if name := listedName(c); strings.HasPrefix(name, agentPrefix) {
+			d.tombstones.list(name, c)
+			ids = append(ids, c.ID)
 		}
-		places <- struct{}{}
-		group.Go(func() {
-			defer func() { <-places }()
-			found, err := d.Engine.Inspect(ctx, c.ID)
-			switch {
-			case err == nil:
-				d.tombstones.remember(found)
-			case engine.IsNotFound(err):
-				gone[i] = true
-			default:
-				d.Logger.Warn("a container that an agent may recover was not inspected in time", zap.String("container", c.ID), zap.Error(err))
-			}
-		})
 	}
-	group.Wait()
-	next := 0
-	return slices.DeleteFunc(list, func(container.Summary) bool {
-		next++
-		return gone[next-1]
+	d.background.Go(func() {
+		ctx, cancel := context.WithTimeout(d.life, rememberLimit)
+		defer cancel()
+		var group sync.WaitGroup
+		places := make(chan struct{}, rememberedAtOnce)
+		for _, id := range ids {
+			places <- struct{}{}
+			group.Go(func() {
+				defer func() { <-places }()
+				found, err := d.Engine.Inspect(ctx, id)
+				switch {
+				case err == nil:
+					d.tombstones.remember(found)
+				case !engine.IsNotFound(err) && d.life.Err() == nil:
+					d.Logger.Warn("a container that an agent may recover was not inspected in time", zap.String("container", id), zap.Error(err))
+				}
+			})
+		}
+		group.Wait()
 	})
 }
 

@@ -13,8 +13,8 @@ const (
 	// one that is named as its own, and ends if one of these fails (contract section 1.7).
 	RecoveryTime = time.Minute
 
-	// rememberLimit bounds what `ps -a` does for that. It is that of two inspects which the Engine does not answer: a container
-	// that is locked for longer is listed all the same.
+	// rememberLimit bounds what is done for that after the answer to `ps -a`. It is that of two inspects which the Engine does not
+	// answer: of a container that is locked for longer the list's entry is remembered alone.
 	rememberLimit = 10 * time.Second
 
 	// answerLimit is how long ps and inspect go on asking an Engine that does not answer. It covers a restart of the Engine, of
@@ -50,6 +50,10 @@ const (
 
 // atOnce is how many containers one command deals with at the same time.
 const atOnce = 16
+
+// rememberedAtOnce is how many containers are inspected at a time to be remembered: few, because the agent inspects them at once
+// itself and is waiting.
+const rememberedAtOnce = 2
 
 // pause waits, unless ctx ends.
 func pause(ctx context.Context, wait time.Duration) error {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -32,6 +34,7 @@ type tombstones struct {
 type tombstone struct {
 	id      string
 	inspect json.RawMessage
+	listed  bool // inspect is made of a list's entry: there is no process in it
 }
 
 // keep has everything kept until a time, what is remembered later too.
@@ -70,25 +73,71 @@ func (t *tombstones) remember(c engine.Container) bool {
 	return true
 }
 
+// list takes what a list says of a container, unless more is known of it.
+func (t *tombstones) list(name string, c container.Summary) {
+	raw, err := json.Marshal(inspectOf(name, c))
+	if err != nil { // not of text and numbers
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before, known := t.known[name]
+	size := t.size - len(before.inspect) + len(raw)
+	if known && before.id == c.ID && !before.listed || size > tombstonesSize {
+		return
+	}
+	if t.known == nil {
+		t.known = map[string]tombstone{}
+	}
+	t.known[name], t.size = tombstone{id: c.ID, inspect: raw, listed: true}, size
+}
+
+// inspectOf is the part of a container's inspect that agents read, as far as a list has it. There is no process in it.
+func inspectOf(name string, c container.Summary) map[string]any {
+	networks := map[string]any{}
+	if c.NetworkSettings != nil {
+		for network, endpoint := range c.NetworkSettings.Networks {
+			networks[network] = endpoint
+		}
+	}
+	started := time.Time{}
+	if c.State != container.StateCreated {
+		started = time.Unix(c.Created, 0) // not before that; agents ask whether it ever was
+	}
+	return map[string]any{
+		"Id":      c.ID,
+		"Created": time.Unix(c.Created, 0).UTC().Format(time.RFC3339Nano),
+		"Name":    "/" + name,
+		"Image":   c.ImageID,
+		"State": map[string]any{
+			"Status": c.State, "Running": c.State == container.StateRunning, "Paused": c.State == container.StatePaused,
+			"Restarting": c.State == container.StateRestarting, "Pid": 0, "StartedAt": started.UTC().Format(time.RFC3339Nano),
+		},
+		"Config":          map[string]any{"Image": c.Image, "Labels": c.Labels},
+		"HostConfig":      map[string]any{"NetworkMode": c.HostConfig.NetworkMode},
+		"NetworkSettings": map[string]any{"Networks": networks},
+	}
+}
+
 // recall returns what was last known of a container, by name or id.
-func (t *tombstones) recall(nameOrID string) (inspect json.RawMessage, known bool) {
+func (t *tombstones) recall(nameOrID string) (last tombstone, known bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !time.Now().Before(t.until) {
-		return nil, false
+		return tombstone{}, false
 	}
 	if found, known := t.known[nameOrID]; known {
-		return found.inspect, true
+		return found, true
 	}
 	if len(nameOrID) < shortestID {
-		return nil, false
+		return tombstone{}, false
 	}
 	for _, found := range t.known {
 		if strings.HasPrefix(found.id, nameOrID) {
-			return found.inspect, true
+			return found, true
 		}
 	}
-	return nil, false
+	return tombstone{}, false
 }
 
 // holds tells whether a container is remembered.
