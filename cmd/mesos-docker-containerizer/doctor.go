@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,8 @@ Checks this host from end to end, as root: agent, its flags and whether they agr
 daemon, sockets, Docker Engine, cgroups, policy, credentials, clocks, disks, containers left over. Each check says what was seen and,
 where something should be done, what. It changes nothing, needs no daemon, and takes 8 seconds at most, whatever hangs.
 
-Exit status: 0 when all is well or there are only warnings, 1 when a check failed, 2 when a flag or setting is wrong.
+Exit status: 0 when all is well or there are only warnings, 1 when a check failed; 2 when a flag or setting is wrong and 3 without
+being root, with a message in place of a report, with --json, too.
 `
 
 // systemdDirectory is there where systemd runs (sd_booted).
@@ -50,6 +52,9 @@ func runDoctor(t terminal, args []string) int {
 	}
 	if err != nil {
 		return t.problem(exitUsage, err)
+	}
+	if os.Geteuid() != 0 { // everything that is root's alone would look broken
+		return t.problem(exitEnvironment, errors.New("doctor looks at what only root may see, so it needs root itself; nothing was checked"))
 	}
 	docker, err := engine.New(engine.Options{Socket: c.DockerSocket})
 	if err != nil {

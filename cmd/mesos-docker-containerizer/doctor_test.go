@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -50,4 +52,16 @@ func TestDoctor(t *testing.T) {
 	}
 	start(t, "doctor", "--agent=x").wantStatus(exitUsage)
 	start(t, "doctor", "x").wantStatus(exitUsage)
+}
+
+// To others than root a host that is well would look broken.
+func TestDoctorNeedsRoot(t *testing.T) {
+	p := startWith(t, func(c *exec.Cmd) {
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		c.Path = "/proc/self/exe" // the folder of the programs is root's
+	}, "doctor", "--json")
+	p.wantStatus(exitEnvironment)
+	if p.out() != "" || !strings.Contains(p.err(), "needs root") {
+		t.Errorf("it says %q", p.err())
+	}
 }

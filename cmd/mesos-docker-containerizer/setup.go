@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/setup"
 	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer"
 )
 
 const setupUsage = `
@@ -93,6 +95,9 @@ func makeSetup(t terminal, c *config.Config, f setupFlags) int {
 		if err := plan.WriteFiles(); err != nil {
 			return t.problem(exitFailed, err)
 		}
+	}
+	if err := askDaemon(c, http.MethodGet, "/tasks", lookTimeout, new([]containerizer.TaskReport)); err != nil {
+		plan.Notes = append(plan.Notes, fmt.Sprintf("start the daemon before the agent is restarted, which ends where nobody answers its docker command: %v", err))
 	}
 	printSetup(t.stdout, plan, f)
 	return exitOK

@@ -230,6 +230,9 @@ func TestSetupPrints(t *testing.T) {
 	if entries, err := os.ReadDir(h.etc); err != nil || len(entries) > 0 {
 		t.Errorf("files: %v %v", entries, err)
 	}
+	if p = h.setup("--run_dir=" + t.TempDir()); !strings.Contains(p.out(), "note: start the daemon before the agent is restarted") {
+		t.Error("it does not say that there is no daemon")
+	}
 	p = h.setup()
 	p.wantStatus(exitOK)
 	if !strings.Contains(p.out(), "is up to date") {

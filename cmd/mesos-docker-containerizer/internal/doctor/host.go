@@ -85,7 +85,7 @@ func disk(path, advice string) finding {
 	}
 	space := share(s.Bavail, s.Blocks-s.Bfree+s.Bavail)
 	inodes := share(s.Ffree, s.Files)
-	seen := fmt.Sprintf("%s: %d MB free, %d%% of the space and %d%% of the inodes", path, s.Bavail*uint64(s.Bsize)>>20, space, inodes)
+	seen := fmt.Sprintf("%s: %d MB are free, which is %d%%, and %d%% of the inodes", path, s.Bavail*uint64(s.Bsize)>>20, space, inodes)
 	switch least := min(space, inodes); {
 	case least < noneShare:
 		return failed(seen, advice)

@@ -107,6 +107,6 @@ func (r Report) Print(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d ok, %d warnings, %d failed, %d skipped\n", count[OK], count[Warning], count[Failed], count[Skipped])
+	_, err := fmt.Fprintf(w, "\n%d ok, %d warning, %d failed, %d skipped\n", count[OK], count[Warning], count[Failed], count[Skipped])
 	return err
 }

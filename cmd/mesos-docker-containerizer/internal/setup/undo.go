@@ -85,7 +85,7 @@ func Undo(ctx context.Context, o UndoOptions) (Report, error) {
 		return report, err
 	}
 	if len(users) > 0 {
-		report.add("%s stays, since it is still used by: %s. Restart the agent, and undo once more when processes have ended", o.Overlay, strings.Join(users, ", "))
+		report.add("%s stays, since it is still used by: %s. Restart the agent, and undo once more when the processes have ended", o.Overlay, strings.Join(users, ", "))
 		return report, nil
 	}
 	if err := overlay.Remove(o.Overlay); err != nil {
@@ -194,7 +194,8 @@ func (o UndoOptions) users() ([]string, error) {
 	for _, path := range lines {
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err == nil && StartedFrom(pid, o.Overlay) {
-			users = append(users, fmt.Sprintf("process %d", pid))
+			name, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "comm")) // without it, the number has to do
+			users = append(users, strings.TrimSpace(fmt.Sprintf("process %d %s", pid, name)))
 		}
 	}
 	return users, nil
