@@ -81,6 +81,9 @@ func dispatch(t terminal, args []string) int {
 		}
 		name, args = args[1], []string{args[1], "--help"}
 	}
+	if name == "--version" || name == "-v" { // as other programs have it
+		name = "version"
+	}
 	for _, s := range subcommands() {
 		if s.name == name {
 			return s.run(t, args[1:])

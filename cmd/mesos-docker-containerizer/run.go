@@ -60,8 +60,23 @@ func (f *runFlags) define(a *arguments) {
 	a.own.StringVar(&f.ports, "ports", "31000-32000", "host ports for the tasks, as `RANGES` such as 31000-32000,33000\n(default 31000-32000); "+
 		"of these, ones that are in use are passed over")
 	a.own.StringVar(&f.output, "output", "text", "`FORMAT` of what is shown: text, or json for one object a line")
-	a.own.DurationVar(&f.duration, "for", 0, "kill the tasks when all have run for this `DURATION`, such as 30s")
+	a.own.Func("for", "kill the tasks when all have run for this `DURATION`, such as 30secs, 5mins or 30s", func(s string) (err error) {
+		f.duration, err = readDuration(s)
+		return err
+	})
 	a.own.BoolVar(&f.keepSandbox, "keep-sandbox", false, "keep the sandboxes and say where they are")
+}
+
+// readDuration takes durations as settings have them, and as Go writes them.
+func readDuration(s string) (time.Duration, error) {
+	d, err := config.ParseDuration(s)
+	if err == nil {
+		return d, nil
+	}
+	if d, other := time.ParseDuration(s); other == nil && d >= 0 {
+		return d, nil
+	}
+	return 0, fmt.Errorf("%w; accepted is a duration such as 30secs, 5mins or 30s", err)
 }
 
 func (f *runFlags) check(files []string) error {
@@ -70,8 +85,6 @@ func (f *runFlags) check(files []string) error {
 		return errors.New("no file to run; `mesos-docker-containerizer help run` says what can be run")
 	case f.output != "text" && f.output != "json":
 		return fmt.Errorf("--output=%s: accepted are text and json", f.output)
-	case f.duration < 0:
-		return fmt.Errorf("--for=%v: accepted is a duration of 0s or more", f.duration)
 	}
 	return nil
 }

@@ -168,6 +168,19 @@ func TestWhatIsMissingOrWrongIsSaid(t *testing.T) {
 	})
 }
 
+func TestForTakesDurationsOfBothForms(t *testing.T) {
+	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "4secs": 4 * time.Second, "1m30s": 90 * time.Second, "1.5mins": 90 * time.Second} {
+		if got, err := readDuration(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "5", "-5s", "soon"} {
+		if d, err := readDuration(text); err == nil || !strings.Contains(err.Error(), "such as 30secs") {
+			t.Errorf("%q: %v, %v", text, d, err)
+		}
+	}
+}
+
 func TestEventsForScripts(t *testing.T) {
 	id := unique(t)
 	app := strings.Replace(shell(t, id, "echo out; echo err >&2; printf '\\377half'; sleep 2", ""), `"network": "NONE"`,

@@ -36,6 +36,9 @@ The log goes to stderr, one JSON object a line (--log_level).
 Exit status: 0 when told to end, 1 when it cannot run or fails, 2 when a flag or setting is wrong.
 `
 
+// errToldToEnd is what a command of an agent may show that was cut short. The signal's own words would speak of another process.
+var errToldToEnd = errors.New("mesos-docker-containerizer is told to end")
+
 // serve is the daemon.
 func serve(t terminal, args []string) int {
 	a := newArguments("serve", serveUsage)
@@ -50,13 +53,25 @@ func serve(t terminal, args []string) int {
 		return t.problem(exitUsage, err)
 	}
 	logger := newJSONLogger(t, c.LogLevel)
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	ctx, stop := untilToldToEnd()
 	defer stop()
 	if err := runDaemon(ctx, c, logger); err != nil {
 		logger.Error("the daemon ends", zap.Error(err))
 		return exitFailed
 	}
 	return exitOK
+}
+
+// untilToldToEnd is the daemon's life, with errToldToEnd as its cause.
+func untilToldToEnd() (context.Context, func()) {
+	signals, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	leave := context.AfterFunc(signals, func() { cancel(errToldToEnd) })
+	return ctx, func() {
+		leave()
+		stop()
+		cancel(nil)
+	}
 }
 
 // runDaemon serves until ctx ends. Executors are accepted at once, whether the Engine answers or not: they have deadlines of

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -96,12 +99,33 @@ func TestServeWithoutAnEngine(t *testing.T) {
 	daemon.wantStatus(exitOK)
 }
 
+// An agent's command that the daemon's end cuts short shows why, and it was not the command that got a signal.
+func TestDaemonSaysThatItIsToldToEnd(t *testing.T) {
+	ctx, stop := untilToldToEnd()
+	defer stop()
+	must(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+	<-ctx.Done()
+	if err := context.Cause(ctx); !errors.Is(err, errToldToEnd) || strings.Contains(err.Error(), "signal") {
+		t.Errorf("it says %q", err)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	p := start(t, "version")
 	p.wantStatus(exitOK)
 	for _, want := range []string{"mesos-docker-containerizer  " + version, "go", fmt.Sprintf("wire                        %d", wire.Version), "docker API"} {
 		if !strings.Contains(p.out(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, p.out())
+		}
+	}
+}
+
+func TestVersionAsAFlag(t *testing.T) {
+	for _, flag := range []string{"--version", "-v"} {
+		p := start(t, flag)
+		p.wantStatus(exitOK)
+		if !strings.Contains(p.out(), "mesos-docker-containerizer  "+version) {
+			t.Errorf("%s prints:\n%s", flag, p.out())
 		}
 	}
 }
