@@ -42,6 +42,7 @@ func (p *prober) http(ctx context.Context) Result {
 	if err != nil {
 		return p.failed(ctx, what, err)
 	}
+	request.Host = hostHeader(target)
 	request.Header.Set("User-Agent", userAgent)
 	request.Header.Set("Accept", "*/*")
 	client := p.httpClient(ctx)
@@ -101,7 +102,7 @@ func (p *prober) redirect(next *http.Request, before []*http.Request) error {
 		next.Host = next.URL.Host // what the server is told stays as it said
 		port := next.URL.Port()
 		if port == "" {
-			port = map[string]string{schemeHTTP: "80", schemeHTTPS: "443"}[next.URL.Scheme]
+			port = defaultPorts[next.URL.Scheme]
 		}
 		next.URL.Host = net.JoinHostPort(loopback(p.spec.HTTP.IPv6).String(), port)
 		return nil
@@ -110,6 +111,13 @@ func (p *prober) redirect(next *http.Request, before []*http.Request) error {
 		return nil
 	}
 	return http.ErrUseLastResponse
+}
+
+var defaultPorts = map[string]string{schemeHTTP: "80", schemeHTTPS: "443"}
+
+// hostHeader names the server without a port that its scheme implies, as browsers and curl do: a server may compare it.
+func hostHeader(u *url.URL) string {
+	return strings.TrimSuffix(u.Host, ":"+defaultPorts[u.Scheme])
 }
 
 // withoutURL strips the URL that the client puts in front: of a redirect it may hold anything.

@@ -22,6 +22,8 @@ func TestHTTP(t *testing.T) {
 		says    string
 	}{
 		{"/seen?token=secret", 200, true, "HTTP GET http://127.0.0.1:80/seen answered 200"},
+		{"/host/127.0.0.1", 200, true, "200"},
+		{"/redirect?to=http://localhost/host/localhost", 200, true, "200"},
 		{"", 404, false, "HTTP GET http://127.0.0.1:80/ answered 404"},
 		{"/status/204", 204, true, "204"},
 		{"/status/304", 304, true, "304"},
@@ -60,7 +62,11 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("%s: a secret in the message %q", c.path, got.Message)
 		}
 	}
-	secure := get(443, "/status/200")
+	secure := get(80, "/redirect?to=https://127.0.0.1/host/127.0.0.1")
+	if got := newProber(secure, target).probe(t.Context()); !got.Succeeded || *got.StatusCode != 200 {
+		t.Errorf("redirect to HTTPS: %+v", got)
+	}
+	secure = get(443, "/status/200")
 	secure.HTTP.Scheme = schemeHTTPS
 	if got := newProber(secure, target).probe(t.Context()); !got.Succeeded || got.Message != "HTTP GET https://127.0.0.1:443/status/200 answered 200" {
 		t.Errorf("HTTPS: %+v", got)
@@ -152,7 +158,7 @@ func TestNetworks(t *testing.T) {
 	t.Run("host", func(t *testing.T) {
 		port := freePort(t)
 		target := serve(t, &container.HostConfig{NetworkMode: "host"}, TCPSpec{Port: uint32(port.Port())}, "-http", port.String())
-		awaitSuccess(t, target, get(uint32(port.Port()), "/seen"))
+		awaitSuccess(t, target, get(uint32(port.Port()), "/host/"+port.String()))
 	})
 	t.Run("user network", func(t *testing.T) {
 		name := userNetwork(t)

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"crypto/rand"
 	"net"
 	"net/netip"
 	"os"
@@ -33,7 +34,7 @@ func freePort(t *testing.T) netip.AddrPort {
 
 func userNetwork(t *testing.T) string {
 	t.Helper()
-	api, name := environment.Engine(t), "mdc-health-"+strings.ToLower(t.Name()[len("TestNetworks/"):])
+	api, name := environment.Engine(t), "mdc-health-"+strings.ToLower(rand.Text()[:12])
 	if _, err := api.NetworkCreate(t.Context(), name, network.CreateOptions{Labels: map[string]string{testimage.Label: "1"}}); err != nil {
 		t.Fatal(err)
 	}

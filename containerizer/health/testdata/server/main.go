@@ -106,7 +106,12 @@ func routes() http.Handler {
 	})
 	mux.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(0) })
 	mux.HandleFunc("/seen", func(w http.ResponseWriter, r *http.Request) {
-		if r.Proto != "HTTP/1.1" || r.UserAgent() == "" || r.Method != http.MethodGet || !strings.HasPrefix(r.Host, "127.0.0.1:") {
+		if r.Proto != "HTTP/1.1" || r.UserAgent() == "" || r.Method != http.MethodGet {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	})
+	mux.HandleFunc("/host/{want}", func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != r.PathValue("want") {
 			w.WriteHeader(http.StatusTeapot)
 		}
 	})
