@@ -172,6 +172,11 @@ func skipMalformedUUID(t *testing.T) {
 // The container is running and the Engine does not say so yet when the kill comes; when it does, it is too late for RUNNING. That
 // the executor was told of the start after it had sent KILLING shows in the address, which is in its later updates.
 func noRunningAfterKilling(t *testing.T) {
+	t.Run("of its health", noHealthAfterKilling)
+	t.Run("of its start", noStartAfterKilling)
+}
+
+func noStartAfterKilling(t *testing.T) {
 	h := newHost(t)
 	engine := h.behindProxy(t, func(p *fakeengine.Proxy) { p.Fault(fakeengine.Hang, http.MethodGet, `/containers/[^/]+/json`, 1000) })
 	info := probe(t, "hold", "-term", "ignore")

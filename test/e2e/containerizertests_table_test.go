@@ -31,7 +31,7 @@ var containerizerTests = []behaviour{
 	{name: "FetchFailure", agents: "the fetcher runs before the executor is started, and the update is the agent's"},
 	{name: "DockerPullFailure", shown: pullFailure},
 	{name: "DockerInspectDiscard", shown: startFailure},
-	{name: "NoTransitionFromKillingToRunning", shown: noRunningAfterKilling, notYet: "updates of a task's health, of which there are none yet"},
+	{name: "NoTransitionFromKillingToRunning", shown: noRunningAfterKilling},
 	{name: "NoTransitionFromKillingToFinished", shown: noFinishedAfterKilling},
 	{name: "CGROUPS_CFS_CgroupsEnableCFS", shown: cgroupsEnableCFS},
 	{name: "CGROUPS_CFS_CommandTaskLimits", shown: taskLimits},
@@ -63,15 +63,34 @@ var dockerTests = []behaviour{
 	{name: "ConflictingVolumeDrivers", shown: conflictingVolumeDrivers},
 }
 
-const noHealthChecks = "health checks are not carried out yet"
-
 var healthTests = []behaviour{
-	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaHTTP", notYet: noHealthChecks},
-	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaHTTPS", notYet: noHealthChecks},
-	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaTCP", notYet: noHealthChecks},
-	{name: "DockerHealthyTask", notYet: noHealthChecks},
-	{name: "DockerHealthStatusChange", notYet: noHealthChecks},
-	{name: "DockerHealthyTaskWithQuotedCommand", notYet: noHealthChecks},
+	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaHTTP", shown: viaNetwork(overHTTP("http"), "http", "8080")},
+	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaHTTPS", shown: viaNetwork(overHTTP("https"), "http", "-tls", "8080")},
+	{name: "USERNETWORK_NETNAMESPACE_HealthyTaskViaTCP", shown: viaNetwork(overTCP, "echo", "tcp", "8080")},
+	{name: "DockerHealthyTask", shown: healthyTask},
+	{name: "DockerHealthStatusChange", shown: healthStatusChange},
+	{name: "DockerHealthyTaskWithQuotedCommand", shown: healthyTaskWithQuotedCommand},
+	{name: "HealthyTaskNonShell", shown: healthyTaskNonShell},
+	{name: "HealthyTaskViaHTTPWithoutType", shown: viaNetwork(overHTTPWithoutType, "http", "8080")},
+	{name: "ConsecutiveFailures", shown: consecutiveFailures},
+	{name: "EnvironmentSetup", shown: environmentSetup},
+	{name: "GracePeriod", shown: gracePeriod},
+	{name: "CheckCommandTimeout", shown: healthCommandTimeout},
+	{name: "HealthyToUnhealthyTransitionWithinGracePeriod", shown: unhealthyWithinGracePeriod},
+	{name: "HealthCheckProtobufValidation", proved: []string{"containerizer/health TestInvalidHealthCheck/health_check.type"}},
+}
+
+var checkTests = []behaviour{
+	{name: "CommandCheckDeliveredAndReconciled", shown: commandCheckDelivered},
+	{name: "CommandCheckStatusChange", shown: commandCheckStatusChange},
+	{name: "CommandCheckSeesParentsEnv", shown: commandCheckSeesParentsEnv},
+	{name: "CommandCheckSharesWorkDirWithTask", shown: commandCheckSharesWorkDir},
+	{name: "CommandCheckTimeout", shown: commandCheckTimeout},
+	{name: "CommandCheckAndHealthCheckNoShadowing", shown: checkAndHealthCheckNoShadowing},
+	{name: "HTTPCheckDelivered", shown: httpCheckDelivered},
+	{name: "TCPCheckDelivered", shown: tcpCheckDelivered},
+	{name: "CheckInfoValidation", proved: []string{"containerizer/health TestFromCheck/check.type"}},
+	{name: "CheckStatusInfoValidation", proved: []string{"executor TestCheckStatus/command"}},
 }
 
 var hookTests = []behaviour{

@@ -1,12 +1,19 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
+	"time"
 
 	"mesos-docker-containerizer/test/environment/report"
 )
@@ -15,6 +22,7 @@ func serveHTTP(args []string) error {
 	flags := flag.NewFlagSet("http", flag.ContinueOnError)
 	address := flags.String("bind", "", "address to listen on; all by default")
 	directory := flags.String("directory", ".", "what to serve")
+	secure := flags.Bool("tls", false, "serve HTTPS, with a certificate of nobody's that is long out of date")
 	s := newStop(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -22,7 +30,7 @@ func serveHTTP(args []string) error {
 	if flags.NArg() != 1 {
 		return errors.New("http: a port is needed")
 	}
-	return listenAndServe(s, *address, flags.Arg(0), *directory)
+	return listenAndServe(s, *address, flags.Arg(0), *directory, *secure)
 }
 
 // python understands what `python3 [-u] -m http.server [--bind ADDRESS] [--directory DIRECTORY] [PORT]` would.
@@ -52,13 +60,20 @@ func python(args []string) error {
 			return err
 		}
 	}
-	return listenAndServe(s, *address, port, *directory)
+	return listenAndServe(s, *address, port, *directory, false)
 }
 
-func listenAndServe(s *stop, address, port, directory string) error {
+func listenAndServe(s *stop, address, port, directory string, secure bool) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort(address, port))
 	if err != nil {
 		return err
+	}
+	if secure {
+		certificate, err := selfSigned()
+		if err != nil {
+			return err
+		}
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}})
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServer(http.Dir(directory)))
@@ -76,4 +91,14 @@ func listenAndServe(s *stop, address, port, directory string) error {
 	go func() { failed <- http.Serve(listener, logged) }()
 	fmt.Printf("Serving HTTP on %s\n", listener.Addr())
 	return s.wait(failed)
+}
+
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
