@@ -28,6 +28,9 @@ func events() []Event {
 		with(func(e *Event) {
 			e.Status = &Status{State: mesos.TASK_FAILED, Reason: "REASON_X", Message: "a\n\x1b[2Jb", Source: "SOURCE_EXECUTOR", Healthy: new(false)}
 		}),
+		with(func(e *Event) {
+			e.Status = &Status{State: mesos.TASK_RUNNING, Healthy: new(true), Check: &Check{Type: "HTTP", StatusCode: new(uint32(503))}}
+		}),
 		with(func(e *Event) { e.Output = &Output{Line: []byte("<out>")} }),
 		with(func(e *Event) { e.Output = &Output{Stderr: true, Line: []byte("\xff"), Partial: true} }),
 		with(func(e *Event) {
@@ -49,6 +52,7 @@ func TestJSONIsAnInterface(t *testing.T) {
 	}
 	const head = `{"time":"2026-01-02T03:04:06.5Z","task":"web.instance-1","name":"web.1","event":`
 	want := head + `"status","state":"TASK_FAILED","reason":"REASON_X","message":"a\n\u001b[2Jb","source":"SOURCE_EXECUTOR","healthy":false}
+` + head + `"status","state":"TASK_RUNNING","healthy":true,"check":{"type":"HTTP","status_code":503}}
 ` + head + `"output","stream":"stdout","line":"<out>"}
 ` + head + `"output","stream":"stderr","line":"` + "\ufffd" + `","partial":true,"line_base64":"/w=="}
 ` + head + `"progress","reference":"img","bytes":1,"total":4,"layers":3,"done":2,"message":"Pulling img"}
@@ -72,11 +76,12 @@ func TestJSONIsAnInterface(t *testing.T) {
 func TestText(t *testing.T) {
 	var out bytes.Buffer
 	display := NewText(&out, TextOptions{Width: 6, Start: start})
-	for _, e := range append(events(), events()[3]) { // a second line about the pull comes too early
+	for _, e := range append(events(), events()[4]) { // a second line about the pull comes too early
 		display.Show(e)
 	}
 	display.Close()
 	const want = `web.1    +1.500s TASK_FAILED unhealthy REASON_X: a  [2Jb
+web.1    +1.500s TASK_RUNNING healthy (check answered 503)
 web.1  | <out>
 web.1  ! ` + "\xff" + `
 web.1    +1.500s Pulling img
@@ -86,6 +91,24 @@ web.1    127.0.0.1:31001   53/udp           172.17.0.2
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+}
+
+func TestCheckInWords(t *testing.T) {
+	for want, status := range map[string]*mesos.CheckStatusInfo{
+		"":                      nil,
+		"check exited with 0":   {Type: mesos.CheckInfo_COMMAND.Enum(), Command: &mesos.CheckStatusInfo_Command{ExitCode: new(int32(0))}},
+		"check answered 200":    {Type: mesos.CheckInfo_HTTP.Enum(), HTTP: &mesos.CheckStatusInfo_Http{StatusCode: new(uint32(200))}},
+		"check connected":       {Type: mesos.CheckInfo_TCP.Enum(), TCP: &mesos.CheckStatusInfo_Tcp{Succeeded: new(true)}},
+		"check did not connect": {Type: mesos.CheckInfo_TCP.Enum(), TCP: &mesos.CheckStatusInfo_Tcp{Succeeded: new(false)}},
+	} {
+		if got := checkOf(status).String(); got != want {
+			t.Errorf("%v is %q, want %q", status, got, want)
+		}
+	}
+	unknown := checkOf(&mesos.CheckStatusInfo{Type: mesos.CheckInfo_TCP.Enum(), TCP: &mesos.CheckStatusInfo_Tcp{}})
+	if unknown.Type != "TCP" || unknown.String() != "" {
+		t.Errorf("without a value: %+v, %q", unknown, unknown)
 	}
 }
 

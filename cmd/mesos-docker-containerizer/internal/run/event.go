@@ -1,6 +1,7 @@
 package run
 
 import (
+	"fmt"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -24,7 +25,51 @@ type Status struct {
 	Reason  string // REASON_…; empty where the update has none
 	Message string
 	Source  string // SOURCE_…
-	Healthy *bool  // nil where nothing checks the task's health
+	Healthy *bool  // nil as long as nothing is known of the task's health
+	Check   *Check // nil where the task has no check
+}
+
+// Check is what is known of a task's check. Of the values the one of its type is set, if there is one.
+type Check struct {
+	Type       string  `json:"type"` // COMMAND, HTTP or TCP
+	ExitCode   *int32  `json:"exit_code,omitempty"`
+	StatusCode *uint32 `json:"status_code,omitempty"`
+	Succeeded  *bool   `json:"succeeded,omitempty"`
+}
+
+func checkOf(status *mesos.CheckStatusInfo) *Check {
+	if status == nil {
+		return nil
+	}
+	c := &Check{Type: status.GetType().String()}
+	if status.Command != nil {
+		c.ExitCode = status.Command.ExitCode
+	}
+	if status.HTTP != nil {
+		c.StatusCode = status.HTTP.StatusCode
+	}
+	if status.TCP != nil {
+		c.Succeeded = status.TCP.Succeeded
+	}
+	return c
+}
+
+// String is the value in words, empty without one.
+func (c *Check) String() string {
+	switch {
+	case c == nil:
+		return ""
+	case c.ExitCode != nil:
+		return fmt.Sprintf("check exited with %d", *c.ExitCode)
+	case c.StatusCode != nil:
+		return fmt.Sprintf("check answered %d", *c.StatusCode)
+	case c.Succeeded == nil:
+		return ""
+	case *c.Succeeded:
+		return "check connected"
+	default:
+		return "check did not connect"
+	}
 }
 
 // Output is a line of a task's output, or a part of one that is long or has no end.

@@ -11,7 +11,8 @@ import (
 // JSON shows each event as a JSON object on a line of its own. The fields are an interface: scripts read them.
 //
 //	every event  time (RFC 3339), task (the task's id), name (its short name), event
-//	status       state, reason, message, source, healthy (the last four only where there is one)
+//	status       state, reason, message, source, healthy, check (all but the first only where there is one); check has type and, where
+//	             the probe came to one, a value: exit_code, status_code or succeeded
 //	output       stream (stdout or stderr), line; partial: true if no newline followed; line_base64 where line is not UTF-8
 //	progress     reference, bytes, total (0 while unknown), layers, done, message
 //	ports        container_id, addresses (of the container), ports: host_ip ("" for all), host_port, container_port, protocol
@@ -41,6 +42,7 @@ type jsonStatus struct {
 	Message string `json:"message,omitempty"`
 	Source  string `json:"source,omitempty"`
 	Healthy *bool  `json:"healthy,omitempty"`
+	Check   *Check `json:"check,omitempty"`
 }
 
 type jsonOutput struct {
@@ -85,7 +87,7 @@ func (j *JSON) line(e Event) any {
 	case e.Status != nil:
 		head.Event = "status"
 		s := e.Status
-		return jsonStatus{head, s.State.String(), s.Reason, s.Message, s.Source, s.Healthy}
+		return jsonStatus{head, s.State.String(), s.Reason, s.Message, s.Source, s.Healthy, s.Check}
 	case e.Output != nil:
 		head.Event = "output"
 		out := jsonOutput{jsonHead: head, Stream: "stdout", Line: string(e.Output.Line), Partial: e.Output.Partial}

@@ -124,7 +124,7 @@ func (r *runner) showStatus(t *task, status mesos.TaskStatus) {
 		r.Display.Show(e)
 		return
 	}
-	e.Status = &Status{State: state, Message: status.GetMessage(), Healthy: status.Healthy}
+	e.Status = &Status{State: state, Message: status.GetMessage(), Healthy: status.Healthy, Check: checkOf(status.CheckStatus)}
 	if status.Reason != nil {
 		e.Status.Reason = status.Reason.String()
 	}

@@ -107,7 +107,14 @@ func (t *Text) status(e Event) []byte {
 	s := e.Status
 	fmt.Fprintf(&b, "%-*s %s %s", t.Width, e.Name, t.clock(e.Time), t.paint(stateColor(s.State), s.State.String()))
 	if s.Healthy != nil {
-		b.WriteString(map[bool]string{true: " healthy", false: " unhealthy"}[*s.Healthy])
+		if *s.Healthy {
+			b.WriteString(" " + t.paint(green, "healthy"))
+		} else {
+			b.WriteString(" " + t.paint(red, "unhealthy"))
+		}
+	}
+	if check := s.Check.String(); check != "" {
+		b.WriteString(" (" + check + ")")
 	}
 	if s.Reason != "" {
 		b.WriteString(" " + s.Reason)
