@@ -45,15 +45,21 @@ func file(t *testing.T, content string) string {
 
 // seen is an event as a script reads it.
 type seen struct {
-	Time       time.Time
-	Task       string
-	Name       string
-	Event      string
-	State      string
-	Reason     string
-	Message    string
-	Source     string
-	Healthy    *bool
+	Time    time.Time
+	Task    string
+	Name    string
+	Event   string
+	State   string
+	Reason  string
+	Message string
+	Source  string
+	Healthy *bool
+	Check   *struct {
+		Type       string
+		ExitCode   *int `json:"exit_code"`
+		StatusCode *int `json:"status_code"`
+		Succeeded  *bool
+	}
 	Stream     string
 	Line       string
 	LineBase64 []byte `json:"line_base64"`
