@@ -8,6 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 PREFIX ?= /usr/local
 libexec = $(DESTDIR)$(PREFIX)/libexec/mesos-docker-containerizer
 units = $(DESTDIR)$(PREFIX)/lib/systemd/system
+documents = $(DESTDIR)$(PREFIX)/share/doc/mesos-docker-containerizer
 
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
@@ -20,7 +21,7 @@ staticcheck = build/bin/staticcheck-$(STATICCHECK)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test test-differential compat lint bench fuzz install clean go
+.PHONY: help build demo test test-differential compat lint bench fuzz install uninstall clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +62,14 @@ install: build ## install under PREFIX (/usr/local), with DESTDIR in front
 	install -d $(DESTDIR)/etc/mesos-docker-containerizer $(units)
 	install -m 644 systemd/mesos-docker-containerizer.socket $(units)
 	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/mesos-docker-containerizer.service > $(units)/mesos-docker-containerizer.service
+	install -D -m 644 -t $(documents) README.md
+	install -D -m 644 -t $(documents)/docs docs/*.md
+	install -D -m 644 -t $(documents)/docs/examples docs/examples/*
+
+uninstall: ## remove what install has put under PREFIX; flags and what setup has made stay
+	rm -f $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
+	rm -f $(units)/mesos-docker-containerizer.socket $(units)/mesos-docker-containerizer.service
+	rm -rf $(libexec) $(documents)
 
 clean: ## remove what was built
 	rm -rf build
