@@ -84,7 +84,7 @@ func TestPullThatWaitsForAnother(t *testing.T) {
 	daemon.await("the daemon serves")
 	first, second := startRegistry(t), startRegistry(t)
 	runs := []*process{start(t, "run", "--socket="+socket, "--output=json", file(t, pulled(unique(t), first.reference)))}
-	runs[0].await(`"bytes":`)
+	runs[0].await(": downloading")
 	runs = append(runs, start(t, "run", "--socket="+socket, "--output=json", file(t, pulled(unique(t), second.reference))))
 	runs[1].await("waiting for other pulls on this host")
 	list := start(t, "ps", flags[1])
