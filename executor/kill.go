@@ -39,8 +39,9 @@ func (e *executor) grace(policy *mesos.KillPolicy) time.Duration {
 	return e.Environment.ShutdownGracePeriod
 }
 
-// stop asks the daemon to stop the container within grace. It may be repeated: the latest grace period holds. The task ends as
-// killed unless its container has ended already.
+// stop asks the daemon to stop the container within grace. It may be repeated: the latest grace period holds, counted from when it
+// was first asked for, since masters repeat a kill that they are not sure of. The task ends as killed unless its container has
+// ended already.
 func (e *executor) stop(grace time.Duration, announce bool) {
 	if e.task.exit != nil {
 		return
@@ -56,9 +57,12 @@ func (e *executor) stop(grace time.Duration, announce bool) {
 
 func (e *executor) order(grace time.Duration) {
 	kill := wire.Kill{Deadline: time.Now().Add(grace)}
-	e.task.state.Kill = &kill
+	if earlier := e.task.state.Kill; earlier != nil && e.task.grace == grace {
+		kill.Deadline = earlier.Deadline
+	}
+	e.task.state.Kill, e.task.grace = &kill, grace
 	e.tell(wire.Message{Kill: &kill})
-	e.giveUpAfter(grace + killMargin)
+	e.giveUpAfter(time.Until(kill.Deadline) + killMargin)
 }
 
 // onCompletion ends a task that used up its max_completion_time: at once, without TASK_KILLING (contract section 3.4).

@@ -78,6 +78,27 @@ func TestKillPolicies(t *testing.T) {
 	}, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE)
 }
 
+// A master repeats a kill that the agent has not confirmed, as after the agent's restart. That gives the task no more time.
+func TestRepeatedKillKeepsItsDeadline(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		for _, step := range []struct {
+			grace, left time.Duration
+		}{
+			{30 * time.Second, 30 * time.Second},
+			{30 * time.Second, 20 * time.Second},
+			{time.Minute, time.Minute}, // the framework has changed its mind
+			{time.Minute, 50 * time.Second},
+		} {
+			h.kill("t", policy(step.grace))
+			if d := killDeadline(t, h.daemon.take()); d != step.left {
+				t.Errorf("a kill with %v leaves %v, want %v", step.grace, d, step.left)
+			}
+			time.Sleep(10 * time.Second)
+		}
+	})
+}
+
 func TestKillingIsNotSentToFrameworksThatDoNotKnowIt(t *testing.T) {
 	inBubble(t, func(h *harness) {
 		h.run(sleeper())

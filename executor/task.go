@@ -18,10 +18,11 @@ type task struct {
 	state wire.State // what a daemon that knows nothing has to be told
 	why   why
 
-	accepted  bool // a daemon has it
-	unprobed  bool // and that one does not know checks
-	running   bool // TASK_RUNNING was sent
-	killing   bool // TASK_KILLING was sent
+	accepted  bool          // a daemon has it
+	unprobed  bool          // and that one does not know checks
+	running   bool          // TASK_RUNNING was sent
+	killing   bool          // TASK_KILLING was sent
+	grace     time.Duration // of the latest kill
 	container *mesos.ContainerStatus
 
 	started time.Time // when the container was seen to run
