@@ -13,5 +13,6 @@
 // absent container never a reason to create a second one.
 //
 // The leaves: engine (the Engine's API with deadlines and kinds of errors), image (pulls), runspec (TaskInfo to container),
-// policy (what tasks may ask for), metrics (figures; metrics.go has what is counted here).
+// policy (what tasks may ask for), health (probes of containers; probes.go has what becomes of their results), metrics (figures;
+// metrics.go has what is counted here).
 package containerizer
