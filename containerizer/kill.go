@@ -2,6 +2,7 @@ package containerizer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -152,7 +153,10 @@ func (s *session) sendSignal(ctx context.Context, id, name string, process *hand
 	if err == nil {
 		err = process.signal(unix.Signal(number))
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		s.wakeUp() // it has ended, of which the Engine has yet to tell
+	case err != nil:
 		s.logger.Warn("the container's process cannot be signalled", zap.String("signal", name), zap.Error(err))
 	}
 }

@@ -177,7 +177,7 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 	defer ticker.Stop()
 	for {
 		if err := s.server.watch.away(); err != nil {
-			s.mention(wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine: " + err.Error()}}, nil)
+			s.mention(wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine: " + reason(err)}}, nil)
 		}
 		select {
 		case <-s.server.recovered:
@@ -189,6 +189,15 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// reason is what the Engine, or the connection to it, has said, without the call: which one it was that failed does not matter to
+// who waits for the Engine.
+func reason(err error) string {
+	if e, ok := errors.AsType[*engine.Error](err); ok {
+		return e.Reason()
+	}
+	return err.Error()
 }
 
 // find returns the container that an earlier daemon created for this task, nil if there was none. Where the executor knows of

@@ -30,6 +30,7 @@ type progress struct {
 	terminal bool          // not limited
 	sent     int
 	last     time.Time
+	message  string // of the last one
 }
 
 func newProgress(route wire.Route) progress {
@@ -61,13 +62,18 @@ func (p *progress) note(now time.Time) {
 }
 
 // onProgress reports the preparation as TASK_STARTING with a message, and with the figures of a pull as JSON in data. An update
-// that comes too early, or while another waits for its acknowledgement, is dropped: the next one says more.
+// that comes too early, or while another waits for its acknowledgement, is dropped: the next one says more. One that only says
+// again what the last one said is no news to anybody.
 func (e *executor) onProgress(p *wire.Progress) {
 	now := time.Now()
 	if e.task.running || e.task.exit != nil || e.task.why.killed || e.ledger.pending() || !e.task.progress.due(now) {
 		return
 	}
+	if p.Pull == nil && p.Message == e.task.progress.message {
+		return
+	}
 	e.task.progress.note(now)
+	e.task.progress.message = p.Message
 	e.update(mesos.TASK_STARTING, func(s *mesos.TaskStatus) {
 		s.Message = &p.Message
 		if p.Pull != nil {

@@ -80,6 +80,24 @@ func TestProgressWaitsForAcknowledgement(t *testing.T) {
 	})
 }
 
+// The daemon repeats what it waits for, in case that was dropped; the framework hears it once.
+func TestProgressIsNotRepeated(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.preparing(nil)
+		waiting := wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine"}}
+		h.say(waiting)
+		h.acknowledge(h.update(mesos.TASK_STARTING))
+		time.Sleep(time.Hour)
+		h.say(waiting)
+		h.noUpdate()
+		h.say(step)
+		h.acknowledge(h.update(mesos.TASK_STARTING))
+		time.Sleep(time.Hour)
+		h.say(waiting) // again, after something else
+		h.update(mesos.TASK_STARTING)
+	})
+}
+
 func TestProgressTurnedOff(t *testing.T) {
 	inBubble(t, func(h *harness) {
 		off := time.Duration(0)
