@@ -32,6 +32,7 @@ func TestReadLine(t *testing.T) {
 		t.Errorf("declared %q", got)
 	}
 	c, h := line.Config, line.HostConfig
+	slices.Sort(c.Env) // docker's parser keeps them in a map
 	if c.Image != "example.com/app:1" || !slices.Equal(c.Cmd, []string{"-c", "exec ./executor --net=none"}) || !slices.Equal(c.Entrypoint, []string{"/bin/sh"}) ||
 		!slices.Equal(c.Env, []string{"A=b c", "MESOS_SANDBOX=/mnt/mesos/sandbox"}) || !c.AttachStdout || !c.AttachStderr || c.AttachStdin ||
 		c.Labels["team"] != "a" {
