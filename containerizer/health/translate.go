@@ -74,7 +74,13 @@ func FromCheck(check *mesos.CheckInfo) (Spec, error) {
 		if check.Command == nil {
 			return Spec{}, missing("check.command", Command)
 		}
-		err = spec.command("check.command.command", &check.Command.Command)
+		command := check.Command.Command
+		if !command.GetShell() && len(command.Arguments) > 0 {
+			// Of a check they begin with the name under which the program is started, as those of a task do for the executors that
+			// carry out checks; of a health check in a container they do not (contract section 4.3).
+			command.Arguments = command.Arguments[1:]
+		}
+		err = spec.command("check.command.command", &command)
 	case mesos.CheckInfo_HTTP:
 		if check.HTTP == nil {
 			return Spec{}, missing("check.http", HTTP)

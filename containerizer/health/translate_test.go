@@ -128,6 +128,16 @@ func TestFromCheck(t *testing.T) {
 			mesos.CheckInfo{Type: mesos.CheckInfo_COMMAND, Command: &mesos.CheckInfo_Command{Command: mesos.CommandInfo{Value: ptr("x")}}},
 			func(s *Spec) { s.Kind, s.Command.Argv = Command, []string{"sh", "-c", "x"} },
 		},
+		"program, whose arguments begin with its name": {
+			mesos.CheckInfo{Type: mesos.CheckInfo_COMMAND, Command: &mesos.CheckInfo_Command{Command: mesos.CommandInfo{
+				Shell: ptr(false), Value: ptr("test"), Arguments: []string{"test", "-e", "/ready"},
+			}}},
+			func(s *Spec) { s.Kind, s.Command.Argv = Command, []string{"test", "-e", "/ready"} },
+		},
+		"program without arguments": {
+			mesos.CheckInfo{Type: mesos.CheckInfo_COMMAND, Command: &mesos.CheckInfo_Command{Command: mesos.CommandInfo{Shell: ptr(false), Value: ptr("ready")}}},
+			func(s *Spec) { s.Kind, s.Command.Argv = Command, []string{"ready"} },
+		},
 	} {
 		want := defaults
 		c.want(&want)
