@@ -2,6 +2,7 @@ package containerizer
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
@@ -61,19 +62,39 @@ func (s *session) probe(ctx context.Context, c *engine.Container) {
 				both.Go(func() { health.Run(going, *spec, target, startedAt(c), report) })
 			}
 		}
-		run(s.probes.health, func(r health.Result) { s.reportHealth(going, c.ID, s.probes.health.Kind, r) })
-		run(s.probes.check, func(r health.Result) { s.reportCheck(s.probes.check.Kind, r) })
+		var toldHealth, toldCheck told
+		run(s.probes.health, func(r health.Result) { s.reportHealth(going, c.ID, s.probes.health.Kind, r, &toldHealth) })
+		run(s.probes.check, func(r health.Result) { s.reportCheck(s.probes.check.Kind, r, &toldCheck) })
 		both.Wait()
 	})
 }
 
+// told is what the executor was told last of one check, and on which connection: on another it need not have heard of it.
+type told struct {
+	conn   *wire.Conn
+	result wire.Message
+}
+
+// tell tells the executor a result, unless it was told the same last and that again is no news: most probes find what the one
+// before has found, and an executor that is not woken stays small.
+func (s *session) tell(result wire.Message, last *told) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts := result.Health != nil && !result.Health.Healthy
+	if !counts && s.conn == last.conn && reflect.DeepEqual(result, last.result) {
+		return
+	}
+	*last = told{s.conn, result}
+	s.send(result, nil)
+}
+
 // reportHealth tells the result of a probe, unless it is bad and not by the task's fault.
-func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result) {
+func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, last *told) {
 	s.logger.Debug("health check", zap.Bool("healthy", r.Succeeded), zap.String("message", r.Message))
 	if !r.Succeeded && !s.blames(ctx, id, kind, r) || ctx.Err() != nil {
 		return
 	}
-	s.mention(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, nil)
+	s.tell(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, last)
 }
 
 // blames tells whether a failed probe says that the task is ill. It does not if the container has ended meanwhile, of which the
@@ -96,10 +117,10 @@ func (s *session) blames(ctx context.Context, id string, kind health.Kind, r hea
 	return false
 }
 
-func (s *session) reportCheck(kind health.Kind, r health.Result) {
+func (s *session) reportCheck(kind health.Kind, r health.Result, last *told) {
 	s.logger.Debug("check", zap.String("message", r.Message))
 	m := checkOf(kind, r)
-	s.mention(wire.Message{Check: &m}, nil)
+	s.tell(wire.Message{Check: &m}, last)
 }
 
 // checkOf is the value that a result has for a check of its kind, or why it has none.

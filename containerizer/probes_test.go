@@ -2,14 +2,18 @@ package containerizer
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/health"
 	"mesos-docker-containerizer/executor/wire"
@@ -105,6 +109,88 @@ func (e *executor) awaitHealth(healthy bool) *wire.Health {
 	}
 }
 
+// awaitResults returns the first result of each check.
+func (e *executor) awaitResults() (health *wire.Health, check *wire.Check) {
+	e.t.Helper()
+	for health == nil || check == nil {
+		m := e.next()
+		if health == nil {
+			health = m.Health
+		}
+		if check == nil {
+			check = m.Check
+		}
+	}
+	return health, check
+}
+
+// connected returns the two ends of a conversation.
+func connected(t *testing.T) (daemon, executor *wire.Conn) {
+	t.Helper()
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "s"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	dialled, err := net.DialUnix("unix", nil, listener.Addr().(*net.UnixAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := listener.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	daemon, executor = wire.NewConn(accepted), wire.NewConn(dialled)
+	t.Cleanup(func() {
+		daemon.Close()
+		executor.Close()
+	})
+	return daemon, executor
+}
+
+// What a probe finds is told once for as long as it stays so, but for failures of the health check, each of which counts, and
+// anew to an executor that has a new connection.
+func TestResultsAreToldOnce(t *testing.T) {
+	here, there := connected(t)
+	s := &session{conn: here, logger: zap.NewNop()}
+	var health, check told
+	result := func(healthy bool) wire.Message { return wire.Message{Health: &wire.Health{Healthy: healthy}} }
+	seven := func() wire.Message { return wire.Message{Check: &wire.Check{ExitCode: new(int32(7))}} }
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for range 3 {
+			s.tell(result(true), &health)
+			s.tell(seven(), &check)
+		}
+		s.tell(result(false), &health)
+		s.tell(result(false), &health)
+		s.tell(wire.Message{Check: &wire.Check{ExitCode: new(int32(8))}}, &check)
+		s.tell(seven(), &check)
+		s.tell(result(true), &health)
+		here.Close()
+	})
+	want := []wire.Message{result(true), seven(), result(false), result(false), {Check: &wire.Check{ExitCode: new(int32(8))}}, seven(), result(true)}
+	var got []wire.Message
+	for {
+		m, _, err := there.Receive()
+		if err != nil {
+			break
+		}
+		got = append(got, m)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("on one connection (-want +got):\n%s", diff)
+	}
+
+	telling.Wait()
+	s.conn, there = connected(t)
+	telling.Go(func() { s.tell(result(true), &health) })
+	defer telling.Wait()
+	if m, _, err := there.Receive(); err != nil || m.Health == nil || !m.Health.Healthy {
+		t.Errorf("on the next connection: %+v, %v", m, err)
+	}
+}
+
 // Both checks of a task are carried out, through a restart of the daemon too, and no more once it is being stopped.
 func TestProbing(t *testing.T) {
 	h, p := newFailingHost(t)
@@ -114,17 +200,13 @@ func TestProbing(t *testing.T) {
 	task.Check = checkCommand("exit 7")
 	e.launch(task)
 	e.awaitRunning()
-	mustName(t, e.awaitHealth(false).Message, "status 1", "not well")
+	ill, check := e.awaitResults()
+	mustName(t, ill.Message, "status 1", "not well")
+	if diff := cmp.Diff(&wire.Check{ExitCode: new(int32(7))}, check); diff != "" {
+		t.Errorf("check (-want +got):\n%s", diff)
+	}
 	h.exec(e.state.ContainerID, "touch /well")
 	e.awaitHealth(true)
-	for {
-		if m := e.next(); m.Check != nil {
-			if diff := cmp.Diff(&wire.Check{ExitCode: new(int32(7))}, m.Check); diff != "" {
-				t.Errorf("check (-want +got):\n%s", diff)
-			}
-			break
-		}
-	}
 
 	h.restart()
 	e.reconnect(h.socket)
