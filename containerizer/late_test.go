@@ -107,6 +107,7 @@ func TestStrayContainerOfAGap(t *testing.T) {
 	h.stray()
 	p.Back()
 	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	h.awaitNoContainers()
 }
 
 // An event that the Engine has dropped is made up for.
@@ -117,6 +118,7 @@ func TestStrayContainerWithoutEvent(t *testing.T) {
 	<-h.server.Recovered()
 	h.stray()
 	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	h.awaitNoContainers()
 }
 
 // Surveys leave alone what somebody has or looks after.
