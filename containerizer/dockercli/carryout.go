@@ -90,6 +90,9 @@ func (r *running) carryOut(ctx context.Context, started bool) error {
 	}
 	status, err := r.await(ctx, o)
 	if err != nil {
+		if r.container.SigProxy && r.orSignal(ctx, err) != err { // it came before the start was known, and reached nothing
+			return r.notStarted(ctx, err)
+		}
 		return r.orSignal(ctx, err)
 	}
 	if r.container.Remove {
@@ -148,10 +151,13 @@ func (r *running) start(ctx context.Context) error {
 		if err != nil || wasStarted(found) {
 			return err
 		}
+		if err := pause(ctx, answerInterval); err != nil {
+			return err
+		}
 	}
 }
 
-// notStarted ends a run whose container was not, or not surely, started. When the client or the daemon goes away the container is
+// notStarted ends a run whose container was not, or not surely, started, or too late for a signal. When the client or the daemon goes away the container is
 // left to the client's next question.
 func (r *running) notStarted(ctx context.Context, err error) error {
 	signal := r.orSignal(ctx, err)

@@ -55,7 +55,9 @@ func newDeferrals(enabled bool, registration time.Duration) *deferrals {
 // begin starts a pull and returns when it needs nothing of the caller any more: an agent removes the directory with its
 // credentials as soon as it has the answer. A failure is not the caller's to hear, and is not remembered for the executor, which
 // tries once more by itself: what it reports is the state of the registry at its time, and retries stay the puller's.
-func (d *deferrals) begin(r image.Request, work func(context.Context, image.Request) error) {
+//
+// It returns with ctx, too, the caller's, which has no part in the pull.
+func (d *deferrals) begin(ctx context.Context, r image.Request, work func(context.Context, image.Request) error) {
 	begun := make(chan struct{})
 	r.CredentialsRead = sync.OnceFunc(func() { close(begun) })
 	pull := &deferral{request: r, ended: make(chan struct{})}
@@ -74,7 +76,7 @@ func (d *deferrals) begin(r image.Request, work func(context.Context, image.Requ
 	select {
 	case <-begun:
 	case <-pull.ended:
-	case <-d.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 

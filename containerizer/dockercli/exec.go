@@ -114,11 +114,23 @@ func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o conta
 	if err := copyOutput(ctx, call, stream, o.Tty); err != nil {
 		return err
 	}
-	status, err := d.Engine.ExecStatus(ctx, id)
-	if err != nil {
-		return d.explain(err)
+	return d.endOfExec(ctx, id)
+}
+
+// endOfExec waits for the end of a process whose output has ended, mostly a moment before, and ends with its exit status.
+func (d *Docker) endOfExec(ctx context.Context, id string) error {
+	for interval := execIntervalMin; ; interval = min(2*interval, answerInterval) {
+		state, err := d.Engine.InspectExec(ctx, id)
+		if err != nil {
+			return d.explain(err)
+		}
+		if !state.Running {
+			return exited(state.ExitCode)
+		}
+		if err := pause(ctx, interval); err != nil {
+			return err
+		}
 	}
-	return exited(status)
 }
 
 // exited ends a command with the exit status of a process.

@@ -3,8 +3,14 @@ package dockercli
 import (
 	"context"
 	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +97,47 @@ func TestExecReadsInput(t *testing.T) {
 	if status := <-c.status; status != 4 || c.stdout.String() != "got one\ntwo\n" {
 		t.Errorf("status %d, %q, %q", status, c.stdout.String(), c.stderr.String())
 	}
+}
+
+// The output of a process may end before the Engine knows how the process has ended: until then its status says nothing.
+func TestExecWaitsForTheStatus(t *testing.T) {
+	b := newBench(t)
+	var asked atomic.Int32
+	d := newDocker(t, engineThatKnowsLate(t, &asked))
+	name := uniqueName()
+	b.run(name, "sleep 1000")
+	if got := answer(t.Context(), d, "exec", name, "/bin/sh", "-c", "exit 3"); got != (result{Status: 3}) || asked.Load() < 3 {
+		t.Errorf("%+v, asked %d times", got, asked.Load())
+	}
+}
+
+// engineThatKnowsLate says twice that a process runs, whether it does or not.
+func engineThatKnowsLate(t *testing.T, asked *atomic.Int32) (socket string) {
+	t.Helper()
+	real := environment.Socket(t)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", real)
+		}},
+	}
+	inspect := regexp.MustCompile(`/exec/.*/json$`)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if inspect.MatchString(r.URL.Path) && asked.Add(1) <= 2 {
+			_, _ = io.WriteString(w, `{"Running":true,"ExitCode":0}`)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	server.Listener.Close()
+	socket = filepath.Join(t.TempDir(), "engine.sock")
+	var err error
+	if server.Listener, err = net.Listen("unix", socket); err != nil {
+		t.Fatal(err)
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	return socket
 }
 
 // A terminal of the caller is put into raw mode and its size is the process's.

@@ -29,9 +29,7 @@ func TestHungEngine(t *testing.T) {
 	}{
 		"ps":      {[]string{"ps", "-a"}, impatience, ""},
 		"inspect": {[]string{"inspect", "--type=container", "mesos-x"}, impatience, "[]\n"},
-		"stop":    {[]string{"stop", "-t", "0", "mesos-x"}, stopMargin, ""},
 		"kill":    {[]string{"kill", "mesos-x"}, 10 * time.Second, ""},
-		"wait":    {[]string{"wait", "mesos-x"}, 10 * time.Second, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

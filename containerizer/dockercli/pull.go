@@ -52,7 +52,7 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 	}
 	request = d.credentialsFrom(call.Home, request)
 	if d.deferred.hold > 0 {
-		d.beginPull(request, out)
+		d.beginPull(ctx, request, out)
 		return nil
 	}
 	if err := d.judgeImage(ctx, request.Reference); err != nil {
@@ -78,8 +78,8 @@ func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, 
 
 // beginPull answers before the end of the pull. An image that the policy refuses is not pulled, and the executor's session tells
 // the framework.
-func (d *Docker) beginPull(r image.Request, out pullOutput) {
-	d.deferred.begin(r, func(ctx context.Context, r image.Request) error {
+func (d *Docker) beginPull(ctx context.Context, r image.Request, out pullOutput) {
+	d.deferred.begin(ctx, r, func(ctx context.Context, r image.Request) error {
 		if err := d.judgeImage(ctx, r.Reference); err != nil {
 			return err
 		}

@@ -251,3 +251,18 @@ func TestPullOfACallerThatDies(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A caller that goes away, or the end of the daemon, waits for nothing that hangs before the credentials were read.
+func TestDeferredPullOfACallerThatGoesAway(t *testing.T) {
+	d := newDeferrals(true, 0)
+	defer d.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	d.begin(ctx, image.Request{Reference: "app:1"}, func(held context.Context, _ image.Request) error {
+		cancel()
+		<-held.Done()
+		return held.Err()
+	})
+	if !d.has("app:1") {
+		t.Error("the pull ends with its caller")
+	}
+}

@@ -1,10 +1,16 @@
 package dockercli
 
 import (
+	"context"
+	"errors"
+	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"mesos-docker-containerizer/containerizer/dockercli/conversation"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeengine"
@@ -46,4 +52,33 @@ func engineAt(t *testing.T, socket string) *engine.Client {
 	}
 	t.Cleanup(func() { e.Close() })
 	return e
+}
+
+// An Engine that dies of a start is not asked without a pause.
+func TestRunAsksForAStartAtIntervals(t *testing.T) {
+	t.Parallel()
+	proxy := fakeengine.New(t, environment.Socket(t))
+	d, b := newRunner(t, func(o *Options) { o.Engine = engineAt(t, proxy.Socket) })
+	const deaths = 4
+	proxy.Fault(fakeengine.Break, http.MethodPost, `/containers/.*/start`, deaths)
+	began := time.Now()
+	got := answer(t.Context(), d, "run", "--name", b.named(), b.image, "true")
+	if took := time.Since(began); got != (result{}) || took < deaths*answerInterval {
+		t.Errorf("%+v after %v", got, took)
+	}
+}
+
+// A signal that came while the container was being started, too late to be handed on, leaves none that runs.
+func TestSignalDuringTheStart(t *testing.T) {
+	t.Parallel()
+	d, b := newRunner(t)
+	name := b.named()
+	id := b.run(name, "sleep 1000")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&signalled{syscall.SIGTERM})
+	r := &running{Docker: d, call: Call{Client: newRunClient(io.Discard, io.Discard)}, container: conversation.Container{ID: id, Name: name, SigProxy: true}}
+	err := r.carryOut(ctx, true)
+	if status, ok := errors.AsType[*statusError](err); !ok || status.status != 128+int(syscall.SIGTERM) || b.state(name) != "absent" {
+		t.Errorf("%v, the container is %s", err, b.state(name))
+	}
 }

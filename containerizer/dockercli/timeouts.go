@@ -24,6 +24,10 @@ const (
 	// answerInterval is the time between two of these questions.
 	answerInterval = 500 * time.Millisecond
 
+	// execIntervalMin is the time between the first two questions whether a process that closed its output has ended. It grows to
+	// answerInterval, for a process that did so long before its end.
+	execIntervalMin = 20 * time.Millisecond
+
 	// createLimit is how long a name may be taken by a container that cannot be seen yet. It is the engine's limit of a create.
 	createLimit = 2 * time.Minute
 

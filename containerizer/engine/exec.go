@@ -54,16 +54,6 @@ func (c *Client) StartExecDetached(ctx context.Context, exec string, tty bool) e
 	})
 }
 
-// ExecStatus is the exit status of a process that has ended.
-func (c *Client) ExecStatus(ctx context.Context, exec string) (status int, err error) {
-	err = c.containerCall(ctx, "inspect process", exec, inspectLimit, func(ctx context.Context, api *client.Client) error {
-		inspected, err := api.ContainerExecInspect(ctx, exec)
-		status = inspected.ExitCode
-		return err
-	})
-	return status, err
-}
-
 // InspectExec says whether a process runs, with which exit status it has ended, and its pid as the host sees it. A process whose
 // output has ended may run for a moment still. An id that the Engine does not know, as after the end of the container, is
 // IsNotFound.

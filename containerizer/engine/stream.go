@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"time"
 
 	"github.com/docker/docker/client"
 )
@@ -101,9 +100,4 @@ func (c *Client) Resize(ctx context.Context, id string, height, width uint) erro
 	return c.containerCall(ctx, "resize the terminal of container", id, resizeLimit, func(ctx context.Context, api *client.Client) error {
 		return api.ContainerResize(ctx, id, resizeOptions(height, width))
 	})
-}
-
-// FollowLog is LogOutput as a Stream.
-func (c *Client) FollowLog(ctx context.Context, id string, since time.Time) (*Stream, error) {
-	return newStream(c.LogOutput(ctx, id, since))
 }
