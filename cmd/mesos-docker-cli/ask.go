@@ -53,7 +53,7 @@ func (c *client) ask(call conversation.Call) int {
 		switch {
 		case err == nil:
 			return status
-		case errors.Is(err, errSilent):
+		case errors.Is(err, errSilent) && !c.outlives():
 			return c.unreachable(err)
 		case !c.asksAgain(asks):
 			return c.lost(err)

@@ -182,6 +182,32 @@ func TestSilentDaemon(t *testing.T) {
 	}
 }
 
+// TestSilentDaemonAfterACall: what has been asked for is not given up because a later daemon does not take it.
+func TestSilentDaemonAfterACall(t *testing.T) {
+	var asked atomic.Int32
+	d := serve(t, t.TempDir(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := upgrade(t, w, r)
+		if c == nil {
+			return
+		}
+		defer c.Close()
+		if asked.Add(1) == 2 {
+			<-r.Context().Done() // which is longer than patience
+			return
+		}
+		_, _, _ = c.Receive()
+		if asked.Load() > 2 {
+			_ = c.SendJSON(conversation.KindExit, conversation.Exit{Status: 6})
+		}
+	}), nothingToWaitFor)
+	var stdout, stderr bytes.Buffer
+	c := inProcess(d.runDirectory, "run", &stdout, &stderr)
+	const more = 1 << 20 // than a socket holds
+	if status := c.ask(newCall([]string{"run", strings.Repeat("x", more)}, c.terminal)); status != 6 {
+		t.Errorf("status %d, %s", status, stderr.String())
+	}
+}
+
 // TestSignsOfLife keep a command that takes its time from being given up.
 func TestSignsOfLife(t *testing.T) {
 	d := serve(t, t.TempDir(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

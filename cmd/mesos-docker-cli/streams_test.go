@@ -140,7 +140,7 @@ func TestStdin(t *testing.T) {
 
 // TestSlowReader: a reader that takes its time gets everything, whether output is held to the end or not.
 func TestSlowReader(t *testing.T) {
-	text := bytes.Repeat([]byte("0123456789abcdef"), 1<<19)
+	text := bytes.Repeat([]byte("0123456789abcdef"), 1<<16) // more than sockets and pipes hold
 	d := startDaemon(t, t.TempDir(), func(_ context.Context, c dockercli.Call) int {
 		if n, err := c.Stdout.Write(text); n != len(text) || err != nil {
 			return 1
