@@ -82,6 +82,7 @@ func sweepSession(leader int, container string) (found bool, err error) {
 		}
 		switch err := killMember(pid, leader, container); {
 		case errors.Is(err, unix.ESRCH), errors.Is(err, os.ErrNotExist): // it has just ended
+		case errors.Is(err, errElsewhere): // the session is over, and its number another's
 		case err != nil:
 			failed = errors.Join(failed, err)
 		default:

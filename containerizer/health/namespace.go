@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var errElsewhere = errors.New("not in a cgroup of container")
+
 var errNoPID = errors.New("the host's pid of the container is not known, so its network cannot be entered")
 
 // processOf returns a pidfd of a process that belongs to the container. Every runtime puts the container's id into the name of its
@@ -25,7 +27,7 @@ func processOf(pid int, container string) (*os.File, error) {
 	process := os.NewFile(uintptr(fd), "pidfd")
 	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err == nil && !strings.Contains(string(cgroup), container) {
-		err = fmt.Errorf("process %d is not in a cgroup of container %s", pid, container)
+		err = fmt.Errorf("process %d is %w %s", pid, errElsewhere, container)
 	}
 	if err == nil {
 		err = signal(process, 0)
