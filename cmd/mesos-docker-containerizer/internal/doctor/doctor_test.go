@@ -141,8 +141,13 @@ func TestFindings(t *testing.T) {
 		"credentials for ClusterD":    {func(h *host) { h.credentials(0o644); h.etc["mesos-agent/docker_config"] = "/auth.json" }, "credentials", Warning, "chmod 600"},
 		"credentials in ps":           {func(h *host) { h.args = []string{`--docker_config={"auths":{}}`} }, "credentials", Warning, "where others can read it"},
 		"the agent tells them":        {func(h *host) { h.agentFlags["docker_config"] = `{"auths":{"r":{"auth":"c2VjcmV0"}}}` }, "credentials", Warning, "to whoever asks"},
-		"no disk":                     {func(h *host) { h.agentFlags["work_dir"] = h0(h.root, "none") }, "disk_work_dir", Failed, "no such file"},
-		"nobody knows work_dir":       {func(h *host) { delete(h.agentFlags, "work_dir"); delete(h.etc, "mesos-slave/work_dir") }, "disk_work_dir", Skipped, "not known"},
+		"the agent alone has them":    {func(h *host) { h.agentFlags["docker_config"] = "/auth.json" }, "credentials", Warning, "has no credentials"},
+		"the daemon has some, too": {func(h *host) {
+			h.agentFlags["docker_config"] = "/auth.json"
+			h.etc["mesos-docker-containerizer/docker_config"] = `{"auths":{}}`
+		}, "credentials", OK, "private"},
+		"no disk":               {func(h *host) { h.agentFlags["work_dir"] = h0(h.root, "none") }, "disk_work_dir", Failed, "no such file"},
+		"nobody knows work_dir": {func(h *host) { delete(h.agentFlags, "work_dir"); delete(h.etc, "mesos-slave/work_dir") }, "disk_work_dir", Skipped, "not known"},
 		"a unit is not enabled": {func(h *host) {
 			h.script("systemctl", `case $1 in is-enabled) echo disabled; exit 1;; *) echo active;; esac`)
 		}, "systemd", Warning, "systemctl enable"},

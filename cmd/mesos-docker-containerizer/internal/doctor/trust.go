@@ -30,7 +30,7 @@ func (d *doctor) policy(context.Context) finding {
 	return ok("%d rules are set: %s%s", len(set), strings.Join(set, ", "), others)
 }
 
-// credentials looks at who can read the registry credentials, never at what they are.
+// credentials looks at who has the registry credentials and who can read them, never at what they are.
 func (d *doctor) credentials(context.Context) finding {
 	var all findings
 	origin := d.Config.Origin("docker_config")
@@ -44,6 +44,10 @@ func (d *doctor) credentials(context.Context) finding {
 	}
 	if strings.HasPrefix(strings.TrimSpace(d.flags()["docker_config"]), "{") {
 		all = append(all, warning("the agent tells its registry credentials to whoever asks GET /flags", "unset docker_config for the agent and put it into /etc/mesos-docker-containerizer/docker_config, where the daemon finds it; or let the agent authenticate (authenticate_http_readonly)"))
+	}
+	if d.flags()["docker_config"] != "" && d.Config.DockerConfig == nil && d.Config.AgentDockerConfig == nil {
+		all = append(all, warning("the agent has a docker_config that the daemon does not know: a task that pulls by itself, because its agent's pull failed, has no credentials",
+			"put it into /etc/mesos-docker-containerizer/docker_config with mode 600, and restart the daemon"))
 	}
 	if origin.Layer == config.BuiltIn {
 		return all.joined("docker_config is not set: pulls use what tasks bring")
