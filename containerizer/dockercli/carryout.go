@@ -122,7 +122,7 @@ func (r *running) begin(ctx context.Context, o *output) error {
 	if !r.container.Stdin {
 		return r.start(ctx)
 	}
-	stream, err := r.Engine.Attach(ctx, r.container.ID, engine.StreamOptions{Stdin: true})
+	stream, err := r.Engine.AttachInput(ctx, r.container.ID)
 	if err != nil {
 		return err
 	}

@@ -55,11 +55,15 @@ func TestCloseOfAStream(t *testing.T) {
 	socket := realSocket(t)
 	c, ref := newClient(t, socket), busyboxImage(t, socket)
 	id, _ := create(t, c, shell(ref, "sleep 1000"), nil)
-	stream, err := c.Attach(t.Context(), id, StreamOptions{Stdout: true})
+	start(t, c, id)
+	exec, err := c.CreateExec(t.Context(), id, container.ExecOptions{Cmd: []string{"sleep", "1000"}, AttachStdout: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, c, id)
+	stream, err := c.StartExec(t.Context(), exec, false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -69,8 +73,8 @@ func TestCloseOfAStream(t *testing.T) {
 		t.Error(err)
 	}
 	within(t, "end of the read", ended)
-	if found, err := c.Inspect(t.Context(), id); err != nil || !found.State.Running {
-		t.Errorf("%+v, %v", found.State, err)
+	if state, err := c.InspectExec(t.Context(), exec); err != nil || !state.Running {
+		t.Errorf("%+v, %v", state, err)
 	}
 }
 

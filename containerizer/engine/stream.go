@@ -44,19 +44,10 @@ func (s *Stream) CloseInput() error { return s.conn.CloseWrite() }
 // Close ends the stream, and any Read or Write that waits. The process does not end with it.
 func (s *Stream) Close() error { return s.conn.Close() }
 
-// StreamOptions say what of a process is on a Stream.
-type StreamOptions struct{ Stdin, Stdout, Stderr bool }
-
-// Attach opens a stream to the first process of a container, which need not run yet. See AttachOutput for output alone.
-func (c *Client) Attach(ctx context.Context, id string, o StreamOptions) (*Stream, error) {
-	query := url.Values{"stream": {"1"}}
-	for name, wanted := range map[string]bool{"stdin": o.Stdin, "stdout": o.Stdout, "stderr": o.Stderr} {
-		if wanted {
-			query.Set(name, "1")
-		}
-	}
+// AttachInput opens a stream to the input of a container's first process, which need not run yet. See AttachOutput for its output.
+func (c *Client) AttachInput(ctx context.Context, id string) (*Stream, error) {
 	return newStream(c.open(ctx, "attach to container", id, func(version string) string {
-		return upgradeRequest(fmt.Sprintf("/v%s/containers/%s/attach?%s", version, id, query.Encode()), nil)
+		return upgradeRequest(fmt.Sprintf("/v%s/containers/%s/attach?stream=1&stdin=1", version, id), nil)
 	}))
 }
 
