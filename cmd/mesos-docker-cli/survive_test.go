@@ -176,6 +176,7 @@ const counting = `i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo $i; sleep 0.05; 
 func TestRunSurvivesItsDaemon(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
 			r := startReal(t, environment.Socket(t)).run(counting)
 			await(t, "output", func() bool { return r.stdout.String() != "" })
 			r.restart(signal)
@@ -187,6 +188,7 @@ func TestRunSurvivesItsDaemon(t *testing.T) {
 
 // TestRunWhoseContainerEndsWhileTheDaemonIsAway has its output and its status.
 func TestRunWhoseContainerEndsWhileTheDaemonIsAway(t *testing.T) {
+	t.Parallel()
 	r := startReal(t, environment.Socket(t)).run(counting)
 	await(t, "output", func() bool { return r.stdout.String() != "" })
 	r.end(syscall.SIGKILL)
@@ -197,6 +199,7 @@ func TestRunWhoseContainerEndsWhileTheDaemonIsAway(t *testing.T) {
 
 // TestSignalWhileTheDaemonIsAway reaches the container when the daemon is back, and once.
 func TestSignalWhileTheDaemonIsAway(t *testing.T) {
+	t.Parallel()
 	r := startReal(t, environment.Socket(t)).run(`trap "echo caught; sleep 1; exit 5" TERM; echo ready; while :; do sleep 0.1; done`)
 	await(t, "output", func() bool { return r.stdout.String() == "ready\n" })
 	r.end(syscall.SIGKILL)
@@ -235,6 +238,7 @@ func TestDaemonDiesWhileItPreparesARun(t *testing.T) {
 		"the answer of a start":  {fakeengine.LoseAnswer, `/containers/.*/start`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			proxy := fakeengine.New(t, environment.Socket(t))
 			proxy.Fault(c.kind, "POST", c.path, 1)
 			d := startReal(t, proxy.Socket)

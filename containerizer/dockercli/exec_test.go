@@ -22,6 +22,7 @@ import (
 )
 
 func TestLogsAndExecAsDocker(t *testing.T) {
+	t.Parallel()
 	path := realDocker(t)
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
@@ -87,6 +88,7 @@ func compareWords(t *testing.T, d *Docker, path string, arguments ...string) {
 }
 
 func TestExecReadsInput(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
 	name := uniqueName()
@@ -101,6 +103,7 @@ func TestExecReadsInput(t *testing.T) {
 
 // The output of a process may end before the Engine knows how the process has ended: until then its status says nothing.
 func TestExecWaitsForTheStatus(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	var asked atomic.Int32
 	d := newDocker(t, engineThatKnowsLate(t, &asked))
@@ -142,6 +145,7 @@ func engineThatKnowsLate(t *testing.T, asked *atomic.Int32) (socket string) {
 
 // A terminal of the caller is put into raw mode and its size is the process's.
 func TestExecWithATerminal(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
 	name := uniqueName()
@@ -173,6 +177,7 @@ func TestVariableWithoutAValue(t *testing.T) {
 
 // A caller that goes away ends its log, and its process in the container no more than docker's caller does.
 func TestLogOfACallerThatDies(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	d := newDocker(t, environment.Socket(t))
 	name := uniqueName()

@@ -45,6 +45,7 @@ var dockersLog = regexp.MustCompile(`(?m)^time=.*\n`)
 
 // TestRunAsDocker runs command lines by docker and by us, and compares what is heard of them.
 func TestRunAsDocker(t *testing.T) {
+	t.Parallel()
 	path := realDocker(t)
 	d, b := newRunner(t)
 	for _, tt := range [][]string{
@@ -88,6 +89,7 @@ func TestRunAsDocker(t *testing.T) {
 
 // TestRunOfAnAgent runs the command line of a real executor, as captured, by docker and by us: the Engine must see the same.
 func TestRunOfAnAgent(t *testing.T) {
+	t.Parallel()
 	path := realDocker(t)
 	d, b := newRunner(t)
 	for i, captured := range capturedCalls(t, "run") {
@@ -195,6 +197,7 @@ func begin(ctx context.Context, d *Docker, arguments ...string) *caller {
 }
 
 func TestRunGetsSignals(t *testing.T) {
+	t.Parallel()
 	d, b := newRunner(t)
 	name := b.named()
 	c := begin(t.Context(), d, "run", "--name", name, b.image, "/bin/sh", "-c", `trap "echo caught; exit 5" TERM; touch /ready; while :; do sleep 0.1; done`)
@@ -210,6 +213,7 @@ func TestRunGetsSignals(t *testing.T) {
 func (b *bench) awaitRunning(name string) { b.awaitState(name, "running") }
 
 func TestRunReadsInput(t *testing.T) {
+	t.Parallel()
 	d, b := newRunner(t)
 	c := begin(t.Context(), d, "run", "-i", "--name", b.named(), b.image, "/bin/sh", "-c", "read line; echo got $line; cat; exit 4")
 	_, _ = io.WriteString(c.stdin, "one\ntwo\n")
@@ -221,6 +225,7 @@ func TestRunReadsInput(t *testing.T) {
 
 // The container of a client that is killed runs on, as with docker: the agent knows what to do.
 func TestRunOfAClientThatDies(t *testing.T) {
+	t.Parallel()
 	d, b := newRunner(t)
 	name := b.named()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -236,6 +241,7 @@ func TestRunOfAClientThatDies(t *testing.T) {
 }
 
 func TestRunDetached(t *testing.T) {
+	t.Parallel()
 	d, b := newRunner(t)
 	name := b.named()
 	got := answer(t.Context(), d, "run", "-d", "--name", name, b.image, "sleep", "1000")
@@ -293,6 +299,7 @@ func TestRunIsToldToEndWhileItPulls(t *testing.T) {
 
 // Executor containers are asked for by frameworks, and judged like tasks.
 func TestRunIsJudged(t *testing.T) {
+	t.Parallel()
 	rules, err := policy.New(policy.Options{
 		AllowPrivileged:   policy.Switch{Source: "/etc/allow_privileged"},
 		AllowedHostPaths:  policy.Rule{Source: "/etc/allowed_host_paths", Items: []string{"none"}},

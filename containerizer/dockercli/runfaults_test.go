@@ -18,6 +18,7 @@ import (
 
 // An Engine that drops the question for the exit status is asked again, and no output is lost or doubled.
 func TestRunOutlivesALostWait(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []fakeengine.Kind{fakeengine.Break, fakeengine.LoseAnswer} {
 		proxy := fakeengine.New(t, environment.Socket(t))
 		d, b := newRunner(t, func(o *Options) { o.Engine = engineAt(t, proxy.Socket) })
@@ -31,6 +32,7 @@ func TestRunOutlivesALostWait(t *testing.T) {
 
 // What the Engine refuses, or does not answer, before there is a container that runs, is docker's failure.
 func TestRunThatTheEngineRefuses(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{`/containers/create`, `/containers/.*/attach`} {
 		for _, kind := range []fakeengine.Kind{fakeengine.Fail, fakeengine.Break} {
 			proxy := fakeengine.New(t, environment.Socket(t))
