@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -99,8 +100,15 @@ func TestInspectExec(t *testing.T) {
 	if _, err := io.ReadFull(output, frame); err != nil || !strings.HasSuffix(string(frame), "up\n") {
 		t.Errorf("%q, %v", frame, err)
 	}
-	if state, err := c.InspectExec(t.Context(), exec); err != nil || !state.Running || state.Pid == 0 {
-		t.Errorf("while it runs: %+v, %v", state, err)
+	for { // the Engine learns of the pid after the process has begun to write
+		state, err := c.InspectExec(t.Context(), exec)
+		if err != nil || !state.Running {
+			t.Fatalf("while it runs: %+v, %v", state, err)
+		}
+		if state.Pid != 0 {
+			break
+		}
+		runtime.Gosched()
 	}
 	if _, err := c.InspectExec(t.Context(), "absent"); !IsNotFound(err) {
 		t.Errorf("of none: %v", err)
