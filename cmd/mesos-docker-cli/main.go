@@ -44,7 +44,10 @@ Global Options:
       --run_dir string    Run directory of the daemon
   -v, --version           Print version information and quit
 
-What the commands and their options are: docs/docker-command.md
+Commands:
+  exec inspect kill logs ps pull rm run stop wait
+
+'docker COMMAND --help' says what the options of one are. All others are refused.
 `
 
 func main() {

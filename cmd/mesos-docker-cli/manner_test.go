@@ -16,11 +16,23 @@ import (
 func TestMannersAreOfCommands(t *testing.T) {
 	d := dockercli.New(dockercli.Options{Logger: zap.NewNop()})
 	defer d.Close()
-	for _, name := range append(slices.Collect(maps.Keys(manners)), "frobnicate") {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(manners)), listedCommands(t), []string{"frobnicate"}) {
 		var stdout, stderr bytes.Buffer
 		status := d.Answer(t.Context(), dockercli.Call{Arguments: []string{name, "--help"}, Stdout: &stdout, Stderr: &stderr})
 		if unknown := strings.Contains(stderr.String(), "is not supported"); unknown != (name == "frobnicate") {
 			t.Errorf("%s: status %d, %s", name, status, stderr.String())
 		}
 	}
+}
+
+// listedCommands are those that --help lists.
+func listedCommands(t *testing.T) []string {
+	t.Helper()
+	_, after, found := strings.Cut(usage, "Commands:\n")
+	list, _, _ := strings.Cut(after, "\n")
+	names := strings.Fields(list)
+	if !found || len(names) < len(manners) {
+		t.Errorf("--help lists the commands %q", names)
+	}
+	return names
 }

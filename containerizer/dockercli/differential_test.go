@@ -136,6 +136,7 @@ func TestSameAnswers(t *testing.T) {
 		{"kill"},
 		{"wait", absent},
 		{"wait", stopped},
+		{"wait", "/" + stopped},
 		{"wait"},
 		{"wait", "--nonsense"},
 		{"wait", "--help"},

@@ -27,12 +27,20 @@ var runSyntax = syntax{
 	about:    "Create and run a new container from an image",
 }
 
+// runHelp does not repeat the options, which are a hundred.
+const runHelp = "\nUsage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n%s\n\nOptions:\n  those of docker run that tasks may ask for as " +
+	"parameters, and the ones that a\n  Mesos agent gives: docs/docker-command.md, docs/parameters.md\n"
+
 // run creates a container, starts it and ends with its exit status. It is how an agent starts an executor that is to live in a
 // container (contract section 1.1, b2). That container is the agent's: it has none of the labels by which we recover tasks, so
 // nothing of ours stops or removes it, and what becomes of it when the client dies is decided by the agent, as with docker.
 //
 // The daemon may go away at any time, and the client then asks the next one for the same run (Call.Again): takeup.go.
 func (d *Docker) run(ctx context.Context, call Call) error {
+	if len(call.Arguments) > 1 && call.Arguments[1] == "--help" {
+		_, err := fmt.Fprintf(call.Stdout, runHelp, runSyntax.about)
+		return err
+	}
 	if d.Parameters == nil {
 		return failedRun(errors.New("this daemon was built without a reader of its options"))
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
@@ -237,6 +238,16 @@ func TestRunOfAClientThatDies(t *testing.T) {
 	}
 	if state := b.state(name); state != "running" {
 		t.Errorf("the container is %s", state)
+	}
+}
+
+func TestRunSaysWhatItTakes(t *testing.T) {
+	d := New(Options{Logger: zap.NewNop()})
+	defer d.Close()
+	var stdout, stderr bytes.Buffer
+	call := Call{Arguments: []string{"run", "--help"}, Stdout: &stdout, Stderr: &stderr}
+	if status := d.Answer(t.Context(), call); status != 0 || !strings.HasPrefix(stdout.String(), "\nUsage:  docker run ") || stderr.Len() != 0 {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout.String(), stderr.String())
 	}
 }
 

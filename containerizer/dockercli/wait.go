@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"mesos-docker-containerizer/containerizer/engine"
 )
@@ -22,6 +23,7 @@ func (d *Docker) wait(ctx context.Context, call Call) error {
 	}
 	var failures []error
 	for _, name := range names {
+		name = strings.TrimPrefix(name, "/")
 		if !engine.ValidName(name) {
 			failures = append(failures, noSuchContainer(name))
 			continue
