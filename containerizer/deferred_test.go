@@ -74,6 +74,35 @@ func TestExecutorJoinsTheAgentsPull(t *testing.T) {
 	}
 }
 
+// A task forces the pull that its agent has made for it, with credentials that only the agent had.
+func TestExecutorForcesTheAgentsPull(t *testing.T) {
+	r := memoryregistry.New(t)
+	r.Login = "agent:geheim"
+	h := newHost(t)
+	docker := h.dockerCommand()
+	home := r.Home(t, r.Login)
+	if status, _ := docker(home, "pull", r.Ref()); status != 0 {
+		t.Fatalf("pull: status %d", status)
+	}
+	if err := os.RemoveAll(home); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the image", func() bool {
+		_, err := h.docker.ImageInspect(t.Context(), r.Ref())
+		return err == nil
+	})
+	e := h.newExecutor()
+	task := dockerTask(t, r.Ref(), "exit 3")
+	task.Container.Docker.ForcePullImage = new(true)
+	e.launch(task)
+	e.awaitRunning()
+	if exited := e.awaitExit(); exited.Code != 3 {
+		t.Errorf("%+v", exited)
+	}
+	e.done()
+	h.awaitNoContainers()
+}
+
 // The failure of a deferred pull reaches the framework through the executor, in its words.
 func TestExecutorReportsTheAgentsFailedPull(t *testing.T) {
 	r := memoryregistry.New(t)

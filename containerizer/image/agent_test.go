@@ -62,3 +62,53 @@ func TestAgentDirectoryDividesNoPull(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// The task that an agent has pulled for with credentials of its own may force a pull and have none. The agent has asked for it then,
+// as long ago as a start of an executor takes, and nobody else: a task with credentials asks with these.
+func TestForcedPullAfterTheAgents(t *testing.T) {
+	const here = "registry.example.com"
+	agent := sandboxWith(t, map[string]string{sandboxConfig: config(here, "agent:x")})
+	task := sandboxWith(t, map[string]string{sandboxConfig: config(here, "task:x")})
+	for name, tt := range map[string]struct {
+		operator bool
+		sandbox  string
+		wait     time.Duration
+		image    string
+		asks     bool
+	}{
+		"at once":                     {image: "/app:1"},
+		"when the executor is there":  {image: "/app:1", wait: time.Minute},
+		"much later":                  {image: "/app:1", wait: agentPullTime, asks: true},
+		"another image":               {image: "/app:2", asks: true},
+		"with credentials of its own": {image: "/app:1", sandbox: task, asks: true},
+		"with the operator's":         {image: "/app:1", operator: true, asks: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := &fakeEngine{present: map[string]bool{}, pull: func(context.Context, func(string)) error { return nil }}
+				o := Options{Engine: e, InactivityTimeout: time.Hour}
+				if tt.operator {
+					o.DockerConfigs = agents(config(here, "operator:x"))
+				}
+				p, err := New(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pull := func(r Request) {
+					t.Helper()
+					r.Force = true
+					if _, err := p.Pull(t.Context(), r); err != nil {
+						t.Fatal(err)
+					}
+				}
+				pull(Request{Reference: here + "/app:1", AgentDirectory: agent})
+				time.Sleep(tt.wait)
+				before := len(e.pulls)
+				pull(Request{Reference: here + tt.image, SandboxDirectory: tt.sandbox})
+				if asks := len(e.pulls) > before; asks != tt.asks {
+					t.Errorf("the registry is asked: %v, want %v", asks, tt.asks)
+				}
+			})
+		})
+	}
+}

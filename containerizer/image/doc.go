@@ -16,7 +16,7 @@
 //   - retry.go: the tries of one pull; attempt.go: one of them; retryafter.go: how long a registry wants to be left alone.
 //   - progress.go, rate.go: the Engine's messages of each layer added up.
 //   - credentials.go, sandbox.go: the task's credentials, and how its files are read by a root process; admin.go, helper.go: the
-//     operator's.
+//     operator's; agentpulls.go: what an agent has pulled with those that only it has.
 //   - errors.go: why a pull failed and whose fault it was; explain.go, words.go: how that is found out.
 //   - collector.go: which images are removed; mark.go: how they are known to be ours; holds.go: why none is removed that is
 //     about to be used.

@@ -61,6 +61,7 @@ type Puller struct {
 	slots  *slots
 	load   load
 	holds  *holds
+	agents agentPulls
 
 	firstWait         time.Duration
 	helperDirectories []string
@@ -156,15 +157,22 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 		if w.auth, w.source, err = directoryLogin(r.AgentDirectory, ofAgent, reference.Domain(named)); err != nil {
 			return p.refuse(&Error{Kind: Credentials, Reference: w.ref, Err: err})
 		}
+		w.byAgent = w.source != ""
 	}
 	if r.CredentialsRead != nil {
 		r.CredentialsRead()
+	}
+	if w.source == "" && p.doneByAgent(ctx, w) {
+		return nil
 	}
 	progress, err := p.shared.do(ctx, key, r.Progress, func(ctx context.Context, report func(Progress)) error {
 		return p.pull(ctx, w, report)
 	})
 	if err != nil && ctx.Err() != nil {
 		return left(ctx, w.ref, progress)
+	}
+	if err == nil && w.byAgent {
+		p.agents.note(w)
 	}
 	return err
 }
@@ -198,6 +206,7 @@ type wanted struct {
 	platform *ocispec.Platform // nil for the Engine's own
 	auth     string            // as the Engine takes it, from sandbox or agent; empty for what the operator has
 	source   string            // where auth is from
+	byAgent  bool              // from the agent's docker_config
 }
 
 // platformName is empty where the Engine chooses.
