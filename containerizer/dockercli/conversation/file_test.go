@@ -23,7 +23,7 @@ func TestFilesArriveWithTheirFrames(t *testing.T) {
 				return
 			}
 			_ = c.Send(KindStderr, []byte("text"))
-			if err := c.SendFile(KindOutput, Output{Stdout: true}, r); err != nil {
+			if err := c.SendFile(KindOutput, Output{Stdout: true}, r); err != nil && i < many { // by then the client may have gone
 				t.Error(err)
 			}
 			fmt.Fprint(w, i)
