@@ -91,15 +91,13 @@ func TestExecutorForcesTheAgentsPull(t *testing.T) {
 		_, err := h.docker.ImageInspect(t.Context(), r.Ref())
 		return err == nil
 	})
-	e := h.newExecutor()
 	task := dockerTask(t, r.Ref(), "exit 3")
 	task.Container.Docker.ForcePullImage = new(true)
-	e.launch(task)
-	e.awaitRunning()
-	if exited := e.awaitExit(); exited.Code != 3 {
+	p := h.startProcess(task, wire.Attach{Route: wire.RouteDropIn, ContainerName: agentsName()})
+	if exited := p.awaitExit(t); exited.Code != 3 {
 		t.Errorf("%+v", exited)
 	}
-	e.done()
+	p.kill()
 	h.awaitNoContainers()
 }
 

@@ -29,6 +29,7 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error
 			Platform:         spec.Platform,
 			Force:            spec.ForcePull,
 			SandboxDirectory: s.attach.Sandbox,
+			AfterAgent:       s.attach.Route == wire.RouteDropIn,
 			Progress: func(p image.Progress) {
 				at.enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
 				s.mention(wire.Message{Progress: progressOf(spec.Image, p)}, nil)

@@ -63,7 +63,7 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 
 // pullRequest asks a registry whether the image is there or not, as docker does.
 func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, error) {
-	request := image.Request{Reference: reference.FamiliarString(reference.TagNameOnly(named)), Force: true}
+	request := image.Request{Reference: reference.FamiliarString(reference.TagNameOnly(named)), Force: true, ByAgent: true}
 	platform, err := options.GetString("platform")
 	if err != nil || platform == "" {
 		return request, err

@@ -74,6 +74,8 @@ func TestForcedPullAfterTheAgents(t *testing.T) {
 		sandbox  string
 		wait     time.Duration
 		image    string
+		between  *Request // an agent's pull of its own
+		custom   bool     // a task for which no agent pulls
 		asks     bool
 	}{
 		"at once":                     {image: "/app:1"},
@@ -82,6 +84,8 @@ func TestForcedPullAfterTheAgents(t *testing.T) {
 		"another image":               {image: "/app:2", asks: true},
 		"with credentials of its own": {image: "/app:1", sandbox: task, asks: true},
 		"with the operator's":         {image: "/app:1", operator: true, asks: true},
+		"after a pull without login":  {image: "/app:1", between: &Request{ByAgent: true}, asks: true},
+		"for which no agent pulls":    {image: "/app:1", custom: true, asks: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -101,12 +105,61 @@ func TestForcedPullAfterTheAgents(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				pull(Request{Reference: here + "/app:1", AgentDirectory: agent})
+				pull(Request{Reference: here + "/app:1", AgentDirectory: agent, ByAgent: true})
 				time.Sleep(tt.wait)
+				if tt.between != nil {
+					tt.between.Reference = here + "/app:1"
+					pull(*tt.between)
+				}
 				before := len(e.pulls)
-				pull(Request{Reference: here + tt.image, SandboxDirectory: tt.sandbox})
+				pull(Request{Reference: here + tt.image, SandboxDirectory: tt.sandbox, AfterAgent: !tt.custom})
 				if asks := len(e.pulls) > before; asks != tt.asks {
 					t.Errorf("the registry is asked: %v, want %v", asks, tt.asks)
+				}
+			})
+		})
+	}
+}
+
+// An agent's pull that fails, or is not through yet, is not passed over for an earlier one that was.
+func TestForcedPullAfterTheAgentsLatest(t *testing.T) {
+	const ref = "registry.example.com/app:1"
+	agent := sandboxWith(t, map[string]string{sandboxConfig: config("registry.example.com", "agent:x")})
+	for name, outcome := range map[string]error{"fails": os.ErrInvalid, "goes on": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var result error
+				gate := make(chan struct{}, 3)
+				gate <- struct{}{}
+				e := &fakeEngine{present: map[string]bool{}, pull: func(context.Context, func(string)) error {
+					<-gate
+					return result
+				}}
+				p, err := New(Options{Engine: e, InactivityTimeout: time.Hour})
+				if err != nil {
+					t.Fatal(err)
+				}
+				byAgent := Request{Reference: ref, Force: true, AgentDirectory: agent, ByAgent: true}
+				if _, err := p.Pull(t.Context(), byAgent); err != nil {
+					t.Fatal(err)
+				}
+				result = outcome
+				ends := make(chan error, 2)
+				for _, r := range []Request{byAgent, {Reference: ref, Force: true, AfterAgent: true}} {
+					go func() {
+						_, err := p.Pull(t.Context(), r)
+						ends <- err
+					}()
+					synctest.Wait()
+				}
+				if len(ends) != 0 {
+					t.Fatal("a pull ends before the registry has answered")
+				}
+				close(gate)
+				for range 2 {
+					if err := <-ends; (err == nil) != (outcome == nil) {
+						t.Errorf("error %v, the Engine's is %v", err, outcome)
+					}
 				}
 			})
 		})

@@ -33,17 +33,28 @@ func (a *agentPulls) note(w wanted) {
 	if a.until == nil {
 		a.until = map[string]time.Time{}
 	}
-	a.until[w.ref+"\x00"+w.platformName()] = now.Add(agentPullTime)
+	a.until[w.key()] = now.Add(agentPullTime)
+}
+
+// forget is called when an agent pulls anew: a task that comes now is one of that pull, which it joins, or repeats if it has failed.
+func (a *agentPulls) forget(w wanted) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.until, w.key())
 }
 
 func (a *agentPulls) recent(w wanted) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return time.Now().Before(a.until[w.ref+"\x00"+w.platformName()])
+	return time.Now().Before(a.until[w.key()])
 }
 
+// key tells images and platforms apart.
+func (w wanted) key() string { return w.ref + "\x00" + w.platformName() }
+
 // doneByAgent tells whether a task that has no credentials, its own or the operator's, has to ask no registry, because an agent has
-// just done so for it. With credentials it asks by itself.
+// just done so for it. With credentials it asks by itself. Only tasks of agents that pull may be asked about: their agent has pulled,
+// or tried to, since any pull that is remembered.
 func (p *Puller) doneByAgent(ctx context.Context, w wanted) bool {
 	if !p.agents.recent(w) {
 		return false

@@ -101,6 +101,8 @@ type Request struct {
 	Force            bool           // the task wants the registry to be asked even if the image is present
 	SandboxDirectory string         // where the task may have brought credentials; empty for nowhere
 	AgentDirectory   string         // where the agent has put its docker_config; empty for nowhere
+	ByAgent          bool           // an agent's own pull, for a task that comes next
+	AfterAgent       bool           // of a task for which an agent has pulled, or tried to
 	Progress         func(Progress) // called from Pull's own goroutine with the latest sum, if not nil; it holds up no other task
 
 	// CredentialsRead, if not nil, is called when the directories are not needed any more. It is not called where no registry is
@@ -146,6 +148,9 @@ func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 // fetch joins the pull of an image, or begins it, and waits for its end.
 func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) error {
 	w := wanted{ref: familiar(named), named: named, platform: r.Platform}
+	if r.ByAgent {
+		p.agents.forget(w) // what this one finds is what counts
+	}
 	var err error
 	if w.auth, w.source, err = directoryLogin(r.SandboxDirectory, ofSandbox, reference.Domain(named)); err != nil {
 		return p.refuse(&Error{Kind: Invalid, Reference: w.ref, Err: err})
@@ -157,12 +162,12 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 		if w.auth, w.source, err = directoryLogin(r.AgentDirectory, ofAgent, reference.Domain(named)); err != nil {
 			return p.refuse(&Error{Kind: Credentials, Reference: w.ref, Err: err})
 		}
-		w.byAgent = w.source != ""
+		w.agentLogin = w.source != ""
 	}
 	if r.CredentialsRead != nil {
 		r.CredentialsRead()
 	}
-	if w.source == "" && p.doneByAgent(ctx, w) {
+	if r.AfterAgent && w.source == "" && p.doneByAgent(ctx, w) {
 		return nil
 	}
 	progress, err := p.shared.do(ctx, key, r.Progress, func(ctx context.Context, report func(Progress)) error {
@@ -171,7 +176,7 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 	if err != nil && ctx.Err() != nil {
 		return left(ctx, w.ref, progress)
 	}
-	if err == nil && w.byAgent {
+	if err == nil && r.ByAgent && w.agentLogin {
 		p.agents.note(w)
 	}
 	return err
@@ -206,7 +211,8 @@ type wanted struct {
 	platform *ocispec.Platform // nil for the Engine's own
 	auth     string            // as the Engine takes it, from sandbox or agent; empty for what the operator has
 	source   string            // where auth is from
-	byAgent  bool              // from the agent's docker_config
+
+	agentLogin bool // auth is from the agent's docker_config
 }
 
 // platformName is empty where the Engine chooses.
