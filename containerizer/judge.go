@@ -3,9 +3,6 @@ package containerizer
 import (
 	"context"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/volume"
-
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -21,18 +18,6 @@ func (s *session) judge(ctx context.Context, spec *runspec.Spec) error {
 		return s.server.Policy.Judge(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
 			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,
-		}, inspector{s.server.engine})
+		}, engine.Inspector{Client: s.server.engine})
 	})
-}
-
-// inspector lets the policy ask the Engine.
-type inspector struct{ engine *engine.Client }
-
-func (i inspector) Container(ctx context.Context, idOrName string) (container.InspectResponse, error) {
-	c, err := i.engine.Inspect(ctx, idOrName)
-	return c.InspectResponse, err
-}
-
-func (i inspector) Volume(ctx context.Context, name string) (volume.Volume, error) {
-	return i.engine.InspectVolume(ctx, name)
 }

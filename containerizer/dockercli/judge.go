@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/volume"
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
@@ -17,7 +16,7 @@ func (d *Docker) judge(ctx context.Context, s policy.Subject) error {
 	if d.Policy == nil {
 		return nil
 	}
-	return d.Policy.Judge(ctx, s, inspector{d.Engine})
+	return d.Policy.Judge(ctx, s, engine.Inspector{Client: d.Engine})
 }
 
 // imageRule is the policy's rule about images.
@@ -30,16 +29,4 @@ func (d *Docker) judgeImage(ctx context.Context, reference string) error {
 		return nil
 	}
 	return err
-}
-
-// inspector lets the policy ask the Engine.
-type inspector struct{ engine *engine.Client }
-
-func (i inspector) Container(ctx context.Context, idOrName string) (container.InspectResponse, error) {
-	c, err := i.engine.Inspect(ctx, idOrName)
-	return c.InspectResponse, err
-}
-
-func (i inspector) Volume(ctx context.Context, name string) (volume.Volume, error) {
-	return i.engine.InspectVolume(ctx, name)
 }

@@ -66,7 +66,7 @@ func (d *Docker) rmOne(ctx context.Context, name string, o engine.RemoveOptions)
 
 // removeWithOthers removes a container. One that somebody else is removing is waited for, which is as good as to have removed it.
 func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.RemoveOptions) error {
-	ctx, cancel := context.WithTimeout(ctx, removingLimit)
+	ctx, cancel := context.WithTimeout(ctx, engine.RemoveLimit)
 	defer cancel()
 	var conflict error
 	for {

@@ -158,7 +158,7 @@ func (r *running) create(ctx context.Context) error {
 // createOnce creates the container, and only one: where the answer was lost, or the name is taken, it looks for the one of this
 // call. One that is waited for is removed by us: the Engine's own removal would take the exit status with it.
 func (r *running) createOnce(ctx context.Context) (id string, warnings []string, err error) {
-	for deadline := time.Now().Add(createLimit); ; {
+	for deadline := time.Now().Add(engine.CreateLimit); ; {
 		// The client changes what it sends for the version that the Engine speaks.
 		config, host := *r.line.Config, *r.line.HostConfig
 		host.AutoRemove = host.AutoRemove && r.line.Detach

@@ -75,7 +75,7 @@ func (d *Docker) stopOne(ctx context.Context, name string, grace time.Duration) 
 
 // stopOurs stops a running container of ours, if it is one.
 func (d *Docker) stopOurs(ctx context.Context, name string, grace time.Duration) (ours bool, err error) {
-	limit := grace + stopMargin
+	limit := grace + engine.StopMargin
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ours, err = d.Tasks.StopContainer(limited, name, grace)

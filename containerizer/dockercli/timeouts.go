@@ -28,9 +28,6 @@ const (
 	// answerInterval, for a process that did so long before its end.
 	execIntervalMin = 20 * time.Millisecond
 
-	// createLimit is how long a name may be taken by a container that cannot be seen yet. It is the engine's limit of a create.
-	createLimit = 2 * time.Minute
-
 	// outputOverlap is how far output that goes on from the log reaches back behind the last byte that the client has: the
 	// Engine may have had some for the log that the client did not get. It is that of tasks.
 	outputOverlap = 2 * time.Second
@@ -42,14 +39,8 @@ const (
 	// endSlack is how much earlier than the container's end, as the Engine tells it, its output may end and yet be complete.
 	endSlack = 500 * time.Millisecond
 
-	// stopMargin comes on top of a stop's grace, for an exit to be seen. It is the engine's.
-	stopMargin = 20 * time.Second
-
 	// removingInterval is the time between two looks at a container that somebody else is removing.
 	removingInterval = 200 * time.Millisecond
-
-	// removingLimit is how long that may take: deletion goes file by file. It is the engine's limit of a removal.
-	removingLimit = 2 * time.Minute
 )
 
 // atOnce is how many containers one command deals with at the same time.

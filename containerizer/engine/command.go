@@ -33,7 +33,7 @@ type RemoveOptions struct {
 
 // RemoveContainer is Remove as a caller wants it. A container that does not exist is IsNotFound.
 func (c *Client) RemoveContainer(ctx context.Context, idOrName string, o RemoveOptions) error {
-	return c.containerCall(ctx, "remove container", idOrName, removeLimit, func(ctx context.Context, api *client.Client) error {
+	return c.containerCall(ctx, "remove container", idOrName, RemoveLimit, func(ctx context.Context, api *client.Client) error {
 		return api.ContainerRemove(ctx, idOrName, container.RemoveOptions{Force: o.Force, RemoveVolumes: o.Volumes})
 	})
 }

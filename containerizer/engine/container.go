@@ -31,7 +31,7 @@ func (c *Client) Create(ctx context.Context, name string, cfg *container.Config,
 		return "", nil, &Error{Op: op, Object: name, kind: errdefs.ErrInvalidArgument, text: "no configuration was given"}
 	}
 	var created container.CreateResponse
-	err = c.containerCall(ctx, op, name, createLimit, func(ctx context.Context, api *client.Client) error {
+	err = c.containerCall(ctx, op, name, CreateLimit, func(ctx context.Context, api *client.Client) error {
 		var err error
 		created, err = api.ContainerCreate(ctx, cfg, host, net, platform, name)
 		if err == nil && created.ID == "" {
@@ -133,7 +133,7 @@ func (c *Client) List(ctx context.Context, label string) ([]container.Summary, e
 // Remove removes a container with its anonymous volumes, and kills it first if it runs. One that does not exist is a success.
 // IsConflict means that it is being removed already and may exist for some moments more.
 func (c *Client) Remove(ctx context.Context, id string) error {
-	err := c.containerCall(ctx, "remove container", id, removeLimit, func(ctx context.Context, api *client.Client) error {
+	err := c.containerCall(ctx, "remove container", id, RemoveLimit, func(ctx context.Context, api *client.Client) error {
 		return api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	})
 	if IsNotFound(err) {

@@ -51,7 +51,7 @@ func (c *Client) TagImage(ctx context.Context, ref, name string) error {
 // RemoveImage takes a name from an image and removes it with the last one; by id it removes the image. IsConflict means that a
 // container uses it, or that by id it has other names. One that does not exist is a success.
 func (c *Client) RemoveImage(ctx context.Context, ref string) error {
-	err := ofImage(c.call(ctx, "remove image", ref, removeLimit, func(ctx context.Context, api *client.Client) error {
+	err := ofImage(c.call(ctx, "remove image", ref, RemoveLimit, func(ctx context.Context, api *client.Client) error {
 		_, err := api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
 		return err
 	}))

@@ -31,7 +31,7 @@ func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error
 		return &Error{Op: op, Object: id, kind: errdefs.ErrInvalidArgument, text: fmt.Sprintf("grace of %s is negative", grace)}
 	}
 	seconds := int(grace / time.Second)
-	return c.containerCall(ctx, op, id, grace+stopMargin, func(ctx context.Context, api *client.Client) error {
+	return c.containerCall(ctx, op, id, grace+StopMargin, func(ctx context.Context, api *client.Client) error {
 		return api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
 	})
 }

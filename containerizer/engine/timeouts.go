@@ -6,14 +6,16 @@ import "time"
 // is the time after which waiting on has become less likely to help than asking again; it is no estimate of how long the call
 // takes. The limit holds unless the caller's context ends earlier. Whoever changes one should know that the call may still take
 // effect afterwards (see IsUnavailable).
+//
+// Those that are exported are also how long others go on with what such a call has begun, or is still doing.
 const (
 	// pingLimit bounds a ping and with it version negotiation. A ping takes no lock in the Engine: one that is not answered in
 	// this time comes from an Engine that is hung, not busy.
 	pingLimit = 5 * time.Second
 
-	// createLimit is long because create prepares the layers of the container and copies what the image has under the paths of
+	// CreateLimit is long because create prepares the layers of the container and copies what the image has under the paths of
 	// its volumes, which may be gigabytes on a slow disk, and because volume drivers are asked over the network.
-	createLimit = 2 * time.Minute
+	CreateLimit = 2 * time.Minute
 
 	// startLimit is long because start mounts volumes through their drivers, sets up networks one container at a time (the
 	// Engine serialises the firewall rules) and then waits for containerd and runc; with 50 starts at once the last has waited
@@ -35,12 +37,12 @@ const (
 	// containerd. When it is missed the caller still can signal the process itself.
 	killLimit = 10 * time.Second
 
-	// stopMargin comes on top of the grace. After SIGKILL the Engine waits up to ten seconds for the exit to be reported and
+	// StopMargin comes on top of the grace. After SIGKILL the Engine waits up to ten seconds for the exit to be reported and
 	// then tears down network and mounts.
-	stopMargin = 20 * time.Second
+	StopMargin = 20 * time.Second
 
-	// removeLimit is long because the layer of the container is deleted file by file, and anonymous volumes with it.
-	removeLimit = 2 * time.Minute
+	// RemoveLimit is long because the layer of the container is deleted file by file, and anonymous volumes with it.
+	RemoveLimit = 2 * time.Minute
 
 	// streamOpenLimit bounds the opening of a stream (output, log, events) up to the Engine's response header. The open stream
 	// has no limit: silence is normal in all three.
