@@ -20,8 +20,8 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
 	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/fakeagent"
 )
 
 // mesosHost is a file tree with Mesos's helpers and our programs installed, and an agent that tells its flags.
@@ -77,7 +77,7 @@ func newMesosHost(t *testing.T) *mesosHost {
 
 // buildMore adds to the installed programs.
 var buildMore = sync.OnceValue(func() error {
-	for name, of := range map[string]string{"stock": "./testdata/stock", "mesos-docker-cli": "mesos-docker-containerizer/cmd/mesos-docker-cli"} {
+	for name, of := range map[string]string{"stock": "mesos-docker-containerizer/test/stockexecutor", "mesos-docker-cli": "mesos-docker-containerizer/cmd/mesos-docker-cli"} {
 		command := exec.Command("go", "build", "-o", filepath.Join(installed, name), of)
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := command.CombinedOutput(); err != nil {
@@ -183,7 +183,7 @@ func TestSetupKeepsTasks(t *testing.T) {
 
 // droppedIn is a task whose executor the agent started from its launcher_dir.
 type droppedIn struct {
-	*agentdouble.Agent
+	*fakeagent.Agent
 	id      string
 	process *exec.Cmd
 	exited  chan struct{}
@@ -192,7 +192,7 @@ type droppedIn struct {
 // launch starts our executor as an agent does, and waits until its task runs.
 func (h *mesosHost) launch(socket string) *droppedIn {
 	h.t.Helper()
-	a, err := agentdouble.New(agentdouble.Options{})
+	a, err := fakeagent.New(fakeagent.Options{})
 	must(h.t, err)
 	uuid, err := os.ReadFile("/proc/sys/kernel/random/uuid")
 	must(h.t, err)

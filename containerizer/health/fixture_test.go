@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is longer than anything here takes on a loaded machine.
 const patience = 30 * time.Second
 
-// server is the program of testdata/server.
+// server is the program of test/healthserver.
 var server = sync.OnceValues(func() (string, error) {
 	directory, err := os.MkdirTemp("", "health-server-")
 	if err != nil {
@@ -31,7 +31,7 @@ var server = sync.OnceValues(func() (string, error) {
 	}
 	defer os.RemoveAll(directory)
 	program := filepath.Join(directory, "server")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "./testdata/server")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "mesos-docker-containerizer/test/healthserver")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {

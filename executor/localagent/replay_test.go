@@ -15,7 +15,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 	"github.com/mesos/mesos-go/api/v1/lib/recordio"
 
-	"mesos-docker-containerizer/executor/localagent/capture"
+	"mesos-docker-containerizer/test/capture"
 )
 
 // TestReplayOfARealAgent plays the executor's side of a session with a real agent against this one and compares all that

@@ -18,15 +18,15 @@ import (
 	"github.com/docker/docker/api/types/container"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/report"
+	"mesos-docker-containerizer/test/fakeagent"
 )
 
 // dropin is one executor in the stock executor's place, as an agent's docker containerizer starts it: contract sections 1.3 to
 // 1.5.
 type dropin struct {
-	*agentdouble.Agent
+	*fakeagent.Agent
 	h         *host
 	info      mesos.TaskInfo
 	container string // its name
@@ -38,7 +38,7 @@ type dropin struct {
 
 // dropInOptions say how an agent and its task differ from the usual.
 type dropInOptions struct {
-	agent   agentdouble.Options
+	agent   fakeagent.Options
 	plain   bool // the framework does not know TASK_KILLING
 	forgets bool // the framework does not checkpoint
 	lose    int  // acknowledgements that do not arrive
@@ -62,7 +62,7 @@ func (h *host) dropIn(t *testing.T, info mesos.TaskInfo, change ...func(*dropInO
 		o.agent.Framework.Capabilities = []mesos.FrameworkInfo_Capability{{Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE}}
 	}
 	o.agent.ExecutorID, o.agent.Port = info.TaskID.Value, fmt.Sprint(freePort(t))
-	a, err := agentdouble.New(o.agent)
+	a, err := fakeagent.New(o.agent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func (h *host) finish(t *testing.T, info mesos.TaskInfo, change ...func(*dropInO
 // gone.
 func TestDropInFinish(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]agentdouble.Options{"current agent": {}, "agent 0.21": {Old: true}} {
+	for name, o := range map[string]fakeagent.Options{"current agent": {}, "agent 0.21": {Old: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)

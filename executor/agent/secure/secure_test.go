@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"mesos-docker-containerizer/executor/agent"
-	"mesos-docker-containerizer/executor/agent/secure/securetest"
+	"mesos-docker-containerizer/test/certificates"
 )
 
 // serve shakes hands with whoever connects, until the test's end.
@@ -36,8 +36,8 @@ func serve(t *testing.T, config *tls.Config) (address string) {
 }
 
 func TestDialerVerifiesAsLibprocessDoes(t *testing.T) {
-	ca := securetest.NewAuthority(t)
-	caFile := securetest.File(t, "ca.pem", ca.PEM)
+	ca := certificates.NewAuthority(t)
+	caFile := certificates.File(t, "ca.pem", ca.PEM)
 	caDir := t.TempDir()
 	for name, content := range map[string]string{"1a2b3c4d.0": string(ca.PEM), "README": "no certificate"} {
 		if err := os.WriteFile(filepath.Join(caDir, name), []byte(content), 0o600); err != nil {
@@ -47,7 +47,7 @@ func TestDialerVerifiesAsLibprocessDoes(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(caDir, "subdirectory"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	otherFile := securetest.File(t, "other.pem", securetest.NewAuthority(t).PEM)
+	otherFile := certificates.File(t, "other.pem", certificates.NewAuthority(t).PEM)
 	named := func(names ...string) func(context.Context, string) ([]string, error) {
 		return func(_ context.Context, address string) ([]string, error) {
 			if address != "127.0.0.1" {
@@ -121,16 +121,16 @@ func TestDialerVerifiesAsLibprocessDoes(t *testing.T) {
 }
 
 func TestNewNamesUnusableCredentials(t *testing.T) {
-	ca := securetest.NewAuthority(t)
+	ca := certificates.NewAuthority(t)
 	_, certFile, keyFile := ca.Issue(t, "", nil)
-	big := securetest.File(t, "big", make([]byte, maxCredentialFile+1))
+	big := certificates.File(t, "big", make([]byte, maxCredentialFile+1))
 	empty := t.TempDir()
 	for name, c := range map[string]struct {
 		settings agent.TLS
 		words    string
 	}{
 		"CA file absent":          {agent.TLS{VerifyServerCert: true, CAFile: "/nonexistent/ca.pem"}, "LIBPROCESS_SSL_CA_FILE"},
-		"CA file is no PEM":       {agent.TLS{VerifyServerCert: true, CAFile: securetest.File(t, "x", []byte("x"))}, "no PEM certificate"},
+		"CA file is no PEM":       {agent.TLS{VerifyServerCert: true, CAFile: certificates.File(t, "x", []byte("x"))}, "no PEM certificate"},
 		"CA file is a device":     {agent.TLS{VerifyServerCert: true, CAFile: "/dev/zero"}, "not a regular file"},
 		"CA file is too large":    {agent.TLS{VerifyServerCert: true, CAFile: big}, "larger than"},
 		"CA directory absent":     {agent.TLS{VerifyServerCert: true, CADir: "/nonexistent"}, "LIBPROCESS_SSL_CA_DIR"},
@@ -151,11 +151,11 @@ func TestNewNamesUnusableCredentials(t *testing.T) {
 
 // The agent connects to us as well. It shows a certificate only if we ask, and then it must bear the agent's name.
 func TestAcceptVerifiesAsLibprocessDoes(t *testing.T) {
-	ca := securetest.NewAuthority(t)
+	ca := certificates.NewAuthority(t)
 	_, certFile, keyFile := ca.Issue(t, "", []string{"executor.example"})
-	ours := agent.TLS{Enabled: true, CertFile: certFile, KeyFile: keyFile, CAFile: securetest.File(t, "ca.pem", ca.PEM), HostnameValidation: agent.LegacyValidation}
+	ours := agent.TLS{Enabled: true, CertFile: certFile, KeyFile: keyFile, CAFile: certificates.File(t, "ca.pem", ca.PEM), HostnameValidation: agent.LegacyValidation}
 	named, _, _ := ca.Issue(t, "", []string{"agent.example"})
-	foreign, _, _ := securetest.NewAuthority(t).Issue(t, "", []string{"agent.example"})
+	foreign, _, _ := certificates.NewAuthority(t).Issue(t, "", []string{"agent.example"})
 	require := func(change func(*agent.TLS)) agent.TLS {
 		s := ours
 		s.RequireClientCert, s.VerifyServerCert = true, true

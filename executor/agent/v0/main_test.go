@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"mesos-docker-containerizer/executor/agent"
-	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
+	"mesos-docker-containerizer/test/fakeagent"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,7 +104,7 @@ func task() mesos.TaskInfo {
 }
 
 // environment is that of an executor of the agent's, changed.
-func environment(t testing.TB, a *agentdouble.Agent, changes ...string) agent.Environment {
+func environment(t testing.TB, a *fakeagent.Agent, changes ...string) agent.Environment {
 	t.Helper()
 	variables := map[string]string{}
 	for _, v := range append(a.Environ(true, "/sandbox"), changes...) {
@@ -119,9 +119,9 @@ func environment(t testing.TB, a *agentdouble.Agent, changes ...string) agent.En
 }
 
 // newAgent starts an agent whose violations fail the test.
-func newAgent(t testing.TB, o agentdouble.Options) *agentdouble.Agent {
+func newAgent(t testing.TB, o fakeagent.Options) *fakeagent.Agent {
 	t.Helper()
-	a, err := agentdouble.New(o)
+	a, err := fakeagent.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func (f *fixture) expect(want executor.Event_Type) *agent.Event {
 }
 
 // launched goes through registration and launch.
-func (f *fixture) launched(a *agentdouble.Agent) {
+func (f *fixture) launched(a *fakeagent.Agent) {
 	f.t.Helper()
 	f.expect(executor.Event_SUBSCRIBED)
 	if err := a.Launch(task()); err != nil {

@@ -11,7 +11,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 
-	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
+	"mesos-docker-containerizer/test/fakeagent"
 )
 
 // numbers are contract section 5.0: name, number and, behind an asterisk, that it repeats. The names slave and agent are one. What no
@@ -168,7 +168,7 @@ func all[T any](depth int) (message T) {
 
 // Every field of the embedded messages comes through, in both directions and through a re-registration.
 func TestEveryField(t *testing.T) {
-	o := agentdouble.Options{Framework: all[mesos.FrameworkInfo](6), Executor: all[mesos.ExecutorInfo](8)}
+	o := fakeagent.Options{Framework: all[mesos.FrameworkInfo](6), Executor: all[mesos.ExecutorInfo](8)}
 	a := newAgent(t, o)
 	f := start(t, environment(t, a))
 	subscribed := f.expect(executor.Event_SUBSCRIBED).Subscribed

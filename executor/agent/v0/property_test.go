@@ -8,13 +8,13 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 	"pgregory.net/rapid"
 
-	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
+	"mesos-docker-containerizer/test/fakeagent"
 )
 
 // Whatever befalls the agent between a task's updates, in the end it has each of them once, in order.
 func TestNoUpdateIsLostOrDoubled(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		a, err := agentdouble.New(agentdouble.Options{RetriesReconnect: true, Old: rapid.Bool().Draw(rt, "old"), Port: freePort(t)})
+		a, err := fakeagent.New(fakeagent.Options{RetriesReconnect: true, Old: rapid.Bool().Draw(rt, "old"), Port: freePort(t)})
 		must(t, err)
 		defer a.Stop()
 		f := start(t, environment(t, a))

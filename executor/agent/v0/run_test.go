@@ -13,12 +13,12 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 
-	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
+	"mesos-docker-containerizer/test/fakeagent"
 )
 
 // The life of a task, with agents of every form of message.
 func TestLife(t *testing.T) {
-	for name, o := range map[string]agentdouble.Options{"current agent": {}, "agent 0.21": {Old: true}} {
+	for name, o := range map[string]fakeagent.Options{"current agent": {}, "agent 0.21": {Old: true}} {
 		t.Run(name, func(t *testing.T) {
 			a := newAgent(t, o)
 			must(t, a.Launch(task())) // before the executor is there, so that registration and launch come as one
@@ -62,7 +62,7 @@ func TestLife(t *testing.T) {
 func TestAgentRestart(t *testing.T) {
 	for _, anotherPort := range []bool{false, true} {
 		t.Run(fmt.Sprintf("another port %v", anotherPort), func(t *testing.T) {
-			a := newAgent(t, agentdouble.Options{Port: freePort(t)})
+			a := newAgent(t, fakeagent.Options{Port: freePort(t)})
 			f := start(t, environment(t, a))
 			f.launched(a)
 			restart := func() {
@@ -100,7 +100,7 @@ func TestAgentRestart(t *testing.T) {
 
 // An agent that asks again gets the same again.
 func TestReconnectIsRepeated(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{RetriesReconnect: true})
+	a := newAgent(t, fakeagent.Options{RetriesReconnect: true})
 	f := start(t, environment(t, a))
 	f.launched(a)
 	a.Stop()
@@ -116,7 +116,7 @@ func TestReconnectIsRepeated(t *testing.T) {
 
 // The agent is another one, but the old connections have not noticed.
 func TestReconnectWithoutAnEndOfTheLink(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{})
+	a := newAgent(t, fakeagent.Options{})
 	f := start(t, environment(t, a))
 	f.launched(a)
 	a.LoseAcknowledgements(1)
@@ -143,7 +143,7 @@ func TestReconnectWithoutAnEndOfTheLink(t *testing.T) {
 
 func TestShutdownWhenTheAgentIsGone(t *testing.T) {
 	t.Run("no checkpoint", func(t *testing.T) {
-		a := newAgent(t, agentdouble.Options{})
+		a := newAgent(t, fakeagent.Options{})
 		f := start(t, environment(t, a, "MESOS_CHECKPOINT=0"))
 		f.launched(a)
 		a.Stop()
@@ -152,7 +152,7 @@ func TestShutdownWhenTheAgentIsGone(t *testing.T) {
 	})
 	t.Run("checkpoint", func(t *testing.T) {
 		const timeout = 300 * time.Millisecond
-		a := newAgent(t, agentdouble.Options{})
+		a := newAgent(t, fakeagent.Options{})
 		f := start(t, environment(t, a, "MESOS_RECOVERY_TIMEOUT=300ms"))
 		f.launched(a)
 		began := time.Now()
@@ -173,7 +173,7 @@ func TestShutdownWhenTheAgentIsGone(t *testing.T) {
 	})
 	t.Run("back in time", func(t *testing.T) {
 		const timeout = time.Second
-		a := newAgent(t, agentdouble.Options{Port: freePort(t)})
+		a := newAgent(t, fakeagent.Options{Port: freePort(t)})
 		f := start(t, environment(t, a, "MESOS_RECOVERY_TIMEOUT=1secs"))
 		f.launched(a)
 		a.Stop()
@@ -185,7 +185,7 @@ func TestShutdownWhenTheAgentIsGone(t *testing.T) {
 	t.Run("not registered", func(t *testing.T) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
-		a := newAgent(t, agentdouble.Options{})
+		a := newAgent(t, fakeagent.Options{})
 		f := start(t, environment(t, a, "MESOS_SLAVE_PID=slave(1)@"+listener.Addr().String()))
 		conn, err := listener.Accept()
 		must(t, err)
@@ -194,7 +194,7 @@ func TestShutdownWhenTheAgentIsGone(t *testing.T) {
 		f.expect(executor.Event_SHUTDOWN)
 	})
 	t.Run("never there", func(t *testing.T) {
-		a := newAgent(t, agentdouble.Options{})
+		a := newAgent(t, fakeagent.Options{})
 		env := environment(t, a)
 		a.Stop()
 		f := start(t, env)
@@ -204,7 +204,7 @@ func TestShutdownWhenTheAgentIsGone(t *testing.T) {
 
 // An agent that is stopped for a while, as by a debugger, has not gone, and gets everything.
 func TestSilentAgent(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{})
+	a := newAgent(t, fakeagent.Options{})
 	f := start(t, environment(t, a))
 	f.launched(a)
 	f.acknowledged(status(1, mesos.TASK_RUNNING))
@@ -227,7 +227,7 @@ func TestSilentAgent(t *testing.T) {
 }
 
 func TestMessagesForOthersAreIgnored(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{})
+	a := newAgent(t, fakeagent.Options{})
 	f := start(t, environment(t, a))
 	f.launched(a)
 	must(t, a.ShutdownOther())
@@ -275,7 +275,7 @@ func TestListenVariables(t *testing.T) {
 		"advertised, not valid": {[]string{"LIBPROCESS_ADVERTISE_IP=$HOST", "LIBPROCESS_ADVERTISE_PORT=-1"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAgent(t, agentdouble.Options{})
+			a := newAgent(t, fakeagent.Options{})
 			f := start(t, environment(t, a, c.changes...))
 			f.launched(a)
 			got := strings.TrimPrefix(a.Executor(), processID+"@")
@@ -289,7 +289,7 @@ func TestListenVariables(t *testing.T) {
 
 // Who is not the agent is not listened to, and who says nothing or nonsense holds nobody up.
 func TestOtherPeers(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{})
+	a := newAgent(t, fakeagent.Options{})
 	f := start(t, environment(t, a))
 	f.launched(a)
 	address := strings.TrimPrefix(a.Executor(), processID+"@")
@@ -335,7 +335,7 @@ func TestOtherPeers(t *testing.T) {
 
 // Messages may come as one, and in any pieces: each is handled once, in order.
 func TestPipelining(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{})
+	a := newAgent(t, fakeagent.Options{})
 	f := start(t, environment(t, a))
 	f.launched(a)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.Executor(), processID+"@"))
@@ -368,7 +368,7 @@ func TestPipelining(t *testing.T) {
 }
 
 func TestTooManyConnections(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{})
+	a := newAgent(t, fakeagent.Options{})
 	f := start(t, environment(t, a))
 	f.launched(a)
 	for range 2 * maxConnections {
@@ -380,7 +380,7 @@ func TestTooManyConnections(t *testing.T) {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
-	a := newAgent(t, agentdouble.Options{})
+	a := newAgent(t, fakeagent.Options{})
 	for words, changes := range map[string][]string{
 		"MESOS_SLAVE_PID":          {"MESOS_SLAVE_PID="},
 		"LIBPROCESS_SSL_CERT_FILE": {"LIBPROCESS_SSL_ENABLED=1"},

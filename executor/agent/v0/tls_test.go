@@ -8,13 +8,13 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 
-	"mesos-docker-containerizer/executor/agent/secure/securetest"
-	"mesos-docker-containerizer/executor/agent/v0/agentdouble"
+	"mesos-docker-containerizer/test/certificates"
+	"mesos-docker-containerizer/test/fakeagent"
 )
 
 // With LIBPROCESS_SSL_ENABLED both connections are TLS, each side shows its certificate and checks the other's.
 func TestTLS(t *testing.T) {
-	ca := securetest.NewAuthority(t)
+	ca := certificates.NewAuthority(t)
 	agents, _, _ := ca.Issue(t, "", nil, "127.0.0.1")
 	_, certFile, keyFile := ca.Issue(t, "", nil, "127.0.0.1")
 	roots := x509.NewCertPool()
@@ -28,9 +28,9 @@ func TestTLS(t *testing.T) {
 				Certificates: []tls.Certificate{agents}, RootCAs: roots, ClientCAs: roots, ServerName: "127.0.0.1",
 				ClientAuth: tls.RequireAndVerifyClientCert, CipherSuites: suites, MaxVersion: tls.VersionTLS12,
 			}
-			a := newAgent(t, agentdouble.Options{Server: config, Client: config})
+			a := newAgent(t, fakeagent.Options{Server: config, Client: config})
 			f := start(t, environment(t, a, "LIBPROCESS_SSL_ENABLED=1", "LIBPROCESS_SSL_CERT_FILE="+certFile, "LIBPROCESS_SSL_KEY_FILE="+keyFile,
-				"LIBPROCESS_SSL_CA_FILE="+securetest.File(t, "ca.pem", ca.PEM), "LIBPROCESS_SSL_VERIFY_IPADD=1",
+				"LIBPROCESS_SSL_CA_FILE="+certificates.File(t, "ca.pem", ca.PEM), "LIBPROCESS_SSL_VERIFY_IPADD=1",
 				"LIBPROCESS_SSL_REQUIRE_CLIENT_CERT=1"))
 			f.launched(a)
 			f.acknowledged(status(1, mesos.TASK_RUNNING))
@@ -42,11 +42,11 @@ func TestTLS(t *testing.T) {
 		})
 	}
 	t.Run("foreign agent", func(t *testing.T) {
-		foreign, _, _ := securetest.NewAuthority(t).Issue(t, "", nil, "127.0.0.1")
+		foreign, _, _ := certificates.NewAuthority(t).Issue(t, "", nil, "127.0.0.1")
 		config := &tls.Config{Certificates: []tls.Certificate{foreign}}
-		a := newAgent(t, agentdouble.Options{Server: config, Client: config})
+		a := newAgent(t, fakeagent.Options{Server: config, Client: config})
 		f := start(t, environment(t, a, "LIBPROCESS_SSL_ENABLED=1", "LIBPROCESS_SSL_CERT_FILE="+certFile, "LIBPROCESS_SSL_KEY_FILE="+keyFile,
-			"LIBPROCESS_SSL_CA_FILE="+securetest.File(t, "ca.pem", ca.PEM), "LIBPROCESS_SSL_VERIFY_CERT=1", "LIBPROCESS_SSL_VERIFY_IPADD=1"))
+			"LIBPROCESS_SSL_CA_FILE="+certificates.File(t, "ca.pem", ca.PEM), "LIBPROCESS_SSL_VERIFY_CERT=1", "LIBPROCESS_SSL_VERIFY_IPADD=1"))
 		f.expect(executor.Event_SHUTDOWN)
 		if len(a.Received()) != 0 {
 			t.Error("the agent was told something")

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 
-	"mesos-docker-containerizer/executor/localagent/capture"
+	"mesos-docker-containerizer/test/capture"
 )
 
 // replayed answers SUBSCRIBE as a recorded agent did: the same events, each as long after its call as then. An event that

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/executor/agent"
-	"mesos-docker-containerizer/executor/agent/secure/securetest"
+	"mesos-docker-containerizer/test/certificates"
 )
 
 func tlsServer(t *testing.T, handler http.Handler, config *tls.Config) *httptest.Server {
@@ -26,7 +26,7 @@ func tlsServer(t *testing.T, handler http.Handler, config *tls.Config) *httptest
 }
 
 func TestTLSShowsItsCertificate(t *testing.T) {
-	ca := securetest.NewAuthority(t)
+	ca := certificates.NewAuthority(t)
 	serverCertificate, _, _ := ca.Issue(t, "", nil, "127.0.0.1")
 	_, certFile, keyFile := ca.Issue(t, "executor", nil)
 	clients := x509.NewCertPool()
@@ -38,7 +38,7 @@ func TestTLSShowsItsCertificate(t *testing.T) {
 	env := environment()
 	env.AgentEndpoint = server.Listener.Addr().String()
 	env.TLS = agent.TLS{
-		Enabled: true, CertFile: certFile, KeyFile: keyFile, CAFile: securetest.File(t, "ca.pem", ca.PEM),
+		Enabled: true, CertFile: certFile, KeyFile: keyFile, CAFile: certificates.File(t, "ca.pem", ca.PEM),
 		VerifyServerCert: true, VerifyIPAddress: true, HostnameValidation: agent.OpenSSLValidation,
 	}
 	subscribeAndUpdate(t, env, a)
@@ -49,7 +49,7 @@ func TestTLSShowsItsCertificate(t *testing.T) {
 
 // With its default LIBPROCESS_SSL_CIPHERS an agent takes RSA key exchange or DHE; Go knows the former only, and not unasked.
 func TestTLSWithTheDefaultCiphersOfLibprocess(t *testing.T) {
-	ca := securetest.NewAuthority(t)
+	ca := certificates.NewAuthority(t)
 	certificate, _, _ := ca.Issue(t, "", nil, "127.0.0.1")
 	for _, suite := range []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA} {
 		t.Run(tls.CipherSuiteName(suite), func(t *testing.T) {

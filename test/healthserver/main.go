@@ -1,6 +1,6 @@
-// Command server is what the tests probe in containers.
+// Command healthserver is what the tests probe in containers.
 //
-//	server [-http ADDRESS] [-https ADDRESS]
+//	healthserver [-http ADDRESS] [-https ADDRESS]
 //
 // "eth0" as the host of an address stands for the container's address outside.
 package main

@@ -1,8 +1,8 @@
-// Package agentdouble is a stand-in for a Mesos agent as an executor of its docker containerizer meets it: libprocess messages
+// Package fakeagent is a stand-in for a Mesos agent as an executor of its docker containerizer meets it: libprocess messages
 // over TCP (contract section 5.2). It is test support, and strict: a message that an agent would drop or answer with a shutdown
 // is a violation, which Violations tells, and so is an update that comes out of order.
 //
-//	a, err := agentdouble.New(agentdouble.Options{…})
+//	a, err := fakeagent.New(fakeagent.Options{…})
 //	// start an executor with a.Environ(true, sandbox)
 //	a.Launch(task)
 //	status, err := a.Await(ctx, mesos.TASK_RUNNING)
@@ -10,7 +10,7 @@
 //	a.Stop()
 //
 // Its protocol code shares nothing with the executor's.
-package agentdouble
+package fakeagent
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package agentdouble
+package fakeagent
 
 import (
 	"fmt"

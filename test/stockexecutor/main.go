@@ -1,4 +1,4 @@
-// Command stock stands for an executor of Mesos's own that runs while a setup is made or undone. It answers each line on its
+// Command stockexecutor stands for an executor of Mesos's own that runs while a setup is made or undone. It answers each line on its
 // input by whether all that it needs is there: its program, and the helpers of its health checks in --launcher_dir.
 package main
 

@@ -1,5 +1,5 @@
-// Package securetest makes certificates for tests.
-package securetest
+// Package certificates makes certificates for tests.
+package certificates
 
 import (
 	"crypto/ecdsa"
