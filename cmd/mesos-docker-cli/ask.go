@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // client asks the daemon for one command.
@@ -26,10 +26,10 @@ type client struct {
 	terminal       *terminal
 
 	mu      sync.Mutex
-	conn    *conversation.Conn // the conversation, between the call and its end
-	called  bool               // the call has been made once: signals are the command's
-	pending []syscall.Signal   // that the daemon has not said to have done with, in their order
-	kept    keptRun            // of a run
+	conn    *protocol.Conn   // the conversation, between the call and its end
+	called  bool             // the call has been made once: signals are the command's
+	pending []syscall.Signal // that the daemon has not said to have done with, in their order
+	kept    keptRun          // of a run
 }
 
 // Waits between two attempts to reach the daemon.
@@ -42,7 +42,7 @@ const (
 var errSilent = errors.New("it has taken the command and is silent")
 
 // ask carries on the conversation and returns the command's exit status.
-func (c *client) ask(call conversation.Call) int {
+func (c *client) ask(call protocol.Call) int {
 	defer c.kept.close()
 	for asks := 1; ; asks++ {
 		conn, err := c.reach()
@@ -78,11 +78,11 @@ func (c *client) asksAgain(asks int) bool {
 
 // reach opens a conversation. A daemon that is not there, or not the right one, may be on its way: it is waited for as long as
 // patience lasts, and without limit for a run that was asked for already, since its container may run.
-func (c *client) reach() (*conversation.Conn, error) {
+func (c *client) reach() (*protocol.Conn, error) {
 	deadline := time.Now().Add(c.patience)
 	for wait := redialMin; ; wait = min(2*wait, redialMax) {
 		ctx, cancel := context.WithDeadline(context.Background(), deadline)
-		conn, err := conversation.Dial(ctx, c.socket)
+		conn, err := protocol.Dial(ctx, c.socket)
 		cancel()
 		if err == nil {
 			return conn, nil
@@ -94,7 +94,7 @@ func (c *client) reach() (*conversation.Conn, error) {
 			c.sayPatient(err)
 			deadline = time.Now().Add(c.patience)
 		case c.outlives():
-		case left <= wait, errors.Is(err, fs.ErrPermission), errors.Is(err, conversation.ErrPeer):
+		case left <= wait, errors.Is(err, fs.ErrPermission), errors.Is(err, protocol.ErrPeer):
 			return nil, err
 		}
 	}
@@ -102,7 +102,7 @@ func (c *client) reach() (*conversation.Conn, error) {
 
 // converse makes the call and does what the daemon says until the command has ended. An error other than errSilent is the end of
 // the daemon.
-func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int, error) {
+func (c *client) converse(conn *protocol.Conn, call protocol.Call) (int, error) {
 	defer conn.Close()
 	defer c.hangUp()
 	if err := c.call(conn, call); err != nil {
@@ -120,18 +120,18 @@ func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int,
 			return 0, silence(err)
 		}
 		switch kind {
-		case conversation.KindStdout:
+		case protocol.KindStdout:
 			err = answer.write(answer.stdout, body)
-		case conversation.KindStderr:
+		case protocol.KindStderr:
 			err = answer.write(answer.stderr, body)
-		case conversation.KindReadStdin:
+		case protocol.KindReadStdin:
 			go sendStdin(conn, c.stdin)
-		case conversation.KindRaw:
+		case protocol.KindRaw:
 			err = c.terminal.raw()
-		case conversation.KindContainer, conversation.KindOutput, conversation.KindSignalTaken:
+		case protocol.KindContainer, protocol.KindOutput, protocol.KindSignalTaken:
 			err = c.keep(conn, kind, body)
-		case conversation.KindExit:
-			exit, err := conversation.Decode[conversation.Exit](body)
+		case protocol.KindExit:
+			exit, err := protocol.Decode[protocol.Exit](body)
 			if err != nil {
 				return 0, err
 			}
@@ -148,7 +148,7 @@ func (c *client) converse(conn *conversation.Conn, call conversation.Call) (int,
 
 // call makes the call, with what is known from earlier ones. A signal that comes meanwhile waits: it ends the process before the
 // first call and is the command's after it.
-func (c *client) call(conn *conversation.Conn, call conversation.Call) error {
+func (c *client) call(conn *protocol.Conn, call protocol.Call) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := conn.SetDeadline(time.Now().Add(c.patience)); err != nil {
@@ -157,12 +157,12 @@ func (c *client) call(conn *conversation.Conn, call conversation.Call) error {
 	if c.manner.survives && c.called {
 		call.Again = c.kept.again()
 	}
-	if err := conn.SendJSON(conversation.KindCall, call); err != nil {
+	if err := conn.SendJSON(protocol.KindCall, call); err != nil {
 		return err
 	}
 	c.called = true
 	for _, s := range c.pending {
-		if err := conn.SendJSON(conversation.KindSignal, conversation.Signal{Number: int(s)}); err != nil {
+		if err := conn.SendJSON(protocol.KindSignal, protocol.Signal{Number: int(s)}); err != nil {
 			return err
 		}
 	}
@@ -186,16 +186,16 @@ func silence(err error) error {
 }
 
 // sendStdin answers one request for a piece of stdin. The daemon makes no other before.
-func sendStdin(conn *conversation.Conn, stdin io.Reader) {
-	buffer := make([]byte, conversation.MaxData)
+func sendStdin(conn *protocol.Conn, stdin io.Reader) {
+	buffer := make([]byte, protocol.MaxData)
 	for {
 		n, err := stdin.Read(buffer)
 		switch {
 		case n > 0:
-			_ = conn.Send(conversation.KindStdin, buffer[:n]) // a daemon that is gone is seen by who receives
+			_ = conn.Send(protocol.KindStdin, buffer[:n]) // a daemon that is gone is seen by who receives
 			return
 		case err != nil:
-			_ = conn.Send(conversation.KindStdinEnd, nil)
+			_ = conn.Send(protocol.KindStdinEnd, nil)
 			return
 		}
 	}
@@ -209,7 +209,7 @@ func (c *client) signalled(s syscall.Signal) {
 	switch {
 	case s == syscall.SIGWINCH:
 		if size := c.terminal.size(); c.conn != nil && size != nil {
-			_ = c.conn.SendJSON(conversation.KindSize, size) // a daemon that is gone is seen by who receives
+			_ = c.conn.SendJSON(protocol.KindSize, size) // a daemon that is gone is seen by who receives
 		}
 	case c.called && c.manner.signals:
 		if c.conn == nil && slices.Contains(c.pending, s) {
@@ -217,7 +217,7 @@ func (c *client) signalled(s syscall.Signal) {
 		}
 		c.pending = append(c.pending, s)
 		if c.conn != nil {
-			_ = c.conn.SendJSON(conversation.KindSignal, conversation.Signal{Number: int(s)})
+			_ = c.conn.SendJSON(protocol.KindSignal, protocol.Signal{Number: int(s)})
 		}
 	default:
 		c.terminal.restore()
@@ -236,7 +236,7 @@ func (c *client) unreachable(err error) int {
 	case errors.Is(err, fs.ErrPermission):
 		fmt.Fprintf(c.stderr, "permission denied while trying to connect to the Docker daemon socket at unix://%s: "+
 			"mesos-docker-containerizer answers root alone\n", c.socket)
-	case errors.Is(err, conversation.ErrOtherVersion):
+	case errors.Is(err, protocol.ErrOtherVersion):
 		fmt.Fprintf(c.stderr, "Cannot talk to the Docker daemon at unix://%s: %v; "+
 			"restart it (systemctl restart mesos-docker-containerizer)\n", c.socket, err)
 	default:

@@ -11,7 +11,7 @@ import (
 func TestLinksNothingHeavy(t *testing.T) {
 	own := []string{
 		"mesos-docker-containerizer/cmd/mesos-docker-cli",
-		"mesos-docker-containerizer/containerizer/dockercli/conversation",
+		"mesos-docker-containerizer/containerizer/dockercli/protocol",
 		"golang.org/x/term", "golang.org/x/sys/unix",
 	}
 	output, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()

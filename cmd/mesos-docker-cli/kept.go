@@ -10,15 +10,15 @@ import (
 	"syscall"
 	"time"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // keptRun is what the client of a run keeps beyond the life of a daemon. It is guarded by the client's mutex.
 type keptRun struct {
-	container *conversation.Container // nil until there is one
-	stream    *stream                 // the last, nil without one
-	last      time.Time               // when something last came on any
-	patient   bool                    // it was said that the daemon is waited for
+	container *protocol.Container // nil until there is one
+	stream    *stream             // the last, nil without one
+	last      time.Time           // when something last came on any
+	patient   bool                // it was said that the daemon is waited for
 }
 
 // stream is a connection to the container's output.
@@ -29,10 +29,10 @@ type stream struct {
 }
 
 // again is what the next daemon is told.
-func (k *keptRun) again() *conversation.Again {
-	a := &conversation.Again{Container: k.container}
+func (k *keptRun) again() *protocol.Again {
+	a := &protocol.Again{Container: k.container}
 	if k.stream != nil {
-		a.Output = &conversation.OutputState{Open: k.stream.end.IsZero(), End: conversation.OutputEnd{Last: k.last, Ended: k.stream.end}}
+		a.Output = &protocol.OutputState{Open: k.stream.end.IsZero(), End: protocol.OutputEnd{Last: k.last, Ended: k.stream.end}}
 	}
 	return a
 }
@@ -46,24 +46,24 @@ func (k *keptRun) close() {
 }
 
 // keep takes what the daemon tells of a run.
-func (c *client) keep(conn *conversation.Conn, kind conversation.Kind, body []byte) error {
+func (c *client) keep(conn *protocol.Conn, kind protocol.Kind, body []byte) error {
 	switch kind {
-	case conversation.KindContainer:
-		container, err := conversation.Decode[conversation.Container](body)
+	case protocol.KindContainer:
+		container, err := protocol.Decode[protocol.Container](body)
 		if err != nil {
 			return err
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.kept.container = &container
-	case conversation.KindOutput:
-		o, err := conversation.Decode[conversation.Output](body)
+	case protocol.KindOutput:
+		o, err := protocol.Decode[protocol.Output](body)
 		if err != nil {
 			return err
 		}
 		return c.read(o, conn.File())
-	case conversation.KindSignalTaken:
-		taken, err := conversation.Decode[conversation.Signal](body)
+	case protocol.KindSignalTaken:
+		taken, err := protocol.Decode[protocol.Signal](body)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (c *client) keep(conn *conversation.Conn, kind conversation.Kind, body []by
 }
 
 // read copies the container's output in the background, and says when it has ended.
-func (c *client) read(o conversation.Output, file *os.File) error {
+func (c *client) read(o protocol.Output, file *os.File) error {
 	if file == nil {
 		return errors.New("the container's output did not come along")
 	}
@@ -103,13 +103,13 @@ func (c *client) read(o conversation.Output, file *os.File) error {
 		if before != nil { // the daemon gives a second one only after the end of the first
 			<-before.done
 		}
-		_ = conversation.CopyOutput(&noting{c, conn}, o.TTY, stdout, stderr) // whether that was all is the daemon's question
+		_ = protocol.CopyOutput(&noting{c, conn}, o.TTY, stdout, stderr) // whether that was all is the daemon's question
 		conn.Close()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		s.end = time.Now()
 		if c.conn != nil {
-			_ = c.conn.SendJSON(conversation.KindOutputEnd, conversation.OutputEnd{Last: c.kept.last, Ended: s.end}) // or else the next daemon is told
+			_ = c.conn.SendJSON(protocol.KindOutputEnd, protocol.OutputEnd{Last: c.kept.last, Ended: s.end}) // or else the next daemon is told
 		}
 	}()
 	return nil

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/dockercli"
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 func nothingToWaitFor() {}
@@ -123,13 +123,13 @@ func TestDaemonDiesOfTheCommand(t *testing.T) {
 	}
 }
 
-func upgrade(t *testing.T, w http.ResponseWriter, r *http.Request) *conversation.Conn {
+func upgrade(t *testing.T, w http.ResponseWriter, r *http.Request) *protocol.Conn {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		t.Error(err)
 		return nil
 	}
-	c, err := conversation.Upgrade(conn, buffered.Reader, r.Header.Get("Upgrade"))
+	c, err := protocol.Upgrade(conn, buffered.Reader, r.Header.Get("Upgrade"))
 	if err != nil {
 		t.Error(err)
 		conn.Close()
@@ -141,7 +141,7 @@ func upgrade(t *testing.T, w http.ResponseWriter, r *http.Request) *conversation
 // TestSilentDaemon: one that is stopped, or hangs, is as good as none where it owes an answer.
 func TestSilentDaemon(t *testing.T) {
 	directory := t.TempDir()
-	calls := make(chan *conversation.Conn, 1)
+	calls := make(chan *protocol.Conn, 1)
 	d := serve(t, directory, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c := upgrade(t, w, r); c != nil {
 			_, _, _ = c.Receive()
@@ -164,7 +164,7 @@ func TestSilentDaemon(t *testing.T) {
 	case <-time.After(500 * time.Millisecond):
 		c.Close()
 		c = <-calls // it is asked for again, because its container may run
-		_ = c.SendJSON(conversation.KindExit, conversation.Exit{Status: 6})
+		_ = c.SendJSON(protocol.KindExit, protocol.Exit{Status: 6})
 		if got := <-ended; got != (outcome{status: 6}) {
 			t.Errorf("%+v", got)
 		}
@@ -198,7 +198,7 @@ func TestSilentDaemonAfterACall(t *testing.T) {
 		}
 		_, _, _ = c.Receive()
 		if asked.Load() > 2 {
-			_ = c.SendJSON(conversation.KindExit, conversation.Exit{Status: 6})
+			_ = c.SendJSON(protocol.KindExit, protocol.Exit{Status: 6})
 		}
 	}), nothingToWaitFor)
 	var stdout, stderr bytes.Buffer
@@ -225,7 +225,7 @@ func TestSignsOfLife(t *testing.T) {
 			<-ticker.C
 			_ = c.SendAlive()
 		}
-		_ = c.SendJSON(conversation.KindExit, conversation.Exit{Status: 5})
+		_ = c.SendJSON(protocol.KindExit, protocol.Exit{Status: 5})
 	}), nothingToWaitFor)
 	if got := askInProcess(d.runDirectory, "stop"); got != (outcome{status: 5}) {
 		t.Errorf("%+v", got)

@@ -18,7 +18,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // dockerVersion is the release of docker whose behaviour is followed; agents parse it (contract section 1.8).
@@ -89,8 +89,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return c.ask(newCall(o.command, c.terminal))
 }
 
-func newCall(command []string, t *terminal) conversation.Call {
-	call := conversation.Call{
+func newCall(command []string, t *terminal) protocol.Call {
+	call := protocol.Call{
 		Home:          []byte(os.Getenv("HOME")),
 		StdinTerminal: t.stdin, StdoutTerminal: t.stdout,
 		Size: t.size(),

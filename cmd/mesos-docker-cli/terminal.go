@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/term"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // terminal is the one at the process's streams, if any.
@@ -22,7 +22,7 @@ func newTerminal() *terminal {
 }
 
 // size returns that of the terminal at stdout, nil without one.
-func (t *terminal) size() *conversation.Size {
+func (t *terminal) size() *protocol.Size {
 	if !t.stdout {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (t *terminal) size() *conversation.Size {
 	if err != nil {
 		return nil
 	}
-	return &conversation.Size{Height: uint(height), Width: uint(width)}
+	return &protocol.Size{Height: uint(height), Width: uint(width)}
 }
 
 // raw puts the terminal at stdin into raw mode.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"mesos-docker-containerizer/containerizer"
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // TestDockerCommand: the daemon answers the agent's docker command, and is not kept from its end by a client.
@@ -17,12 +17,12 @@ func TestDockerCommand(t *testing.T) {
 	daemon := start(t, append(flags, "--log_level=debug")...)
 	daemon.await("the daemon serves")
 	admin := filepath.Join(filepath.Dir(socket), containerizer.AdminSocket)
-	c, err := conversation.Dial(t.Context(), admin)
+	c, err := protocol.Dial(t.Context(), admin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SendJSON(conversation.KindCall, conversation.Call{Arguments: [][]byte{[]byte("ps"), []byte("-a")}}); err != nil {
+	if err := c.SendJSON(protocol.KindCall, protocol.Call{Arguments: [][]byte{[]byte("ps"), []byte("-a")}}); err != nil {
 		t.Fatal(err)
 	}
 	var stdout strings.Builder
@@ -31,8 +31,8 @@ func TestDockerCommand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kind == conversation.KindExit {
-			if exit, err := conversation.Decode[conversation.Exit](body); err != nil || exit.Status != 0 {
+		if kind == protocol.KindExit {
+			if exit, err := protocol.Decode[protocol.Exit](body); err != nil || exit.Status != 0 {
 				t.Errorf("exit status %d, %v", exit.Status, err)
 			}
 			break
@@ -44,7 +44,7 @@ func TestDockerCommand(t *testing.T) {
 	}
 	daemon.await("docker command answered")
 
-	undecided, err := conversation.Dial(t.Context(), admin)
+	undecided, err := protocol.Dial(t.Context(), admin)
 	if err != nil {
 		t.Fatal(err)
 	}

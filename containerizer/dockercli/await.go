@@ -7,14 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // output is what is known of a container's output, which the client reads. It belongs to the run's goroutine.
 type output struct {
 	open bool
-	end  conversation.OutputEnd // unless it is open
+	end  protocol.OutputEnd // unless it is open
 
 	// witnessed is that nothing has come between the Engine and us since the stream was opened: then its end is that of the
 	// container's output. If it is false the Engine may have been away, which ends streams before that.
@@ -43,7 +43,7 @@ func (r *running) attach(ctx context.Context, o *output) error {
 func (r *running) handOver(o *output, file *os.File) error {
 	defer file.Close()
 	o.open = true
-	return r.call.Client.Output(conversation.Output{TTY: r.container.TTY, Stdout: r.container.Stdout, Stderr: r.container.Stderr}, file)
+	return r.call.Client.Output(protocol.Output{TTY: r.container.TTY, Stdout: r.container.Stdout, Stderr: r.container.Stderr}, file)
 }
 
 // resume hands the client what the Engine's log has from where its last stream broke off. What the log driver does not keep, or

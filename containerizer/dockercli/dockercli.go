@@ -24,7 +24,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
@@ -60,7 +60,7 @@ type Call struct {
 	ID string
 
 	// Again is what the client of a run knows from an earlier daemon, nil for a call that is new.
-	Again *conversation.Again
+	Again *protocol.Again
 
 	// Client is that of a run.
 	Client RunClient
@@ -71,13 +71,13 @@ type Call struct {
 // client is gone.
 type RunClient interface {
 	// Created tells of the container, once that is there.
-	Created(conversation.Container) error
+	Created(protocol.Container) error
 
 	// Output hands over a connection to the container's output. The caller keeps its own and closes it.
-	Output(conversation.Output, *os.File) error
+	Output(protocol.Output, *os.File) error
 
 	// OutputEnds yields the end of each connection that was handed over, here or by an earlier daemon.
-	OutputEnds() <-chan conversation.OutputEnd
+	OutputEnds() <-chan protocol.OutputEnd
 
 	// SignalTaken says that nothing more will be done about a signal: the client need not send it again.
 	SignalTaken(syscall.Signal)
@@ -89,7 +89,7 @@ type Terminal struct {
 	Stdin, Stdout bool
 
 	// Sizes yields the terminal's size at once, and then the newest after each change; nothing without a terminal.
-	Sizes <-chan conversation.Size
+	Sizes <-chan protocol.Size
 
 	// Raw puts the terminal at stdin into raw mode until the command ends. It is not called without one.
 	Raw func() error

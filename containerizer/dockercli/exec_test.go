@@ -17,7 +17,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/test/environment"
 )
 
@@ -153,8 +153,8 @@ func TestExecWithATerminal(t *testing.T) {
 	in, stdin := io.Pipe()
 	defer in.Close()
 	var stdout strings.Builder
-	sizes, raw := make(chan conversation.Size, 1), false
-	sizes <- conversation.Size{Height: 33, Width: 77}
+	sizes, raw := make(chan protocol.Size, 1), false
+	sizes <- protocol.Size{Height: 33, Width: 77}
 	go func() { _, _ = io.WriteString(stdin, "go\r") }()
 	status := d.Answer(t.Context(), Call{
 		Arguments: []string{"exec", "--interactive", "--tty", name, "/bin/sh", "-c", "until [ \"$(stty size)\" = '33 77' ]; do sleep 0.1; done; read line; echo got $line"},

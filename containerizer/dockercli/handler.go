@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // callTimeout bounds the wait for a client's call once it has opened its conversation.
@@ -33,7 +33,7 @@ func NewHandler(answer func(context.Context, Call) int, logger *zap.Logger) *Han
 
 // Handle puts the handler where clients look for it. Who may connect is a matter of the socket, which is root's.
 func (h *Handler) Handle(mux *http.ServeMux) {
-	mux.Handle("POST "+conversation.Path, h)
+	mux.Handle("POST "+protocol.Path, h)
 }
 
 // Wait returns when no call is being carried out. The server of the Handler must have ended: it does not wait for connections
@@ -57,7 +57,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // converse returns an error if the client did not say what it wants, or went away before it was told how that ended.
 func (h *Handler) converse(ctx context.Context, conn net.Conn, reader *bufio.Reader, upgrade string) error {
-	c, err := conversation.Upgrade(conn, reader, upgrade)
+	c, err := protocol.Upgrade(conn, reader, upgrade)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (h *Handler) converse(ctx context.Context, conn net.Conn, reader *bufio.Rea
 	if err := ctx.Err(); err != nil {
 		return err // a status would be that of our own end, not the command's
 	}
-	return c.SendJSON(conversation.KindExit, conversation.Exit{Status: status})
+	return c.SendJSON(protocol.KindExit, protocol.Exit{Status: status})
 }
 
 // commandName is a call's command if it is one of docker's, for the log; the first argument may be anything else.

@@ -20,7 +20,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"mesos-docker-containerizer/containerizer/dockercli"
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // handlerFixture is a daemon whose commands are carried out by a function of the test.
@@ -66,20 +66,20 @@ func serveCalls(t *testing.T, answer func(context.Context, dockercli.Call) int) 
 }
 
 // call opens a conversation and makes a call.
-func (f *handlerFixture) call(call conversation.Call) *conversation.Conn {
+func (f *handlerFixture) call(call protocol.Call) *protocol.Conn {
 	f.t.Helper()
-	c, err := conversation.Dial(f.t.Context(), f.socket)
+	c, err := protocol.Dial(f.t.Context(), f.socket)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { c.Close() })
-	if err := c.SendJSON(conversation.KindCall, call); err != nil {
+	if err := c.SendJSON(protocol.KindCall, call); err != nil {
 		f.t.Fatal(err)
 	}
 	return c
 }
 
-func arguments(args ...string) (call conversation.Call) {
+func arguments(args ...string) (call protocol.Call) {
 	for _, a := range args {
 		call.Arguments = append(call.Arguments, []byte(a))
 	}
@@ -87,7 +87,7 @@ func arguments(args ...string) (call conversation.Call) {
 }
 
 // want receives the next frame that is no sign of life.
-func want(t *testing.T, c *conversation.Conn, kind conversation.Kind) string {
+func want(t *testing.T, c *protocol.Conn, kind protocol.Kind) string {
 	t.Helper()
 	for {
 		got, body, err := c.Receive()
@@ -97,15 +97,15 @@ func want(t *testing.T, c *conversation.Conn, kind conversation.Kind) string {
 		if got == kind {
 			return string(body)
 		}
-		if got != conversation.KindAlive {
+		if got != protocol.KindAlive {
 			t.Fatalf("a frame of kind %d (%q) in place of one of kind %d", got, body, kind)
 		}
 	}
 }
 
-func wantExit(t *testing.T, c *conversation.Conn, status int) {
+func wantExit(t *testing.T, c *protocol.Conn, status int) {
 	t.Helper()
-	exit, err := conversation.Decode[conversation.Exit]([]byte(want(t, c, conversation.KindExit)))
+	exit, err := protocol.Decode[protocol.Exit]([]byte(want(t, c, protocol.KindExit)))
 	if err != nil || exit.Status != status {
 		t.Errorf("exit status %d, %v; want %d", exit.Status, err, status)
 	}
@@ -118,12 +118,12 @@ func TestHandlerHandsTheCallOn(t *testing.T) {
 		return 7
 	})
 	call := arguments("ps", "\xff")
-	call.Home, call.StdoutTerminal, call.Size = []byte("/sandbox"), true, &conversation.Size{Height: 24, Width: 80}
+	call.Home, call.StdoutTerminal, call.Size = []byte("/sandbox"), true, &protocol.Size{Height: 24, Width: 80}
 	c := f.call(call)
-	if got, expected := want(t, c, conversation.KindStdout), `["ps" "\xff"] "/sandbox" false true`; got != expected {
+	if got, expected := want(t, c, protocol.KindStdout), `["ps" "\xff"] "/sandbox" false true`; got != expected {
 		t.Errorf("stdout %s, want %s", got, expected)
 	}
-	if got := want(t, c, conversation.KindStderr); got != "{24 80}" {
+	if got := want(t, c, protocol.KindStderr); got != "{24 80}" {
 		t.Errorf("stderr %s", got)
 	}
 	wantExit(t, c, 7)
@@ -135,7 +135,7 @@ func TestHandlerHandsTheCallOn(t *testing.T) {
 // TestHandlerLogsNoSecrets: arguments of run hold the task's environment.
 func TestHandlerLogsNoSecrets(t *testing.T) {
 	f := serveCalls(t, func(context.Context, dockercli.Call) int { return 0 })
-	for _, call := range []conversation.Call{arguments("run", "-e", "TOKEN=secret"), arguments("TOKEN=secret"), {}} {
+	for _, call := range []protocol.Call{arguments("run", "-e", "TOKEN=secret"), arguments("TOKEN=secret"), {}} {
 		wantExit(t, f.call(call), 0)
 	}
 	f.end()
@@ -164,28 +164,28 @@ func TestStdinIsReadAsTheCommandReads(t *testing.T) {
 		return 0
 	})
 	c := f.call(arguments("exec"))
-	if got := want(t, c, conversation.KindStdout); got != "not yet" {
+	if got := want(t, c, protocol.KindStdout); got != "not yet" {
 		t.Error(got)
 	}
 	close(begin)
-	want(t, c, conversation.KindReadStdin)
-	send(t, c, conversation.KindStdin, "one ")
-	want(t, c, conversation.KindReadStdin)
-	send(t, c, conversation.KindStdin, "two three")
-	if got := want(t, c, conversation.KindStdout); got != "one tw <nil>" {
+	want(t, c, protocol.KindReadStdin)
+	send(t, c, protocol.KindStdin, "one ")
+	want(t, c, protocol.KindReadStdin)
+	send(t, c, protocol.KindStdin, "two three")
+	if got := want(t, c, protocol.KindStdout); got != "one tw <nil>" {
 		t.Error(got)
 	}
-	want(t, c, conversation.KindReadStdin)
-	send(t, c, conversation.KindStdinEnd, "")
+	want(t, c, protocol.KindReadStdin)
+	send(t, c, protocol.KindStdinEnd, "")
 	for _, expected := range []string{"o three <nil>", "0 EOF"} {
-		if got := want(t, c, conversation.KindStdout); got != expected {
+		if got := want(t, c, protocol.KindStdout); got != expected {
 			t.Errorf("%q, want %q", got, expected)
 		}
 	}
 	wantExit(t, c, 0)
 }
 
-func send(t *testing.T, c *conversation.Conn, kind conversation.Kind, body string) {
+func send(t *testing.T, c *protocol.Conn, kind protocol.Kind, body string) {
 	t.Helper()
 	if err := c.Send(kind, []byte(body)); err != nil {
 		t.Fatal(err)
@@ -203,12 +203,12 @@ func TestSignalsAndSizes(t *testing.T) {
 		return 128 + int(second)
 	})
 	c := f.call(arguments("run"))
-	want(t, c, conversation.KindRaw)
+	want(t, c, protocol.KindRaw)
 	send(t, c, 77, "of a later version")
-	send(t, c, conversation.KindSize, `{"height":1,"width":2,"of_a_later_version":3}`)
-	send(t, c, conversation.KindSignal, `{"number":1}`)
-	send(t, c, conversation.KindSignal, `{"number":15}`)
-	if got, expected := want(t, c, conversation.KindStdout), fmt.Sprint(conversation.Size{Height: 1, Width: 2}, syscall.SIGHUP, syscall.SIGTERM); got != expected {
+	send(t, c, protocol.KindSize, `{"height":1,"width":2,"of_a_later_version":3}`)
+	send(t, c, protocol.KindSignal, `{"number":1}`)
+	send(t, c, protocol.KindSignal, `{"number":15}`)
+	if got, expected := want(t, c, protocol.KindStdout), fmt.Sprint(protocol.Size{Height: 1, Width: 2}, syscall.SIGHUP, syscall.SIGTERM); got != expected {
 		t.Errorf("%s, want %s", got, expected)
 	}
 	wantExit(t, c, 143)
@@ -224,8 +224,8 @@ func TestSignalsNeedNobody(t *testing.T) {
 	})
 	c := f.call(arguments("wait"))
 	for range 1000 {
-		send(t, c, conversation.KindSignal, `{"number":1}`)
-		send(t, c, conversation.KindSize, `{"height":1}`)
+		send(t, c, protocol.KindSignal, `{"number":1}`)
+		send(t, c, protocol.KindSize, `{"height":1}`)
 	}
 	c.Close()
 	<-ended
@@ -254,7 +254,7 @@ func TestTheEndOfTheClientEndsTheCommand(t *testing.T) {
 				return 0
 			})
 			c := f.call(arguments("logs"))
-			want(t, c, conversation.KindStderr)
+			want(t, c, protocol.KindStderr)
 			c.Close()
 			if err := <-ended; !errors.Is(err, context.Canceled) {
 				t.Error(err)
@@ -271,7 +271,7 @@ func TestTheEndOfTheDaemonTellsNoStatus(t *testing.T) {
 		return 1
 	})
 	c := f.call(arguments("ps"))
-	want(t, c, conversation.KindStdout)
+	want(t, c, protocol.KindStdout)
 	f.end()
 	if kind, body, err := c.Receive(); err == nil {
 		t.Errorf("kind %d, %q", kind, body)
@@ -291,12 +291,12 @@ func TestASlowReaderHoldsUpItselfAlone(t *testing.T) {
 		return 0
 	})
 	slow := f.call(arguments("ps"))
-	total := len(want(t, slow, conversation.KindStdout)) // so it is being written, to nobody from here on
+	total := len(want(t, slow, protocol.KindStdout)) // so it is being written, to nobody from here on
 	for range 20 {
 		wantExit(t, f.call(arguments("inspect")), 0)
 	}
 	for total < size {
-		total += len(want(t, slow, conversation.KindStdout))
+		total += len(want(t, slow, protocol.KindStdout))
 	}
 	if total != size {
 		t.Errorf("%d bytes, want %d", total, size)
@@ -307,22 +307,22 @@ func TestASlowReaderHoldsUpItselfAlone(t *testing.T) {
 // TestNonsense: the daemon hangs up on a client that talks nonsense, and the command ends.
 func TestNonsense(t *testing.T) {
 	for name, frames := range map[string][]struct {
-		kind conversation.Kind
+		kind protocol.Kind
 		body string
 	}{
-		"no call":           {{conversation.KindStdin, "text"}},
-		"a call in no JSON": {{conversation.KindCall, "{"}},
-		"two calls":         {{conversation.KindCall, "{}"}, {conversation.KindCall, "{}"}},
-		"stdin unasked for": {{conversation.KindCall, "{}"}, {conversation.KindStdin, "a"}, {conversation.KindStdin, "b"}},
-		"a signal, broken":  {{conversation.KindCall, "{}"}, {conversation.KindSignal, "TERM"}},
-		"a size, broken":    {{conversation.KindCall, "{}"}, {conversation.KindSize, `{"height":-1}`}},
+		"no call":           {{protocol.KindStdin, "text"}},
+		"a call in no JSON": {{protocol.KindCall, "{"}},
+		"two calls":         {{protocol.KindCall, "{}"}, {protocol.KindCall, "{}"}},
+		"stdin unasked for": {{protocol.KindCall, "{}"}, {protocol.KindStdin, "a"}, {protocol.KindStdin, "b"}},
+		"a signal, broken":  {{protocol.KindCall, "{}"}, {protocol.KindSignal, "TERM"}},
+		"a size, broken":    {{protocol.KindCall, "{}"}, {protocol.KindSize, `{"height":-1}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := serveCalls(t, func(ctx context.Context, _ dockercli.Call) int {
 				<-ctx.Done()
 				return 0
 			})
-			c, err := conversation.Dial(t.Context(), f.socket)
+			c, err := protocol.Dial(t.Context(), f.socket)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -343,7 +343,7 @@ func TestHandlerSaysThatItIsAlive(t *testing.T) {
 		return 0
 	})
 	c := f.call(arguments("stop"))
-	if kind, body, err := c.Receive(); kind != conversation.KindAlive || len(body) != 0 || err != nil {
+	if kind, body, err := c.Receive(); kind != protocol.KindAlive || len(body) != 0 || err != nil {
 		t.Errorf("kind %d, %q, %v", kind, body, err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/distribution/reference"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
@@ -96,7 +96,7 @@ func failedRun(err error) error {
 type running struct {
 	*Docker
 	call      Call
-	container conversation.Container
+	container protocol.Container
 	detach    bool
 
 	// What follows is not known of a run that is taken up by its container's id.
@@ -110,7 +110,7 @@ type running struct {
 func (r *running) adopt(line *runspec.RunLine) {
 	r.line, r.sandbox, r.detach = line, r.sandboxOf(line), line.Detach
 	config := line.Config
-	r.container = conversation.Container{
+	r.container = protocol.Container{
 		Name: line.Name,
 		TTY:  config.Tty, Stdin: config.AttachStdin, Stdout: config.AttachStdout, Stderr: config.AttachStderr,
 		SigProxy: line.SigProxy, Remove: line.HostConfig.AutoRemove && !line.Detach,

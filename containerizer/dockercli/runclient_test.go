@@ -7,33 +7,33 @@ import (
 	"syscall"
 	"time"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // runClient is the client of a run within the test.
 type runClient struct {
 	stdout, stderr io.Writer
-	ends           chan conversation.OutputEnd
+	ends           chan protocol.OutputEnd
 	reading        sync.WaitGroup
 
 	mu        sync.Mutex
-	container conversation.Container // guarded by mu
-	outputs   int                    // guarded by mu
-	taken     []syscall.Signal       // guarded by mu
+	container protocol.Container // guarded by mu
+	outputs   int                // guarded by mu
+	taken     []syscall.Signal   // guarded by mu
 }
 
 func newRunClient(stdout, stderr io.Writer) *runClient {
-	return &runClient{stdout: stdout, stderr: stderr, ends: make(chan conversation.OutputEnd, 1)}
+	return &runClient{stdout: stdout, stderr: stderr, ends: make(chan protocol.OutputEnd, 1)}
 }
 
-func (c *runClient) Created(container conversation.Container) error {
+func (c *runClient) Created(container protocol.Container) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.container = container
 	return nil
 }
 
-func (c *runClient) Output(o conversation.Output, file *os.File) error {
+func (c *runClient) Output(o protocol.Output, file *os.File) error {
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return err
@@ -55,13 +55,13 @@ func (c *runClient) Output(o conversation.Output, file *os.File) error {
 	}
 	c.reading.Go(func() {
 		defer own.Close()
-		_ = conversation.CopyOutput(own, o.TTY, stdout, stderr) // a stream of an Engine that is gone breaks
-		c.ends <- conversation.OutputEnd{Last: time.Now(), Ended: time.Now()}
+		_ = protocol.CopyOutput(own, o.TTY, stdout, stderr) // a stream of an Engine that is gone breaks
+		c.ends <- protocol.OutputEnd{Last: time.Now(), Ended: time.Now()}
 	})
 	return nil
 }
 
-func (c *runClient) OutputEnds() <-chan conversation.OutputEnd { return c.ends }
+func (c *runClient) OutputEnds() <-chan protocol.OutputEnd { return c.ends }
 
 func (c *runClient) SignalTaken(s syscall.Signal) {
 	c.mu.Lock()

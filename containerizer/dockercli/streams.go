@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // signalBacklog is how many of a client's signals wait for the command. The kernel, too, keeps only one of a kind.
@@ -20,20 +20,20 @@ var errUnexpectedFrame = errors.New("the client sent what it was not asked for")
 // streams are a client's, as the command sees them.
 type streams struct {
 	ctx     context.Context // ends with the client
-	conn    *conversation.Conn
+	conn    *protocol.Conn
 	stdin   *stdin
 	signals chan syscall.Signal
-	sizes   chan conversation.Size
-	ends    chan conversation.OutputEnd
+	sizes   chan protocol.Size
+	ends    chan protocol.OutputEnd
 }
 
-func newStreams(ctx context.Context, conn *conversation.Conn) *streams {
+func newStreams(ctx context.Context, conn *protocol.Conn) *streams {
 	return &streams{
 		ctx: ctx, conn: conn,
 		stdin:   &stdin{ctx: ctx, conn: conn, pieces: make(chan []byte, 1)},
 		signals: make(chan syscall.Signal, signalBacklog),
-		sizes:   make(chan conversation.Size, 1),
-		ends:    make(chan conversation.OutputEnd, 1),
+		sizes:   make(chan protocol.Size, 1),
+		ends:    make(chan protocol.OutputEnd, 1),
 	}
 }
 
@@ -46,10 +46,10 @@ func (s *streams) receiveCall(limit time.Duration) (Call, error) {
 	if err != nil {
 		return Call{}, fmt.Errorf("wait for the call: %w", err)
 	}
-	if kind != conversation.KindCall {
+	if kind != protocol.KindCall {
 		return Call{}, fmt.Errorf("%w: kind %d in place of a call", errUnexpectedFrame, kind)
 	}
-	asked, err := conversation.Decode[conversation.Call](body)
+	asked, err := protocol.Decode[protocol.Call](body)
 	if err != nil {
 		return Call{}, err
 	}
@@ -59,13 +59,13 @@ func (s *streams) receiveCall(limit time.Duration) (Call, error) {
 	call := Call{
 		Home:    string(asked.Home),
 		Stdin:   s.stdin,
-		Stdout:  s.conn.Writer(conversation.KindStdout),
-		Stderr:  s.conn.Writer(conversation.KindStderr),
+		Stdout:  s.conn.Writer(protocol.KindStdout),
+		Stderr:  s.conn.Writer(protocol.KindStderr),
 		Signals: s.signals,
 		Terminal: Terminal{
 			Stdin: asked.StdinTerminal, Stdout: asked.StdoutTerminal,
 			Sizes: s.sizes,
-			Raw:   func() error { return s.conn.Send(conversation.KindRaw, nil) },
+			Raw:   func() error { return s.conn.Send(protocol.KindRaw, nil) },
 		},
 		ID: asked.ID, Again: asked.Again, Client: s,
 	}
@@ -92,16 +92,16 @@ func (s *streams) receive() {
 	}
 }
 
-func (s *streams) take(kind conversation.Kind, body []byte) error {
+func (s *streams) take(kind protocol.Kind, body []byte) error {
 	switch kind {
-	case conversation.KindCall:
+	case protocol.KindCall:
 		return errUnexpectedFrame
-	case conversation.KindStdin:
+	case protocol.KindStdin:
 		return s.stdin.put(append([]byte(nil), body...))
-	case conversation.KindStdinEnd:
+	case protocol.KindStdinEnd:
 		return s.stdin.put(nil)
-	case conversation.KindSignal:
-		signal, err := conversation.Decode[conversation.Signal](body)
+	case protocol.KindSignal:
+		signal, err := protocol.Decode[protocol.Signal](body)
 		if err != nil {
 			return err
 		}
@@ -109,14 +109,14 @@ func (s *streams) take(kind conversation.Kind, body []byte) error {
 		case s.signals <- syscall.Signal(signal.Number):
 		default:
 		}
-	case conversation.KindSize:
-		size, err := conversation.Decode[conversation.Size](body)
+	case protocol.KindSize:
+		size, err := protocol.Decode[protocol.Size](body)
 		if err != nil {
 			return err
 		}
 		s.resize(size)
-	case conversation.KindOutputEnd:
-		end, err := conversation.Decode[conversation.OutputEnd](body)
+	case protocol.KindOutputEnd:
+		end, err := protocol.Decode[protocol.OutputEnd](body)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (s *streams) take(kind conversation.Kind, body []byte) error {
 }
 
 // resize keeps the newest size for the command. It is called by one goroutine at a time.
-func (s *streams) resize(size conversation.Size) {
+func (s *streams) resize(size protocol.Size) {
 	select {
 	case <-s.sizes:
 	default:
@@ -139,26 +139,26 @@ func (s *streams) resize(size conversation.Size) {
 }
 
 // Created implements RunClient.
-func (s *streams) Created(c conversation.Container) error {
-	return s.conn.SendJSON(conversation.KindContainer, c)
+func (s *streams) Created(c protocol.Container) error {
+	return s.conn.SendJSON(protocol.KindContainer, c)
 }
 
 // Output implements RunClient.
-func (s *streams) Output(o conversation.Output, file *os.File) error {
-	return s.conn.SendFile(conversation.KindOutput, o, file)
+func (s *streams) Output(o protocol.Output, file *os.File) error {
+	return s.conn.SendFile(protocol.KindOutput, o, file)
 }
 
 // OutputEnds implements RunClient.
-func (s *streams) OutputEnds() <-chan conversation.OutputEnd { return s.ends }
+func (s *streams) OutputEnds() <-chan protocol.OutputEnd { return s.ends }
 
 // SignalTaken implements RunClient.
 func (s *streams) SignalTaken(signal syscall.Signal) {
-	_ = s.conn.SendJSON(conversation.KindSignalTaken, conversation.Signal{Number: int(signal)}) // a client that is gone is seen by who receives
+	_ = s.conn.SendJSON(protocol.KindSignalTaken, protocol.Signal{Number: int(signal)}) // a client that is gone is seen by who receives
 }
 
 // sayAlive tells the client that its command is being carried out, until ctx ends.
 func (s *streams) sayAlive(ctx context.Context) {
-	ticker := time.NewTicker(conversation.AliveInterval)
+	ticker := time.NewTicker(protocol.AliveInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -175,7 +175,7 @@ func (s *streams) sayAlive(ctx context.Context) {
 // stdin is the client's, read piece by piece as the command reads it. One goroutine may read.
 type stdin struct {
 	ctx    context.Context
-	conn   *conversation.Conn
+	conn   *protocol.Conn
 	pieces chan []byte // holds the answer to one request; nil is the end
 	rest   []byte      // of the piece before
 	ended  bool
@@ -199,7 +199,7 @@ func (s *stdin) Read(p []byte) (int, error) {
 		if s.ended {
 			return 0, io.EOF
 		}
-		if err := s.conn.Send(conversation.KindReadStdin, nil); err != nil {
+		if err := s.conn.Send(protocol.KindReadStdin, nil); err != nil {
 			return 0, err
 		}
 		select {

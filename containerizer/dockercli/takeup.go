@@ -6,7 +6,7 @@ import (
 	"maps"
 	"time"
 
-	"mesos-docker-containerizer/containerizer/dockercli/conversation"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -33,7 +33,7 @@ func (r *running) owns(c engine.Container) bool {
 }
 
 // takeUp goes on with a run whose client knows its container.
-func (r *running) takeUp(ctx context.Context, c conversation.Container) error {
+func (r *running) takeUp(ctx context.Context, c protocol.Container) error {
 	r.container = c
 	if !engine.ValidName(c.ID) {
 		return failedRun(fmt.Errorf("%q is no container's id", c.ID))

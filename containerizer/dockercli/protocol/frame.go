@@ -1,4 +1,4 @@
-package conversation
+package protocol
 
 import (
 	"bufio"
@@ -51,8 +51,8 @@ const (
 
 // Errors of a Conn. Any other is the socket's.
 var (
-	ErrFrame         = errors.New("conversation: malformed frame")
-	ErrFrameTooLarge = errors.New("conversation: frame is too large")
+	ErrFrame         = errors.New("docker protocol: malformed frame")
+	ErrFrameTooLarge = errors.New("docker protocol: frame is too large")
 )
 
 // Call is a docker command. Arguments and Home are bytes, not text: JSON would alter what is not UTF-8.
@@ -131,7 +131,7 @@ func (c *Conn) Send(kind Kind, body []byte) error {
 func (c *Conn) SendJSON(kind Kind, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("conversation: %w", err)
+		return fmt.Errorf("docker protocol: %w", err)
 	}
 	return c.Send(kind, body)
 }

@@ -1,4 +1,4 @@
-package conversation
+package protocol
 
 import (
 	"bufio"
@@ -20,8 +20,8 @@ const Version = 1
 // Path is where, on the socket for admins, the daemon answers docker commands.
 const Path = "/docker"
 
-// protocol is what the connection is upgraded to, before "/" and the version.
-const protocol = "mesos-docker-cli"
+// upgradeName is what the connection is upgraded to, before "/" and the version.
+const upgradeName = "mesos-docker-cli"
 
 // ErrOtherVersion says that the daemon cannot carry on a conversation of this version: it is of another release than the docker
 // command, as it is between the two halves of an upgrade.
@@ -61,7 +61,7 @@ func open(unix *net.UnixConn, socket string, version int) (*Conn, error) {
 	if user != 0 && int(user) != os.Geteuid() {
 		return nil, fmt.Errorf("%w: %s belongs to user %d", ErrPeer, socket, user)
 	}
-	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: daemon\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\nContent-Length: 0\r\n\r\n", Path, protocol, version)
+	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: daemon\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\nContent-Length: 0\r\n\r\n", Path, upgradeName, version)
 	if _, err := io.WriteString(unix, request); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func upgraded(reader *bufio.Reader, version int) error {
 	offered := header.Get("Upgrade")
 	switch code, _, _ := strings.Cut(status, " "); code {
 	case "101":
-		if offered != fmt.Sprintf("%s/%d", protocol, version) {
+		if offered != fmt.Sprintf("%s/%d", upgradeName, version) {
 			return fmt.Errorf("%w: it offers %q for version %d", ErrOtherVersion, offered, version)
 		}
 		return nil
@@ -125,7 +125,7 @@ func peer(unix *net.UnixConn) (uid uint32, err error) {
 
 // parseProtocol returns the version that a client asks for.
 func parseProtocol(upgrade string) (version int, ok bool) {
-	text, ok := strings.CutPrefix(upgrade, protocol+"/")
+	text, ok := strings.CutPrefix(upgrade, upgradeName+"/")
 	if !ok {
 		return 0, false
 	}

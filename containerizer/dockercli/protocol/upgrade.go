@@ -1,4 +1,4 @@
-package conversation
+package protocol
 
 import (
 	"bufio"
@@ -14,16 +14,16 @@ import (
 func Upgrade(conn net.Conn, reader *bufio.Reader, upgrade string) (*Conn, error) {
 	version, ok := parseProtocol(upgrade)
 	if !ok || version > Version {
-		text := fmt.Sprintf("HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nUpgrade: %s/%d\r\nContent-Length: 0\r\n\r\n", protocol, Version)
+		text := fmt.Sprintf("HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nUpgrade: %s/%d\r\nContent-Length: 0\r\n\r\n", upgradeName, Version)
 		if _, err := io.WriteString(conn, text); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("a client wants the protocol %q, spoken are those up to %s/%d", upgrade, protocol, Version)
+		return nil, fmt.Errorf("a client wants the protocol %q, spoken are those up to %s/%d", upgrade, upgradeName, Version)
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
-	_, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\n\r\n", protocol, version)
+	_, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\n\r\n", upgradeName, version)
 	if err != nil {
 		return nil, err
 	}

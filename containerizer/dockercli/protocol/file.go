@@ -1,4 +1,4 @@
-package conversation
+package protocol
 
 import (
 	"encoding/binary"
@@ -16,7 +16,7 @@ import (
 const maxFiles = 1
 
 // errNoSocket says that a conversation is not held on a Unix socket, which alone can pass files.
-var errNoSocket = errors.New("conversation: only a Unix socket passes files")
+var errNoSocket = errors.New("docker protocol: only a Unix socket passes files")
 
 // SendFile is SendJSON with a file, of which the peer gets a duplicate. The caller keeps its own.
 func (c *Conn) SendFile(kind Kind, v any, file *os.File) error {
@@ -26,7 +26,7 @@ func (c *Conn) SendFile(kind Kind, v any, file *os.File) error {
 	}
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("conversation: %w", err)
+		return fmt.Errorf("docker protocol: %w", err)
 	}
 	if len(body) > limit(kind) {
 		return fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, len(body))
@@ -36,13 +36,13 @@ func (c *Conn) SendFile(kind Kind, v any, file *os.File) error {
 	// Not file.Fd(): it would make the description blocking, for the receiver too.
 	raw, err := file.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("conversation: pass a file: %w", err)
+		return fmt.Errorf("docker protocol: pass a file: %w", err)
 	}
 	c.sendMu.Lock()
 	defer c.sendMu.Unlock()
 	var sendErr error
 	if err := raw.Control(func(fd uintptr) { sendErr = write(unix, frame, syscall.UnixRights(int(fd))) }); err != nil {
-		return fmt.Errorf("conversation: pass a file: %w", err)
+		return fmt.Errorf("docker protocol: pass a file: %w", err)
 	}
 	return sendErr
 }

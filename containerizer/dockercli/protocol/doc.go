@@ -1,4 +1,4 @@
-// Package conversation is what the docker command of a Mesos agent (cmd/mesos-docker-cli) and the daemon say to each other: one
+// Package protocol is what the docker command of a Mesos agent (cmd/mesos-docker-cli) and the daemon say to each other: one
 // conversation per command, on a connection of its own, so that no command waits for another's output.
 //
 // The client opens it with [Dial]: a request to the daemon's socket for admins, in HTTP, that asks for an upgrade to this
@@ -20,4 +20,4 @@
 // After an upgrade of the package either side may be the older one for a while. A daemon speaks every [Version] up to its own,
 // fields are only ever added, and a frame of unknown kind is skipped. The package uses the standard library alone, so that the
 // client starts quickly.
-package conversation
+package protocol

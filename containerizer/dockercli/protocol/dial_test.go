@@ -1,4 +1,4 @@
-package conversation
+package protocol
 
 import (
 	"bufio"
@@ -105,7 +105,7 @@ func TestDial(t *testing.T) {
 
 // TestVersionSkew: both sides say so in place of misunderstanding each other.
 func TestVersionSkew(t *testing.T) {
-	later := func(string) string { return fmt.Sprintf("%s/%d", protocol, Version+1) }
+	later := func(string) string { return fmt.Sprintf("%s/%d", upgradeName, Version+1) }
 	answers := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
