@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // commonDefaults are sourced by every start script of an agent, first.
@@ -112,7 +114,7 @@ func (s *scan) judgeAgreement(each candidate, c *Config) Origin {
 	if len(s.mistakes) > before || value == otherValue || each.flag.name == "containerizers" && alike(c.Containerizers, other.Containerizers) {
 		return origin
 	}
-	said := fmt.Sprintf("it is %q here and %q in %s", shorten(value), shorten(otherValue), otherOrigin)
+	said := fmt.Sprintf("it is %q here and %q in %s", strictjson.Shorten(value), strictjson.Shorten(otherValue), otherOrigin)
 	if each.flag.secret {
 		said = fmt.Sprintf("it is not what %s says", otherOrigin)
 	}

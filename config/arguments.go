@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // ownPrefix begins the names of our variables.
@@ -28,7 +30,7 @@ func (s *scan) environment(environ []string) {
 	slices.Sort(names)
 	variable := func(f *flag) string { return ownPrefix + strings.ToUpper(f.name) }
 	for _, name := range names {
-		place := "environment variable " + shorten(name)
+		place := "environment variable " + strictjson.Shorten(name)
 		short := strings.TrimPrefix(name, ownPrefix)
 		f := byName(strings.ToLower(short))
 		if f == nil || variable(f) != name {
@@ -60,12 +62,12 @@ func (s *scan) arguments(args, foreign []string) (rest []string) {
 // argument reads one flag: --name=value, or --name and --no-name of a boolean.
 func (s *scan) argument(name, text string, given, doubleDash bool) {
 	dashed := func(f *flag) string { return "--" + f.name }
-	place := "command line, --" + shorten(name)
+	place := "command line, --" + strictjson.Shorten(name)
 	short, negated := strings.CutPrefix(name, "no-")
 	f := byName(short)
 	if f == nil || !doubleDash {
 		if !doubleDash {
-			place = "command line, -" + shorten(name)
+			place = "command line, -" + strictjson.Shorten(name)
 		}
 		s.mistake(CommandLine, place, unknown("flag", short, dashed))
 		return

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // hidden is shown in place of a secret.
@@ -109,15 +111,15 @@ func (d *ContainerDNS) check() error {
 		case "USER":
 			key += " " + n.NetworkName
 		default:
-			return fmt.Errorf("docker[%d].network_mode is %q and not BRIDGE or USER", i, shorten(n.NetworkMode))
+			return fmt.Errorf("docker[%d].network_mode is %q and not BRIDGE or USER", i, strictjson.Shorten(n.NetworkMode))
 		}
 		if seen[key] {
-			return fmt.Errorf("docker[%d] is a second entry for the network %s", i, shorten(key))
+			return fmt.Errorf("docker[%d] is a second entry for the network %s", i, strictjson.Shorten(key))
 		}
 		seen[key] = true
 		for _, ns := range n.DNS.Nameservers {
 			if ip, err := netip.ParseAddr(ns); err != nil || ip.Zone() != "" {
-				return fmt.Errorf("docker[%d]: the name server %q is not an IP address", i, shorten(ns))
+				return fmt.Errorf("docker[%d]: the name server %q is not an IP address", i, strictjson.Shorten(ns))
 			}
 		}
 	}
@@ -143,7 +145,7 @@ func logOptsValue(p *map[string]string) value {
 				return nil, errors.New("an item of the list is not key=value")
 			}
 			if _, twice := opts[key]; twice {
-				return nil, fmt.Errorf("%q is in it twice", shorten(key))
+				return nil, fmt.Errorf("%q is in it twice", strictjson.Shorten(key))
 			}
 			opts[key] = val
 		}

@@ -6,6 +6,8 @@ import (
 	"math/big"
 	"strings"
 	"time"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // durationUnits are the units of a Mesos duration, largest first.
@@ -49,7 +51,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		}
 		return time.Duration(ns.Int64()), nil
 	}
-	return 0, fmt.Errorf("there is no unit %q", shorten(unit))
+	return 0, fmt.Errorf("there is no unit %q", strictjson.Shorten(unit))
 }
 
 // FormatDuration writes d in the largest unit that divides it exactly, as the

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-containerizer/strictjson"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib/time"
 	"pgregory.net/rapid"
 )
@@ -56,7 +58,7 @@ func TestParseDuration(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got, err := ParseDuration(tt.in)
-		checkError(t, shorten(tt.in), err, tt.err)
+		checkError(t, strictjson.Shorten(tt.in), err, tt.err)
 		if err == nil && got != tt.want {
 			t.Errorf("%q is %v, want %v", tt.in, got, tt.want)
 		}

@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode"
+
+	"mesos-docker-containerizer/config/nearest"
 )
 
 const (
@@ -184,7 +188,7 @@ func leftover(name string) bool {
 // unknown reports a name that is no flag's, with the one that may have been
 // meant, spelled by the given function as this layer spells it.
 func unknown(kind, name string, spell func(*flag) string) error {
-	if f := nearest(name); f != nil {
+	if f := byName(nearest.Name(strings.ReplaceAll(name, "-", "_"), slices.Collect(maps.Keys(flagIndex)))); f != nil {
 		return fmt.Errorf("unknown %s; did you mean %s?", kind, spell(f))
 	}
 	return fmt.Errorf("unknown %s; `mesos-docker-containerizer config` lists all flags", kind)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // Options are where Load reads from.
@@ -127,7 +129,7 @@ func (s *scan) judge(each candidate, c *Config) Origin {
 	m.Origin.Names = path
 	if m.Err == nil && (text != "" || !each.flag.optional) {
 		if m.Err = parse(v, text); m.Err != nil && !each.flag.secret {
-			m.Value = shorten(text)
+			m.Value = strictjson.Shorten(text)
 		}
 	}
 	if m.Err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // Setting is one flag of a Config as a person should see it.
@@ -57,7 +59,7 @@ func Print(w io.Writer, c *Config) error {
 	for _, s := range c.Effective() {
 		value := "(not set)"
 		if s.Value != "" {
-			value = shorten(printable(s.Value))
+			value = strictjson.Shorten(printable(s.Value))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, value, printable(s.Origin.String()))
 	}

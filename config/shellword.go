@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // word reads one word and takes off its quotes.
@@ -157,7 +159,7 @@ func (p *shellParser) dollar(b *strings.Builder, w *shellWord) error {
 	case strings.HasPrefix(rest, `"`):
 		w.fault = faultf(`$"…" is special to one shell`)
 	case name != "":
-		w.fault = faultf("$%s stands for another variable", shorten(name))
+		w.fault = faultf("$%s stands for another variable", strictjson.Shorten(name))
 		p.skip(len(name))
 	case rest != "" && strings.IndexByte("0123456789@*#?-$!", rest[0]) >= 0:
 		w.fault = faultf("$%c stands for another variable", rest[0])

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"mesos-docker-containerizer/strictjson"
+
 	"go.uber.org/zap/zapcore"
 )
 
@@ -281,7 +283,7 @@ func containerizersValue(p *[]string) value {
 		for name := range strings.SplitSeq(s, ",") {
 			name = strings.TrimSpace(name)
 			if !slices.Contains(containerizerNames, name) {
-				return nil, fmt.Errorf("there is no containerizer %q", shorten(name))
+				return nil, fmt.Errorf("there is no containerizer %q", strictjson.Shorten(name))
 			}
 			if !slices.Contains(names, name) {
 				names = append(names, name)

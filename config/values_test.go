@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // valueTests have what each flag accepts and refuses.
@@ -113,7 +115,7 @@ func TestValues(t *testing.T) {
 	for _, tt := range valueTests {
 		v := byName(tt.flag).bind(new(Config))
 		err := v.parse(tt.in)
-		checkError(t, tt.flag+"="+shorten(tt.in), err, tt.err)
+		checkError(t, tt.flag+"="+strictjson.Shorten(tt.in), err, tt.err)
 		if err == nil && v.text() != tt.want {
 			t.Errorf("%s=%q is written %q, want %q", tt.flag, tt.in, v.text(), tt.want)
 		}
@@ -141,21 +143,6 @@ func TestTable(t *testing.T) {
 		}
 		if err := v.parse(f.standard); err != nil {
 			t.Errorf("the default of %s: %v", f.name, err)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	for name, want := range map[string]string{
-		"sokcet": "socket", "docker-socket": "docker_socket", "DOCKER_SOCKET": "docker_socket", "logdriver": "log_driver",
-		"containerizer": "containerizers", "prt": "port", "xyzzy": "", "": "", strings.Repeat("socket", 1<<16): "",
-	} {
-		got := ""
-		if f := nearest(name); f != nil {
-			got = f.name
-		}
-		if got != want {
-			t.Errorf("%q is taken for %q, want %q", shorten(name), got, want)
 		}
 	}
 }

@@ -138,8 +138,8 @@ func somePort(t *testing.T) uint32 {
 func TestMistakesOfACustomExecutorApp(t *testing.T) {
 	for name, test := range map[string]struct{ place, document, want string }{
 		"no JSON":     {"labels", `{"container": `, "unexpected end of JSON input (labels.DOCKER_CONTAINER)"},
-		"unknown key": {"labels", `{"container": {"type": "DOCKER", "docker": {"imag": "x"}}}`, `unknown key "container.docker.imag" (labels.DOCKER_CONTAINER)`},
-		"wrong type":  {"env", `{"container": {"type": "DOCKER", "docker": {"image": 7}}}`, "container.docker.image: expected text (executor.command.environment.DOCKER_CONTAINER)"},
+		"unknown key": {"labels", `{"container": {"type": "DOCKER", "docker": {"imag": "x"}}}`, `/container/docker/imag: ContainerInfo.DockerInfo has no such field (labels.DOCKER_CONTAINER)`},
+		"wrong type":  {"env", `{"container": {"type": "DOCKER", "docker": {"image": 7}}}`, "/container/docker/image: expected text (executor.command.environment.DOCKER_CONTAINER)"},
 		"no image":    {"labels", `{"container": {"type": "DOCKER", "docker": {"image": ""}}}`, "no image is given (labels.DOCKER_CONTAINER.container.docker.image)"},
 		"nothing":     {"env", "", "the task has no container"},
 	} {

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // Limits on a document. They keep a hostile document from exhausting the stack or burying its reader in mistakes.
@@ -18,19 +20,6 @@ const (
 	maxDepth    = 64
 	maxMistakes = 100
 )
-
-// Mistake is one thing wrong in a document. Parse returns all of them in a *multierror.Error; errors.As finds the first.
-type Mistake struct {
-	Path    string // JSON pointer (RFC 6901) to the value; empty for the whole document
-	Message string
-}
-
-func (m *Mistake) Error() string {
-	if m.Path == "" {
-		return "document: " + m.Message
-	}
-	return m.Path + ": " + m.Message
-}
 
 // SyntaxError says where a document stops being JSON. Line and Column count from 1, Column in bytes.
 type SyntaxError struct {
@@ -53,7 +42,7 @@ func (d *document) mistake(path, format string, args ...any) {
 	if d.full() {
 		return
 	}
-	d.mistakes = append(d.mistakes, &Mistake{Path: path, Message: fmt.Sprintf(format, args...)})
+	d.mistakes = append(d.mistakes, &strictjson.Mistake{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // full says that enough mistakes are known. Readers of lists and maps stop then, for a large document may consist of nothing else.
@@ -154,7 +143,7 @@ func (d *document) scan(data []byte) error {
 				top.key = token.(string)
 				top.inKey = false
 				if top.keys[top.key] {
-					d.mistake(join(top.path, top.key), "this key appears more than once in its object")
+					d.mistake(strictjson.Join(top.path, top.key), "this key appears more than once in its object")
 				}
 				top.keys[top.key] = true
 				continue
@@ -162,18 +151,18 @@ func (d *document) scan(data []byte) error {
 			if top.keys != nil {
 				top.inKey = true
 				if isDelim {
-					path = join(top.path, top.key)
+					path = strictjson.Join(top.path, top.key)
 				}
 			} else {
 				if isDelim {
-					path = join(top.path, strconv.Itoa(top.index))
+					path = strictjson.Join(top.path, strconv.Itoa(top.index))
 				}
 				top.index++
 			}
 		}
 		if isDelim {
 			if len(stack) == maxDepth {
-				return &Mistake{Message: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
+				return &strictjson.Mistake{Message: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
 			}
 			f := frame{path: path}
 			if delim == '{' {
@@ -182,26 +171,6 @@ func (d *document) scan(data []byte) error {
 			stack = append(stack, f)
 		}
 	}
-}
-
-var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
-
-// join appends a reference token to a JSON pointer.
-func join(path, token string) string {
-	return path + "/" + pointerEscapes.Replace(shorten(token))
-}
-
-// shorten keeps foreign text in messages readable.
-func shorten(s string) string {
-	const limit = 80
-	if len(s) <= limit {
-		return s
-	}
-	cut := limit
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
 }
 
 // members splits the text of an object, which is known to be valid JSON.

@@ -3,13 +3,15 @@ package marathon
 import (
 	"bytes"
 	"errors"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // Parse reads one app, a list of apps or a group. A group is an object with "apps" or "groups"; the ids in it may be relative to
 // its own, and dependencies between apps are not looked at.
 //
-// Where the document cannot be read at all the error is a *SyntaxError with line and column, or a *Mistake; otherwise it is a
-// *multierror.Error with a *Mistake for everything that is wrong. Errors name keys and places, and quote values only where they
+// Where the document cannot be read at all the error is a *SyntaxError with line and column, or a *strictjson.Mistake; otherwise it is a
+// *multierror.Error with a *strictjson.Mistake for everything that is wrong. Errors name keys and places, and quote values only where they
 // cannot be secrets: never those of env, args or cmd.
 func Parse(data []byte) ([]App, error) {
 	doc := &document{}
@@ -27,13 +29,13 @@ func Parse(data []byte) ([]App, error) {
 	case root.raw[0] == '{':
 		p.appOrGroup(root, nil, false)
 	default:
-		return nil, &Mistake{Message: "expected an app, a list of apps or a group"}
+		return nil, &strictjson.Mistake{Message: "expected an app, a list of apps or a group"}
 	}
 	if err := doc.err(); err != nil {
 		return nil, err
 	}
 	if len(p.apps) == 0 {
-		return nil, &Mistake{Message: "no app in it"}
+		return nil, &strictjson.Mistake{Message: "no app in it"}
 	}
 	return p.apps, nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-containerizer/strictjson"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"
 )
@@ -225,7 +227,7 @@ func TestMistakesAsText(t *testing.T) {
 	if want := "2 mistakes:\n  /cpus: -1 is too small: at least 0\n  /mem: -1 is too small: at least 0"; err == nil || err.Error() != want {
 		t.Errorf("two: %v, want %s", err, want)
 	}
-	var mistake *Mistake
+	var mistake *strictjson.Mistake
 	if !errors.As(err, &mistake) || mistake.Path != "/cpus" {
 		t.Errorf("the first mistake is %v", mistake)
 	}
@@ -404,17 +406,5 @@ func TestHugeDocuments(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := map[string]bool{"portMappings": true, "ports": true, "id": true, "env": true}
-	for key, want := range map[string]string{
-		"portMapings": "portMappings", "PORTS": "ports", "port": "ports", "Id": "id", "envs": "env", "x": "", "": "", "labels": "",
-		strings.Repeat("p", 100): "",
-	} {
-		if got := nearest(key, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", key, got, want)
-		}
 	}
 }

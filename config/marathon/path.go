@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // pathID is an absolute Marathon id, "/a/b", as its segments.
@@ -50,12 +52,12 @@ var (
 func readPath(v value, base pathID) pathID {
 	id := resolvePath(base, v.str(""))
 	if n := len(base); n > 0 && (len(id) != n+1 || !slices.Equal(id[:n], base)) {
-		v.mistake("%s is no child of the group %s around it", shorten(id.String()), base)
+		v.mistake("%s is no child of the group %s around it", strictjson.Shorten(id.String()), base)
 		return id
 	}
 	for _, segment := range id {
 		if !pathSegment.MatchString(segment) {
-			v.mistake("%q is no valid part of an id: lower case letters, digits, dots and inner dashes are accepted", shorten(segment))
+			v.mistake("%q is no valid part of an id: lower case letters, digits, dots and inner dashes are accepted", strictjson.Shorten(segment))
 			return id
 		}
 	}

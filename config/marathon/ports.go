@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"mesos-docker-containerizer/strictjson"
+
 	"github.com/hashicorp/go-multierror"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
@@ -64,9 +66,9 @@ func parseRange(item string) (portRange, error) {
 	b, errB := strconv.ParseUint(strings.TrimSpace(last), 10, 16)
 	switch {
 	case errA != nil || errB != nil || a == 0 || b == 0:
-		return portRange{}, fmt.Errorf("port range %q: accepted are a port of 1 to 65535 or two as in 31000-32000", shorten(item))
+		return portRange{}, fmt.Errorf("port range %q: accepted are a port of 1 to 65535 or two as in 31000-32000", strictjson.Shorten(item))
 	case a > b:
-		return portRange{}, fmt.Errorf("port range %q: its end is below its begin", shorten(item))
+		return portRange{}, fmt.Errorf("port range %q: its end is below its begin", strictjson.Shorten(item))
 	}
 	return portRange{uint32(a), uint32(b)}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 const maxInt32 = math.MaxInt32
@@ -78,7 +80,7 @@ func (app *App) readCommand(o *object) {
 
 func (app *App) readEnvironment(v value) {
 	for _, m := range v.object().members {
-		variable := value{doc: v.doc, path: join(v.path, m.key), raw: m.raw}
+		variable := value{doc: v.doc, path: strictjson.Join(v.path, m.key), raw: m.raw}
 		switch {
 		case m.key == "" || strings.ContainsAny(m.key, "=\x00"):
 			variable.mistake("the name of a variable must not be empty nor contain = or NUL")

@@ -1,6 +1,10 @@
 package marathon
 
-import "strings"
+import (
+	"strings"
+
+	"mesos-docker-containerizer/strictjson"
+)
 
 // readContainer reads the container with everything that depends on it: the network and the ports. An app of a path executor needs
 // none: what its executor makes of the task is its own affair.
@@ -159,7 +163,7 @@ func (app *App) readExternalVolume(v value, names map[string]bool) *externalVolu
 	vol.driver = fields.field(driverOption).required("an external volume needs its driver").str("")
 	for _, m := range fields.members {
 		if m.key != driverOption {
-			o.doc.mistake(join(options.path, m.key), "only %s is accepted for a DOCKER container", driverOption)
+			o.doc.mistake(strictjson.Join(options.path, m.key), "only %s is accepted for a DOCKER container", driverOption)
 		}
 	}
 	if app.Instances > 1 {

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 const (
@@ -270,7 +272,7 @@ func (u uniqueNames) read(v value) string {
 	case !portName.MatchString(name):
 		v.mistake("the name of a port consists of lower case letters, digits and dashes")
 	case u[name]:
-		v.mistake("port names must be unique, and %q appears twice", shorten(name))
+		v.mistake("port names must be unique, and %q appears twice", strictjson.Shorten(name))
 	}
 	u[name] = true
 	return name

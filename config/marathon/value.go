@@ -3,9 +3,14 @@ package marathon
 import (
 	"encoding/json"
 	"iter"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+
+	"mesos-docker-containerizer/config/nearest"
+	"mesos-docker-containerizer/strictjson"
 )
 
 // value is one JSON value and its place. Reading it as something it is not records a mistake and yields the default, so that a
@@ -87,11 +92,11 @@ func (v value) number(absent, least float64) float64 {
 	}
 	f, err := strconv.ParseFloat(string(v.raw), 64)
 	if err != nil {
-		v.mistake("%s is beyond the range of a number", shorten(string(v.raw)))
+		v.mistake("%s is beyond the range of a number", strictjson.Shorten(string(v.raw)))
 		return absent
 	}
 	if f < least {
-		v.mistake("%s is too small: at least %v", shorten(string(v.raw)), least)
+		v.mistake("%s is too small: at least %v", strictjson.Shorten(string(v.raw)), least)
 		return absent
 	}
 	return f
@@ -107,10 +112,10 @@ func (v value) integer(absent, least, most int) int {
 	case math.IsInf(f, -1): // number has said what is wrong
 		return absent
 	case f != math.Trunc(f):
-		v.mistake("%s is not a whole number", shorten(string(v.raw)))
+		v.mistake("%s is not a whole number", strictjson.Shorten(string(v.raw)))
 		return absent
 	case f < float64(least) || f > float64(most):
-		v.mistake("%s is out of range: accepted are %d to %d", shorten(string(v.raw)), least, most)
+		v.mistake("%s is out of range: accepted are %d to %d", strictjson.Shorten(string(v.raw)), least, most)
 		return absent
 	}
 	return int(f)
@@ -131,7 +136,7 @@ func (v value) oneOf(absent string, accepted ...string) string {
 			return word
 		}
 	}
-	v.mistake("%q is unknown: accepted are %s", shorten(s), strings.Join(accepted, ", "))
+	v.mistake("%q is unknown: accepted are %s", strictjson.Shorten(s), strings.Join(accepted, ", "))
 	return absent
 }
 
@@ -147,7 +152,7 @@ func (v value) list() iter.Seq[value] {
 		}
 		i := 0
 		for raw, rest := next(v.raw[1:]); raw != nil && !v.doc.full(); raw, rest = next(rest) {
-			element := value{doc: v.doc, path: join(v.path, strconv.Itoa(i)), raw: raw}
+			element := value{doc: v.doc, path: strictjson.Join(v.path, strconv.Itoa(i)), raw: raw}
 			if string(raw) == "null" {
 				element.mistake("null is not accepted here")
 				element.raw, element.broken = nil, true
@@ -198,7 +203,7 @@ func (o *object) mistake(format string, args ...any) { o.doc.mistake(o.path, for
 // field returns the value of a key and makes the key known.
 func (o *object) field(key string) value {
 	o.known[key] = true
-	v := value{doc: o.doc, path: join(o.path, key), broken: o.broken}
+	v := value{doc: o.doc, path: strictjson.Join(o.path, key), broken: o.broken}
 	for _, m := range o.members {
 		if m.key == key {
 			v.raw = m.raw
@@ -231,10 +236,10 @@ func (o *object) close() {
 		if o.doc.full() {
 			return
 		}
-		if near := nearest(m.key, o.known); near != "" {
-			o.doc.mistake(join(o.path, m.key), "unknown key; did you mean %q?", near)
+		if near := nearest.Name(m.key, slices.Collect(maps.Keys(o.known))); near != "" {
+			o.doc.mistake(strictjson.Join(o.path, m.key), "unknown key; did you mean %q?", near)
 		} else {
-			o.doc.mistake(join(o.path, m.key), "unknown key")
+			o.doc.mistake(strictjson.Join(o.path, m.key), "unknown key")
 		}
 	}
 }
@@ -244,7 +249,7 @@ func (v value) textMap() []pair {
 	o := v.object()
 	var all []pair
 	for _, m := range o.members {
-		element := value{doc: v.doc, path: join(v.path, m.key), raw: m.raw}
+		element := value{doc: v.doc, path: strictjson.Join(v.path, m.key), raw: m.raw}
 		if !element.present() {
 			element.mistake("null is not accepted here")
 			continue

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"mesos-docker-containerizer/strictjson"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
@@ -44,10 +46,10 @@ func findSource(t Task) (*source, error) {
 			return nil, err
 		}
 	case len(t.Info.Data) > 0:
-		var document struct {
+		document, err := decodeStrict[struct {
 			Command *mesos.CommandInfo `json:"command"`
-		}
-		if err := decodeStrict(t.Info.Data, &document); err != nil {
+		}](t.Info.Data)
+		if err != nil {
 			return nil, fault("data", `expected {"command": CommandInfo} as JSON: %v`, err)
 		}
 		src.command, src.commandField = document.Command, "data.command"
@@ -103,11 +105,11 @@ func (s *source) readContainerKey(labels *mesos.Labels, executor *mesos.Executor
 	if field == "" {
 		return nil
 	}
-	var document struct {
+	document, err := decodeStrict[struct {
 		Container *mesos.ContainerInfo `json:"container"`
 		Command   *mesos.CommandInfo   `json:"command"`
-	}
-	if err := decodeStrict([]byte(text), &document); err != nil {
+	}]([]byte(text))
+	if err != nil {
 		return fault(field, `expected {"container": ContainerInfo, "command": CommandInfo} as JSON: %v`, err)
 	}
 	s.container, s.command = document.Container, document.Command
@@ -130,27 +132,24 @@ func (s *source) check() error {
 	return nil
 }
 
-// decodeStrict reads one JSON document into a struct of Mesos types. A key that the types do not have is a mistake: the
-// decoders that come with them would drop it. Error texts do not repeat the document, which may hold secrets.
-func decodeStrict(data []byte, into any) (err error) {
+// decodeStrict reads one JSON document into a type of the caller's that holds Mesos types. A key that the types do not have is a
+// mistake: the decoders that come with them would ignore it. Errors do not repeat the document, which may hold secrets.
+func decodeStrict[T any](data []byte) (document T, err error) {
 	// The generated decoders index without checking in places; a document must not be able to take the daemon down.
 	defer func() {
 		if recover() != nil {
-			err = fmt.Errorf("not readable as JSON of the Mesos v1 API")
+			err = errors.New("not readable as JSON of the Mesos v1 API")
 		}
 	}()
 	if err := json.Unmarshal(data, new(any)); err != nil {
-		return err
+		return document, err
 	}
-	if err := fits(data, typeOf(into), ""); err != nil {
-		return err
+	if mistakes := strictjson.Check[T](data, strictjson.Options{}); mistakes != nil {
+		return document, mistakes[0]
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := json.Unmarshal(data, &document); err != nil {
 		text, _, _ := strings.Cut(err.Error(), "\n")
-		if len(text) > 100 {
-			text = text[:100]
-		}
-		return fmt.Errorf("not a document of the Mesos v1 API: %s", text)
+		return document, fmt.Errorf("not a document of the Mesos v1 API: %s", strictjson.Shorten(text))
 	}
-	return nil
+	return document, nil
 }

@@ -112,9 +112,9 @@ func TestContainerKey(t *testing.T) {
 func TestMistakesUnderContainerKey(t *testing.T) {
 	for _, test := range []struct{ document, text, field string }{
 		{`{"container": {"type": "DOCKER", "docker": {"image": "x", "network": "BRIDGED"}}}`,
-			`expected {"container": ContainerInfo, "command": CommandInfo} as JSON: container.docker.network: expected a name of ContainerInfo.DockerInfo.Network`, "labels.DOCKER_CONTAINER"},
+			`expected {"container": ContainerInfo, "command": CommandInfo} as JSON: /container/docker/network: expected a name of ContainerInfo.DockerInfo.Network`, "labels.DOCKER_CONTAINER"},
 		{`{"container": {"type": "DOCKER", "docker": {"image": "x", "port_mappings": [{"host_port": -1, "container_port": 80}]}}}`,
-			`expected {"container": ContainerInfo, "command": CommandInfo} as JSON: container.docker.port_mappings[0].host_port: expected a whole number in its range`, "labels.DOCKER_CONTAINER"},
+			`expected {"container": ContainerInfo, "command": CommandInfo} as JSON: /container/docker/port_mappings/0/host_port: expected a whole number of 0 or more that fits into 32 bits`, "labels.DOCKER_CONTAINER"},
 		{`{"container": {"docker": {"image": "x"}}}`, "no container type is given; it must be DOCKER", "labels.DOCKER_CONTAINER.container.type"},
 		{`{"container": {"type": "DOCKER", "docker": {"image": ""}}}`, "no image is given", "labels.DOCKER_CONTAINER.container.docker.image"},
 		{`{"container": {"type": "DOCKER", "docker": {"image": "x"}, "volumes": [{"container_path": "/x", "mode": "RW"}]}}`,
@@ -142,19 +142,19 @@ func TestContainerOfTheExecutor(t *testing.T) {
 
 func TestStrictDocuments(t *testing.T) {
 	tests := []struct{ data, want string }{
-		{`{"comand": {}}`, `unknown key "comand"`},
-		{`{"command": {"value": "x", "enviroment": {}}}`, `unknown key "command.enviroment"`},
-		{`{"command": {"environment": {"variables": [{"name": "A", "vale": "hush"}]}}}`, `unknown key "command.environment.variables[0].vale"`},
+		{`{"comand": {}}`, `/comand: unknown key`},
+		{`{"command": {"value": "x", "enviroment": {}}}`, `/command/enviroment: CommandInfo has no such field`},
+		{`{"command": {"environment": {"variables": [{"name": "A", "vale": "hush"}]}}}`, `/command/environment/variables/0/vale: Environment.Variable has no such field`},
 		{`{"command": `, `unexpected end of JSON input`},
 		{`[]`, `expected an object`},
 		{`{"command": {"environment": {"variables": [{"name": "A", "type": "SECRETIVE", "value": "hush"}]}}}`,
-			`command.environment.variables[0].type: expected a name of Environment.Variable.Type`},
-		{`{"command": {"arguments": "hush"}}`, `command.arguments: expected a list`},
-		{`{"command": {"arguments": ["a", ["hush"]]}}`, `command.arguments[1]: expected text`},
-		{`{"command": {"environment": "hush"}}`, `command.environment: expected an object`},
-		{`{"command": {"shell": "hush"}}`, `command.shell: expected true or false`},
+			`/command/environment/variables/0/type: expected a name of Environment.Variable.Type`},
+		{`{"command": {"arguments": "hush"}}`, `/command/arguments: expected a list`},
+		{`{"command": {"arguments": ["a", ["hush"]]}}`, `/command/arguments/1: expected text`},
+		{`{"command": {"environment": "hush"}}`, `/command/environment: expected an object`},
+		{`{"command": {"shell": "hush"}}`, `/command/shell: expected true or false`},
 		{`{"command": {"environment": {"variables": [{"name": "A", "secret": {"type": "VALUE", "value": {"data": "%hush"}}}]}}}`,
-			`command.environment.variables[0].secret.value.data: expected text in base64`},
+			`/command/environment/variables/0/secret/value/data: expected text in base64`},
 		{`{"command": {"value": "x", "uris": [{"value": "http://example.com/hush"}]}}`, `the agent does not see these`},
 		{`{} {}`, `invalid character '{' after top-level value`},
 	}

@@ -4,16 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
+
+	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/strictjson"
 
 	"github.com/hashicorp/go-multierror"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-
-	"mesos-docker-containerizer/config/marathon"
 )
 
 // Keys that tell a TaskInfo from a Marathon document: the first do not occur at the top of one, the others always do.
@@ -35,148 +33,59 @@ func isTaskInfo(data []byte) bool {
 // parseTaskInfo reads a TaskInfo in the JSON of the v1 API. Unknown fields, missing ones and values of a wrong type are all
 // reported, each with its path; the decoder of mesos-go would pass over some and stop at the first of the others.
 func parseTaskInfo(data []byte) (*mesos.TaskInfo, error) {
-	c := &checker{}
-	c.value(data, reflect.TypeFor[mesos.TaskInfo](), "")
+	mistakes := strictjson.Check[mesos.TaskInfo](data, strictjson.Options{Required: func(path string) bool {
+		return path != "/agent_id" // the run fills it in
+	}})
 	var info mesos.TaskInfo
-	if c.mistakes == nil {
+	if mistakes == nil {
 		if err := json.Unmarshal(data, &info); err != nil {
 			return nil, fmt.Errorf("cannot be decoded as a TaskInfo: %w", err)
 		}
-		c.sense(&info)
+		mistakes = check(&info)
 	}
-	if c.mistakes != nil {
-		return nil, &multierror.Error{Errors: c.mistakes}
+	var all *multierror.Error
+	for _, mistake := range mistakes {
+		all = multierror.Append(all, mistake)
+	}
+	if all != nil {
+		return nil, all
 	}
 	return &info, nil
 }
 
-// checker collects mistakes.
-type checker struct{ mistakes []error }
-
-func (c *checker) mistake(path, format string, args ...any) {
-	c.mistakes = append(c.mistakes, &marathon.Mistake{Path: path, Message: fmt.Sprintf(format, args...)})
-}
-
-// value holds JSON against the type it is meant for.
-func (c *checker) value(data json.RawMessage, t reflect.Type, path string) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
+// check returns what keeps the task from being run here.
+func check(info *mesos.TaskInfo) []*strictjson.Mistake {
+	var mistakes []*strictjson.Mistake
+	mistake := func(path, message string) {
+		mistakes = append(mistakes, &strictjson.Mistake{Path: path, Message: message})
 	}
-	bytes := t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
-	switch {
-	case string(data) == "null":
-	case t.Kind() == reflect.Struct:
-		c.object(data, t, path)
-	case t.Kind() == reflect.Slice && !bytes:
-		var elements []json.RawMessage
-		if json.Unmarshal(data, &elements) != nil {
-			c.mistake(path, "expected a list")
-		}
-		for i, element := range elements {
-			c.value(element, t.Elem(), path+"/"+strconv.Itoa(i))
-		}
-	case t.Kind() == reflect.Map:
-		var elements map[string]json.RawMessage
-		if json.Unmarshal(data, &elements) != nil {
-			c.mistake(path, "expected an object")
-		}
-		for _, key := range slices.Sorted(maps.Keys(elements)) {
-			c.value(elements[key], t.Elem(), join(path, key))
-		}
-	case json.Unmarshal(data, reflect.New(t).Interface()) != nil:
-		c.mistake(path, "expected %s", expectation(t, bytes))
-	}
-}
-
-// expectation says in words what a scalar type takes.
-func expectation(t reflect.Type, bytes bool) string {
-	switch {
-	case bytes:
-		return "text in base64"
-	case t.Implements(reflect.TypeFor[fmt.Stringer]()):
-		return "a name of " + strings.ReplaceAll(t.Name(), "_", ".")
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return "text"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Float64, reflect.Float32:
-		return "a number"
-	case reflect.Uint32, reflect.Uint64:
-		return fmt.Sprintf("a whole number of 0 or more that fits into %d bits", t.Bits())
-	}
-	return fmt.Sprintf("a whole number that fits into %d bits", t.Bits())
-}
-
-// object checks the fields of a message. What is required stands in the tags of the generated types.
-func (c *checker) object(data json.RawMessage, t reflect.Type, path string) {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(data, &object) != nil {
-		c.mistake(path, "expected an object")
-		return
-	}
-	fields := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		field := t.Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		fields[name] = field.Type
-		required := strings.Contains(field.Tag.Get("protobuf"), ",req,")
-		if present := object[name] != nil && string(object[name]) != "null"; required && !present && !filledIn(path, name) {
-			c.mistake(join(path, name), "is required")
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(object)) {
-		if field, known := fields[key]; known {
-			c.value(object[key], field, join(path, key))
-		} else {
-			c.mistake(join(path, key), "%s has no such field", strings.ReplaceAll(t.Name(), "_", "."))
-		}
-	}
-}
-
-// filledIn says that a required field is the run's to set.
-func filledIn(path, name string) bool { return path == "" && name == "agent_id" }
-
-// join appends a key to a JSON pointer (RFC 6901).
-func join(path, key string) string {
-	return path + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
-}
-
-// sense checks what a task must have to be run here.
-func (c *checker) sense(info *mesos.TaskInfo) {
 	if err := checkID(info.TaskID.Value); err != nil {
-		c.mistake("/task_id/value", "%v", err)
-	}
-	if info.Container == nil {
-		if info.Executor == nil && !named(info) {
-			c.mistake("/container", "is required, with type DOCKER")
-		}
-		return
+		mistake("/task_id/value", err.Error())
 	}
 	switch container := info.Container; {
+	case container == nil:
+		if info.Executor == nil && !named(info) {
+			mistake("/container", "is required, with type DOCKER")
+		}
 	case container.GetType() != mesos.ContainerInfo_DOCKER:
-		c.mistake("/container/type", "only DOCKER can be run")
+		mistake("/container/type", "only DOCKER can be run")
 	case container.Docker == nil:
-		c.mistake("/container/docker", "is required")
+		mistake("/container/docker", "is required")
 	case container.Docker.Image == "":
-		c.mistake("/container/docker/image", "is empty")
+		mistake("/container/docker/image", "is empty")
 	}
+	return mistakes
 }
 
 // named says that the container stands in a label or variable, where frameworks put it that cannot name one (contract 2.2).
 func named(info *mesos.TaskInfo) bool {
-	const key = "DOCKER_CONTAINER"
 	for _, label := range info.GetLabels().GetLabels() {
-		if label.Key == key {
+		if label.Key == runspec.ContainerKey {
 			return true
 		}
 	}
 	for _, variable := range info.GetCommand().GetEnvironment().GetVariables() {
-		if variable.Name == key {
+		if variable.Name == runspec.ContainerKey {
 			return true
 		}
 	}
