@@ -122,12 +122,14 @@ func (d *deferrals) close() {
 	d.group.Wait()
 }
 
-// pendingImage is an image inspect of the little that is known of an image that is still being pulled, and all that an agent
-// wants to see (contract section 1.2.4).
+// pendingImage is the image inspect that an agent gets of an image that is still being pulled: all that agents look for, and the
+// little that is known (contract section 1.2.4).
 func pendingImage(reference string) (json.RawMessage, error) {
-	return json.Marshal(struct {
+	pending := struct {
 		ID              string `json:"Id"`
 		RepoTags        []string
+		Config          struct{ Entrypoint, Env []string }
 		ContainerConfig struct{ Entrypoint, Env []string }
-	}{RepoTags: []string{reference}})
+	}{RepoTags: []string{reference}}
+	return json.Marshal(pending)
 }

@@ -2,7 +2,6 @@ package dockercli
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
@@ -145,20 +144,13 @@ func TestDeferredPullIsJoined(t *testing.T) {
 	}
 }
 
-// checkAgentsImage reads an inspect as an agent does (contract section 1.2.4).
+// checkAgentsImage reads an inspect of an image as every agent does.
 func checkAgentsImage(t *testing.T, got result) {
 	t.Helper()
-	var images []struct {
-		ContainerConfig map[string]json.RawMessage
+	if got.Status != statusOK {
+		t.Fatalf("%+v", got)
 	}
-	if err := json.Unmarshal([]byte(got.Stdout), &images); err != nil || len(images) != 1 || got.Status != statusOK {
-		t.Fatalf("%+v: %v", got, err)
-	}
-	for _, name := range agentImageFields {
-		if _, found := images[0].ContainerConfig[name]; !found {
-			t.Errorf("no %s in %s", name, got.Stdout)
-		}
-	}
+	checkAgentReads(t, "image", ofImages, got.Stdout)
 }
 
 // A failure is the executor's to report. The agent goes on as if there were none, until the hold is over.
