@@ -82,20 +82,45 @@ type builder struct {
 	hostPorts []*uint32 // one per port of the app; nil where a mapping has none on the host
 }
 
+// NamedPorts returns the host ports that the app asks for by their numbers: those of its mappings, and with requirePorts its
+// service ports, of which those that the app leaves open are the source's to assign.
+func (app App) NamedPorts(services ServicePortSource) ([]uint32, error) {
+	b := builder{app: app, offer: Offer{ServicePorts: services}}
+	if err := b.assignServicePorts(); err != nil {
+		return nil, fmt.Errorf("app %s: %w", app.ID, err)
+	}
+	var named []uint32
+	for _, port := range b.wantedPorts() {
+		if port != nil && *port != 0 {
+			named = append(named, *port)
+		}
+	}
+	return named, nil
+}
+
+// assignServicePorts fills in the service ports that the app leaves open.
+func (b *builder) assignServicePorts() error {
+	if b.offer.ServicePorts == nil {
+		return nil
+	}
+	b.app.ports = slices.Clone(b.app.ports)
+	for i := range b.app.ports {
+		if b.app.ports[i].port != 0 {
+			continue
+		}
+		port, err := b.offer.ServicePorts.ServicePort(b.app.ID, i)
+		if err != nil {
+			return fmt.Errorf("port %d: %w", i, err)
+		}
+		b.app.ports[i].port = port
+	}
+	return nil
+}
+
 // drawPorts assigns the service ports and draws the host ports.
 func (b *builder) drawPorts() error {
-	if b.offer.ServicePorts != nil {
-		b.app.ports = slices.Clone(b.app.ports)
-		for i := range b.app.ports {
-			if b.app.ports[i].port != 0 {
-				continue
-			}
-			port, err := b.offer.ServicePorts.ServicePort(b.app.ID, i)
-			if err != nil {
-				return fmt.Errorf("port %d: %w", i, err)
-			}
-			b.app.ports[i].port = port
-		}
+	if err := b.assignServicePorts(); err != nil {
+		return err
 	}
 	wanted := b.wantedPorts()
 	var wishes []uint32

@@ -25,10 +25,11 @@ var (
 // Ports hands out the host ports of one agent. The zero value has none. It is safe for concurrent use. It knows what it has handed
 // out, not what other processes on the host listen on.
 type Ports struct {
-	mu     sync.Mutex
-	ranges []portRange // sorted and disjoint
-	taken  map[uint32]bool
-	start  uint32 // where the search for dynamic ports begins
+	mu       sync.Mutex
+	ranges   []portRange // sorted and disjoint
+	reserved map[uint32]bool
+	taken    map[uint32]bool
+	start    uint32 // where the search for dynamic ports begins
 }
 
 type portRange struct{ first, last uint32 }
@@ -84,6 +85,25 @@ func merge(ranges []portRange) []portRange {
 		merged = append(merged, r)
 	}
 	return merged
+}
+
+// Reserve keeps ports for wishes by number. It adds those that were not on offer; a wish for any port gets none of them.
+func (p *Ports) Reserve(ports ...uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reserved == nil {
+		p.reserved = map[uint32]bool{}
+	}
+	for _, port := range ports {
+		p.reserved[port] = true
+	}
+}
+
+// Offers says whether a wish for a port by its number can be granted when nothing is taken.
+func (p *Ports) Offers(port uint32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.offers(port)
 }
 
 // Draw takes one port per wish: a number asks for that port, 0 for any. A number wished for twice is drawn once and serves both
@@ -142,7 +162,7 @@ func (p *Ports) Release(ports ...uint32) {
 }
 
 func (p *Ports) offers(port uint32) bool {
-	return slices.ContainsFunc(p.ranges, func(r portRange) bool { return r.first <= port && port <= r.last })
+	return p.reserved[port] || slices.ContainsFunc(p.ranges, func(r portRange) bool { return r.first <= port && port <= r.last })
 }
 
 // search finds n free ports, at best consecutive ones, or as many as there are.
@@ -152,7 +172,7 @@ func (p *Ports) search(n int, except map[uint32]bool) []uint32 {
 	}
 	var any, stretch []uint32
 	for port := range p.fromStart() {
-		if p.taken[port] || except[port] {
+		if p.taken[port] || p.reserved[port] || except[port] {
 			continue
 		}
 		if k := len(stretch); k > 0 && stretch[k-1]+1 != port {

@@ -63,10 +63,18 @@ func TestDraw(t *testing.T) {
 		{wishes: nil, want: nil},
 		{release: []uint32{20}, wishes: []uint32{20, 20}, want: []uint32{20, 20}},
 		{wishes: []uint32{20}, kind: ErrPortTaken},
+		{wishes: []uint32{80, 22}, want: []uint32{80, 22}}, // reserved
+		{wishes: []uint32{80}, kind: ErrPortTaken},
+		{release: []uint32{80, 22, 20, 21}, wishes: []uint32{0, 0}, want: []uint32{20, 21}},
+		{wishes: []uint32{0}, kind: ErrPortsExhausted}, // reserved ones are for those who name them
 	}
-	ports, err := NewPorts("10-14,20-21")
+	ports, err := NewPorts("10-14,20-22")
 	if err != nil {
 		t.Fatal(err)
+	}
+	ports.Reserve(22, 80)
+	if !ports.Offers(80) || !ports.Offers(14) || ports.Offers(15) {
+		t.Error("what is on offer is not told right")
 	}
 	for i, step := range steps {
 		ports.Release(step.release...)
