@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"net"
 	"os"
 	"os/user"
 	"strconv"
@@ -51,47 +49,4 @@ func newAgent(c *config.Config, offer marathon.Offer, framework, workDirectory s
 		options.IP = c.IP.String()
 	}
 	return localagent.New(options)
-}
-
-// freePorts passes over host ports that something on this host listens on already, which a real agent does not offer either.
-// A port that an app names itself is not looked at: the Engine says best why it cannot be had.
-type freePorts struct{ *marathon.Ports }
-
-// Draw implements marathon.PortSource.
-func (f freePorts) Draw(wishes []uint32) ([]uint32, error) {
-	var busy []uint32
-	defer func() { f.Release(busy...) }()
-	for {
-		drawn, err := f.Ports.Draw(wishes)
-		if err != nil {
-			return nil, err
-		}
-		before := len(busy)
-		var keep []uint32
-		for i, port := range drawn {
-			if wishes[i] == 0 && !isFree(port) {
-				busy = append(busy, port)
-			} else {
-				keep = append(keep, port)
-			}
-		}
-		if len(busy) == before {
-			return drawn, nil
-		}
-		f.Release(keep...) // busy ones stay drawn, so that the next try gets others
-	}
-}
-
-// isFree says that a port can be had for tcp and udp on every address.
-func isFree(port uint32) bool {
-	address := net.JoinHostPort("", strconv.FormatUint(uint64(port), 10))
-	stream, err := net.Listen("tcp", address)
-	if err != nil {
-		return false
-	}
-	packets, err := net.ListenPacket("udp", address)
-	if err == nil {
-		err = packets.Close()
-	}
-	return errors.Join(err, stream.Close()) == nil
 }

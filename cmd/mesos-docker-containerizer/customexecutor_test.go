@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -120,18 +119,6 @@ func runExample(t *testing.T, block string) {
 		t.Errorf("the output is %q, want %q", lines, want)
 	}
 	nothingLeft(t, id)
-}
-
-// somePort returns a free port, another one in each test that runs at the same time, most likely.
-func somePort(t *testing.T) uint32 {
-	t.Helper()
-	for range 100 {
-		if port := 20000 + rand.Uint32N(10000); isFree(port) {
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 // A Marathon app can name our executor only. What its document has wrong ends the task with the place of the mistake.

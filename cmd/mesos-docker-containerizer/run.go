@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/hostports"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/input"
 	tasks "mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/run"
 	"mesos-docker-containerizer/config"
@@ -32,6 +33,9 @@ task, the progress of pulls, and what the tasks print ("|" is stdout, "!" is std
 A file holds an app, a list of apps or a group, in the forms of Marathon 0.7 to 1.11, or a TaskInfo in JSON; "-" is standard
 input. All instances are started. Nothing is started if anything is wrong in any file. Where an app or a TaskInfo names its
 executor, that one is started as an agent would start it; docs/custom-executor.md has examples.
+
+Host ports that apps name are theirs; others are drawn from --ports. A port belongs to one run until that ends, whoever started it:
+runs side by side never have the same one, and ports that something on this host uses are passed over.
 
 No daemon has to run: the command does its work itself, with the Engine at --docker_socket if that is on the command line, else
 at DOCKER_HOST if that is set, else at the configured docker_socket. With --socket=PATH on the command line it uses the daemon
@@ -50,15 +54,21 @@ Exit status: 0 when every task has finished, or was killed because you asked for
 
 // runFlags are the flags of run alone.
 type runFlags struct {
-	ports       string
+	ports       string // empty unless given
 	output      string
 	duration    time.Duration
 	keepSandbox bool
 }
 
 func (f *runFlags) define(a *arguments) {
-	a.own.StringVar(&f.ports, "ports", "31000-32000", "host ports for the tasks, as `RANGES` such as 31000-32000,33000\n(default 31000-32000); "+
-		"of these, ones that are in use are passed over")
+	a.own.Func("ports", "host ports for the tasks, as `RANGES` such as 31000-32000,33000\n(default "+defaultPorts+" and the ports that "+
+		"apps name); of these, ones that are in use or\nbelong to another run are passed over", func(s string) error {
+		f.ports = s
+		if s == "" {
+			return errors.New("no ports")
+		}
+		return nil
+	})
 	a.own.StringVar(&f.output, "output", "text", "`FORMAT` of what is shown: text, or json for one object a line")
 	a.own.Func("for", "kill the tasks when all have run for this `DURATION`, such as 30secs, 5mins or 30s", func(s string) (err error) {
 		f.duration, err = readDuration(s)
@@ -109,11 +119,12 @@ func run(t terminal, args []string) int {
 	defer signal.Stop(interrupts)
 	signal.Ignore(syscall.SIGPIPE) // a reader that went away is noticed, not died of
 
-	offer, launch, err := readTasks(t, c, &f, files)
+	offer, ports, launch, err := readTasks(t, c, &f, files)
 	if err != nil {
 		return t.problem(exitUsage, err)
 	}
 	result, err := runTasks(t, c, &f, offer, launch, interrupts)
+	err = errors.Join(err, ports.Close())
 	switch {
 	case err != nil:
 		return t.problem(exitEnvironment, err)
@@ -123,34 +134,40 @@ func run(t terminal, args []string) int {
 	return exitOK
 }
 
-// readTasks reads the files and makes tasks of them for an agent that exists only here.
-func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marathon.Offer, []tasks.Task, error) {
+// readTasks reads the files and makes tasks of them for an agent that exists only here. The caller closes the offer's ports.
+func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marathon.Offer, *hostports.Source, []tasks.Task, error) {
 	offer := marathon.Offer{AgentID: agentID(), Hostname: hostname(c), Version: time.Now()}
-	ports, err := marathon.NewPorts(f.ports)
-	if err != nil {
-		return offer, nil, fmt.Errorf("--ports: %w", err)
-	}
 	documents, err := input.Read(files, t.stdin)
 	if err != nil {
-		return offer, nil, err
+		return offer, nil, nil, err
 	}
 	for _, note := range input.Notes(documents) {
 		fmt.Fprintln(t.stderr, "note:", note)
 	}
-	offer.Ports = freePorts{ports}
-	offer.ServicePorts = input.ServicePorts(documents)
-	made, err := input.Tasks(documents, offer)
+	services := input.ServicePorts(documents)
+	offer.ServicePorts = services
+	named, err := input.NamedPorts(documents, services)
 	if err != nil {
-		return offer, nil, err
+		return offer, nil, nil, err
 	}
-	if len(made) == 0 {
-		return offer, nil, errors.New("nothing to run: all apps have 0 instances")
+	ports, err := offeredPorts(f.ports, named)
+	if err != nil {
+		return offer, nil, nil, err
+	}
+	source := hostports.New(ports, func() ([]uint32, error) { return publishedPorts(t, c) })
+	offer.Ports = source
+	made, err := input.Tasks(documents, offer)
+	if err == nil && len(made) == 0 {
+		err = errors.New("nothing to run: all apps have 0 instances")
+	}
+	if err != nil {
+		return offer, nil, nil, errors.Join(err, source.Close())
 	}
 	var launch []tasks.Task
 	for _, m := range made {
 		launch = append(launch, tasks.Task(m))
 	}
-	return offer, launch, nil
+	return offer, source, launch, nil
 }
 
 // hostname is what the agent on this host goes by.

@@ -6,6 +6,7 @@
 package input
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -132,20 +133,29 @@ func Tasks(documents []Document, offer marathon.Offer) ([]Task, error) {
 				offer.InstanceUUID = uuid.NewString()
 				info, err := marathon.Build(app, offer)
 				if err != nil {
-					for _, mistake := range flatten(err) {
-						mistakes = multierror.Append(mistakes, fmt.Errorf("%s: app %s, instance %d: %w", d.Name, app.ID, i+1, mistake))
-					}
+					mistakes = multierror.Append(mistakes, fmt.Errorf("%s: instance %d of %w%s", d.Name, i+1, err, advice(i, err)))
 					break // the next instance lacks the same
 				}
 				tasks = append(tasks, Task{Name: instanceName(path.Base(app.ID), i, app.Instances), Info: info})
 			}
 		}
 		if d.Task != nil {
+			if err := drawNamed(d.Task, offer.Ports); err != nil {
+				mistakes = multierror.Append(mistakes, fmt.Errorf("%s: task %s: %w", d.Name, d.Task.TaskID.Value, err))
+			}
 			tasks = append(tasks, Task{Name: d.Task.Name, Info: *d.Task})
 		}
 	}
 	distinguish(tasks)
 	return tasks, mistakes.ErrorOrNil()
+}
+
+// advice says what to do about an instance that cannot be made.
+func advice(i int, err error) string {
+	if i > 0 && errors.Is(err, marathon.ErrPortTaken) {
+		return "; a host has each port once, so an app that names its host ports can have one instance here"
+	}
+	return ""
 }
 
 func instanceName(app string, i, instances int) string {

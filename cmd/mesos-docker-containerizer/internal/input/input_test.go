@@ -105,7 +105,65 @@ func TestPortsThatCannotBeHad(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Tasks(documents, newOffer(t, "31000"))
-	if !errors.Is(err, marathon.ErrPortsExhausted) || !strings.Contains(err.Error(), "instance 2") {
+	if !errors.Is(err, marathon.ErrPortsExhausted) || !strings.Contains(err.Error(), "instance 2 of app /a/web: ") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestNamedPorts has every way of asking for a host port by its number.
+func TestNamedPorts(t *testing.T) {
+	docker := func(id, container, more string) string {
+		return `{"id": "` + id + `", "cmd": "true", "container": {"docker": {"image": "x"}` + container + `}` + more + `}`
+	}
+	bridge := `, "networks": [{"mode": "container/bridge"}]`
+	list := "[" + strings.Join([]string{
+		docker("/mapped", `, "portMappings": [{"containerPort": 80, "hostPort": 80}, {"containerPort": 53, "hostPort": 53, "protocol": "udp,tcp"}, {"hostPort": 0}]`, bridge),
+		docker("/required", "", `, "requirePorts": true, "portDefinitions": [{"port": 9092}, {"port": 0}]`),
+		docker("/old", "", `, "requirePorts": true, "ports": [80]`),
+		docker("/service", "", `, "ports": [8080]`),
+		docker("/none", `, "portMappings": [{"hostPort": 99}]`, bridge+`, "instances": 0`),
+	}, ",") + "]"
+	info := strings.Replace(task, `"resources": [`, `"resources": [{"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 700, "end": 701}]}}, `, 1)
+	info = strings.Replace(info, `"network": "HOST"`, `"network": "BRIDGE", "port_mappings": [{"host_port": 701, "container_port": 1}, {"host_port": 702, "container_port": 2}]`, 1)
+	documents, err := Read([]string{write(t, "list.json", list), write(t, "task.json", info)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := ServicePorts(documents)
+	named, err := NamedPorts(documents, services)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	offer := newOffer(t, "31000-31010")
+	offer.ServicePorts = services
+	for _, p := range named {
+		got = append(got, p.String())
+		offer.Ports.(*marathon.Ports).Reserve(p.Port)
+	}
+	want := []string{"53 (app /mapped)", "80 (app /mapped, app /old)", "700 (task web.1)", "701 (task web.1)", "702 (task web.1)",
+		"9092 (app /required)", "10000 (app /required)"}
+	if !slices.Equal(got, want) {
+		t.Errorf("named ports are\n%q, want\n%q", got, want)
+	}
+	_, err = Tasks(documents, offer)
+	if !errors.Is(err, marathon.ErrPortTaken) || strings.Count(err.Error(), "/old") != 1 {
+		t.Errorf("two apps with port 80 give %v", err)
+	}
+	for _, port := range []uint32{53, 80, 700, 701, 702, 9092, 10000} {
+		if _, err := offer.Ports.Draw([]uint32{port}); !errors.Is(err, marathon.ErrPortTaken) {
+			t.Errorf("port %d is not drawn: %v", port, err)
+		}
+	}
+}
+
+func TestInstancesOfAnAppWithPortsOfItsOwn(t *testing.T) {
+	text := `{"id": "/a", "instances": 3, "cmd": "true", "requirePorts": true, "ports": [80], "container": {"docker": {"image": "x"}}}`
+	documents, err := Read([]string{write(t, "a.json", text)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Tasks(documents, newOffer(t, "80")); !errors.Is(err, marathon.ErrPortTaken) || !strings.Contains(err.Error(), "can have one instance here") {
 		t.Errorf("error is %v", err)
 	}
 }
