@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"mesos-docker-containerizer/agentdns"
+
 	"go.uber.org/zap/zapcore"
 )
 
@@ -33,7 +35,7 @@ type Config struct {
 	ExecutorShutdownGracePeriod time.Duration
 	CgroupsEnableCFS            bool
 	// DefaultContainerDNS is nil where not set.
-	DefaultContainerDNS *ContainerDNS
+	DefaultContainerDNS *agentdns.ContainerDNS
 	// SandboxDirectory is where a container sees its sandbox.
 	SandboxDirectory string
 	// WorkDir and LauncherDir are the agent's; empty where not set.

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
+	"mesos-docker-containerizer/agentdns"
 	"mesos-docker-containerizer/strictjson"
 )
 
@@ -49,81 +49,16 @@ func dockerConfigValue(p *Secret) value {
 	return field[Secret]{p, read, write, "a JSON object, or the absolute path of a file with one", document}
 }
 
-// ContainerDNS is the value of default_container_dns (contract section 2.8).
-type ContainerDNS struct {
-	// Mesos is for the agent's other containerizer. The agent judges it; here
-	// it is only kept.
-	Mesos []json.RawMessage `json:"mesos,omitempty"`
-	// Docker has at most one entry for BRIDGE, one for USER without a name,
-	// and one for USER with each name.
-	Docker []NetworkDNS `json:"docker,omitempty"`
-}
-
-// NetworkDNS says which DNS settings containers on a network get.
-type NetworkDNS struct {
-	// NetworkMode is BRIDGE or USER.
-	NetworkMode string `json:"network_mode"`
-	// NetworkName restricts USER to one network; empty for all others.
-	NetworkName string `json:"network_name,omitempty"`
-	DNS         DNS    `json:"dns"`
-}
-
-// DNS are the settings as docker run takes them.
-type DNS struct {
-	Nameservers []string `json:"nameservers,omitempty"`
-	Search      []string `json:"search,omitempty"`
-	Options     []string `json:"options,omitempty"`
-}
-
-func dnsValue(p **ContainerDNS) value {
-	read := func(s string) (*ContainerDNS, error) {
-		d := json.NewDecoder(strings.NewReader(s))
-		d.DisallowUnknownFields()
-		var dns *ContainerDNS
-		if err := d.Decode(&dns); err != nil {
-			return nil, fmt.Errorf("it cannot be read: %w", err)
-		}
-		if _, err := d.Token(); !errors.Is(err, io.EOF) {
-			return nil, errors.New("something follows the JSON object")
-		}
-		if dns == nil {
-			return nil, errors.New("it is not a JSON object")
-		}
-		return dns, dns.check()
-	}
-	write := func(dns *ContainerDNS) string {
+func dnsValue(p **agentdns.ContainerDNS) value {
+	read := func(s string) (*agentdns.ContainerDNS, error) { return agentdns.Parse([]byte(s)) }
+	write := func(dns *agentdns.ContainerDNS) string {
 		if dns == nil {
 			return ""
 		}
 		return marshal(dns)
 	}
 	wants := `JSON such as {"docker":[{"network_mode":"BRIDGE","dns":{"nameservers":["192.0.2.1"]}}]}, or the absolute path of a file with it`
-	return field[*ContainerDNS]{p, read, write, wants, document}
-}
-
-// check applies the agent's own rules, and docker's for name servers.
-func (d *ContainerDNS) check() error {
-	seen := map[string]bool{}
-	for i, n := range d.Docker {
-		key := n.NetworkMode
-		switch n.NetworkMode {
-		case "BRIDGE":
-		case "USER":
-			key += " " + n.NetworkName
-		default:
-			return fmt.Errorf("docker[%d].network_mode is %q and not BRIDGE or USER", i, strictjson.Shorten(n.NetworkMode))
-		}
-		if seen[key] {
-			return fmt.Errorf("docker[%d] is a second entry for the network %s", i, strictjson.Shorten(key))
-		}
-		seen[key] = true
-		for _, ns := range n.DNS.Nameservers {
-			if ip, err := netip.ParseAddr(ns); err != nil || ip.Zone() != "" {
-				return fmt.Errorf("docker[%d]: the name server %q is not an IP address", i, strictjson.Shorten(ns))
-			}
-		}
-	}
-	return nil
+	return field[*agentdns.ContainerDNS]{p, read, write, wants, document}
 }
 
 // logOptsValue accepts a list, or a JSON object for values with commas in them.

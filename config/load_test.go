@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-containerizer/agentdns"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/hashicorp/go-multierror"
@@ -125,11 +127,11 @@ func TestLoadHost(t *testing.T) {
 	want.Hostname = "agent-17.example"
 	want.PrepareTimeout = 30 * time.Minute
 	want.LogOpts = map[string]string{"max-size": "1m", "max-file": "2"}
-	want.DefaultContainerDNS = &ContainerDNS{Docker: []NetworkDNS{
-		{NetworkMode: "BRIDGE", DNS: DNS{Nameservers: []string{"192.0.2.53"}, Search: []string{"example"}}},
-		{NetworkMode: "USER", NetworkName: "apps", DNS: DNS{Options: []string{"ndots:2"}}},
+	want.DefaultContainerDNS = &agentdns.ContainerDNS{Docker: []agentdns.NetworkDNS{
+		{NetworkMode: "BRIDGE", DNS: agentdns.DNS{Nameservers: []string{"192.0.2.53"}, Search: []string{"example"}}},
+		{NetworkMode: "USER", NetworkName: "apps", DNS: agentdns.DNS{Options: []string{"ndots:2"}}},
 	}}
-	if diff := cmp.Diff(&want, c, configOptions, cmpopts.IgnoreFields(ContainerDNS{}, "Mesos")); diff != "" {
+	if diff := cmp.Diff(&want, c, configOptions, cmpopts.IgnoreFields(agentdns.ContainerDNS{}, "Mesos")); diff != "" {
 		t.Error(diff)
 	}
 	if n := len(c.DefaultContainerDNS.Mesos); n != 1 {
@@ -341,7 +343,7 @@ func mistakesOf(root string) []string {
 		root + "/etc/default/mesos-slave: the file cannot be used: line 1: the ' has no second one",
 		root + `/etc/mesos-slave/containerizers: "docker,rocket" is refused: there is no containerizer "rocket"; accepted is a comma-separated list of docker, mesos, external`,
 		root + `/etc/mesos-slave/docker_mesos_image: "mesos:1.11" is refused: executors inside containers`,
-		root + `/etc/mesos-slave/default_container_dns, which names ` + root + `/dns.json: "{\"docker\":[{\"network_mode\":\"HOST\"}]}" is refused: docker[0].network_mode is "HOST" and not BRIDGE or USER`,
+		root + `/etc/mesos-slave/default_container_dns, which names ` + root + `/dns.json: "{\"docker\":[{\"network_mode\":\"HOST\"}]}" is refused: /docker/0/network_mode is "HOST" and not BRIDGE or USER`,
 		root + "/etc/mesos-slave/?ip: the flag is not a boolean: put its value into a file named ip",
 		root + `/etc/mesos-slave/sandbox_directory: "mnt" is refused: it is not an absolute path`,
 		own + "orphan_grase: unknown file name; did you mean orphan_grace?",

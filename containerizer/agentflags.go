@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/agentdns"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
@@ -30,9 +31,9 @@ func (s *session) heedAgent(o *runspec.Options) error {
 		o.CgroupsEnableCFS = *flags.CgroupsEnableCFS
 	}
 	if flags.DefaultContainerDNS != nil {
-		dns, err := runspec.ParseDNS(flags.DefaultContainerDNS)
+		dns, err := agentdns.Parse(flags.DefaultContainerDNS)
 		if err != nil {
-			return fmt.Errorf("the agent's flag %w", err)
+			return fmt.Errorf("the agent's flag default_container_dns: %w", err)
 		}
 		o.DefaultContainerDNS = dns
 	}

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/agentdns"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
@@ -73,7 +74,7 @@ type Options struct {
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 
-	DefaultContainerDNS *runspec.DNS
+	DefaultContainerDNS *agentdns.ContainerDNS
 	LogDriver           string
 	LogOpts             map[string]string
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"mesos-docker-containerizer/agentdns"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
@@ -19,7 +20,7 @@ const testDNS = `{
 
 // TestDefaultContainerDNS is contract section 2.8.
 func TestDefaultContainerDNS(t *testing.T) {
-	dns, err := runspec.ParseDNS([]byte(testDNS))
+	dns, err := agentdns.Parse([]byte(testDNS))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,20 +30,20 @@ func TestDefaultContainerDNS(t *testing.T) {
 	}
 	tests := []struct {
 		name, docker, container string
-		want                    runspec.DNSConfig
+		want                    agentdns.DNS
 	}{
-		{"host", `, "network": "HOST"`, "", runspec.DNSConfig{}},
-		{"none", `, "network": "NONE"`, "", runspec.DNSConfig{}},
-		{"bridge", `, "network": "BRIDGE"`, "", runspec.DNSConfig{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
-		{"user, named", `, "network": "USER"`, user("weave"), runspec.DNSConfig{Nameservers: []string{"2.2.2.2"}}},
-		{"user, not named", `, "network": "USER"`, user("calico"), runspec.DNSConfig{Nameservers: []string{"1.1.1.1"}}},
-		{"user, the network in effect", `, "network": "USER"` + parameter("net", "weave"), user("calico"), runspec.DNSConfig{Nameservers: []string{"2.2.2.2"}}},
+		{"host", `, "network": "HOST"`, "", agentdns.DNS{}},
+		{"none", `, "network": "NONE"`, "", agentdns.DNS{}},
+		{"bridge", `, "network": "BRIDGE"`, "", agentdns.DNS{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
+		{"user, named", `, "network": "USER"`, user("weave"), agentdns.DNS{Nameservers: []string{"2.2.2.2"}}},
+		{"user, not named", `, "network": "USER"`, user("calico"), agentdns.DNS{Nameservers: []string{"1.1.1.1"}}},
+		{"user, the network in effect", `, "network": "USER"` + parameter("net", "weave"), user("calico"), agentdns.DNS{Nameservers: []string{"2.2.2.2"}}},
 		{"the kind of network is DockerInfo's", `, "network": "BRIDGE"` + parameter("net", "weave"), "",
-			runspec.DNSConfig{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
-		{"own dns", `, "network": "BRIDGE"` + parameter("dns", "3.3.3.3"), "", runspec.DNSConfig{Nameservers: []string{"3.3.3.3"}}},
-		{"own dns-search", `, "network": "BRIDGE"` + parameter("dns-search", "x.y"), "", runspec.DNSConfig{Search: []string{"x.y"}}},
-		{"own dns-opt", `, "network": "BRIDGE"` + parameter("dns-opt", "ndots:1"), "", runspec.DNSConfig{Options: []string{"ndots:1"}}},
-		{"own dns-option", `, "network": "BRIDGE"` + parameter("dns-option", "ndots:1"), "", runspec.DNSConfig{Options: []string{"ndots:1"}}},
+			agentdns.DNS{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
+		{"own dns", `, "network": "BRIDGE"` + parameter("dns", "3.3.3.3"), "", agentdns.DNS{Nameservers: []string{"3.3.3.3"}}},
+		{"own dns-search", `, "network": "BRIDGE"` + parameter("dns-search", "x.y"), "", agentdns.DNS{Search: []string{"x.y"}}},
+		{"own dns-opt", `, "network": "BRIDGE"` + parameter("dns-opt", "ndots:1"), "", agentdns.DNS{Options: []string{"ndots:1"}}},
+		{"own dns-option", `, "network": "BRIDGE"` + parameter("dns-option", "ndots:1"), "", agentdns.DNS{Options: []string{"ndots:1"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,31 +69,4 @@ func TestNoDefaultContainerDNS(t *testing.T) {
 	if diff := cmp.Diff([]string{}, spec.HostConfig.DNS); diff != "" {
 		t.Errorf("name servers (-want +got):\n%s", diff)
 	}
-}
-
-func TestParseDNSThatFails(t *testing.T) {
-	tests := []struct{ text, want string }{
-		{`{`, "default_container_dns: unexpected end of JSON input"},
-		{`{"docker": [{"network_mode": "HOST"}]}`, `default_container_dns: docker[0].network_mode: "HOST" is neither BRIDGE nor USER`},
-		{`{"docker": [{"network_mode": "USER", "dns": {"nameservers": ["a"]}}]}`, `default_container_dns: docker[0].dns: nameserver "a" is not an IP address`},
-		{`{"docker": [{"network_mode": "USER", "dns": {"search": ["a..b"]}}]}`, `default_container_dns: docker[0].dns: search domain "a..b" is not a domain`},
-		{`{"docker": [{"network_mode": "USER", "dns": {"search": ["-a"]}}]}`, `default_container_dns: docker[0].dns: search domain "-a" is not a domain`},
-		{`{"docker": [{"network_mode": "USER", "dns": {"search": ["1.2"]}}]}`, `default_container_dns: docker[0].dns: search domain "1.2" is not a domain`},
-	}
-	for _, test := range tests {
-		if _, err := runspec.ParseDNS([]byte(test.text)); err == nil || err.Error() != test.want {
-			t.Errorf("%s: error %v, want %q", test.text, err, test.want)
-		}
-	}
-}
-
-func FuzzParseDNS(f *testing.F) {
-	f.Add([]byte(testDNS))
-	f.Add([]byte(`{"docker": [{"network_mode": "USER", "dns": {"search": ["."], "nameservers": ["::1"]}}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		dns, err := runspec.ParseDNS(data)
-		if (dns == nil) != (err != nil) {
-			t.Errorf("%v with error %v", dns, err)
-		}
-	})
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"mesos-docker-containerizer/agentdns"
+
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -22,7 +24,7 @@ type runOptions struct {
 	binds             []string   // in docker's notation, the sandbox last
 	volumeDriver      string
 	network           string
-	dns               DNSConfig
+	dns               agentdns.DNS
 	hostname          string
 	ports             []publishedPort
 	entrypoint        string

@@ -3,6 +3,8 @@ package runspec
 import (
 	"context"
 
+	"mesos-docker-containerizer/agentdns"
+
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -38,7 +40,7 @@ type Options struct {
 	CgroupsEnableCFS bool
 
 	// DefaultContainerDNS is the agent's flag of that name, nil when unset.
-	DefaultContainerDNS *DNS
+	DefaultContainerDNS *agentdns.ContainerDNS
 
 	// HostMemory is the host's memory in bytes. Zero means unknown: then oom_score_adj is left alone.
 	HostMemory uint64
@@ -157,7 +159,7 @@ func describe(t Task, src *source, o Options) (*runOptions, error) {
 		func() error { return run.describeNetwork(src.container) },
 		func() error { return run.describeHostname(src.container) },
 		func() error { return run.describePorts(docker, resourcesOf(t.Info)) },
-		func() error { return run.describeDNS(docker, o.DefaultContainerDNS) },
+		func() error { run.describeDNS(docker, o.DefaultContainerDNS); return nil },
 		func() error { return run.describeCommand(src, o) },
 		func() error { return run.checkParameters(t.SandboxDirectory) },
 		func() error { return run.checkImage() },

@@ -78,10 +78,5 @@ func (r *runOptions) typedResources() container.Resources {
 	return resources
 }
 
-// notNull returns a list that is written as [] when it is empty.
-func notNull(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
+// notNull returns a copy that is written as [] when it is empty.
+func notNull(list []string) []string { return append([]string{}, list...) }

@@ -1,14 +1,15 @@
 package differential
 
 import (
+	"encoding/json"
 	"maps"
 	"math"
 	"slices"
 
+	"mesos-docker-containerizer/agentdns"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"pgregory.net/rapid"
-
-	"mesos-docker-containerizer/containerizer/runspec"
 )
 
 func pointer[T any](v T) *T { return &v }
@@ -241,14 +242,30 @@ func drawResources(t *rapid.T, a *assignment) {
 	a.Info.Limits = maps.Clone(limits)
 }
 
-func drawDNS(t *rapid.T) *runspec.DNS {
-	all := []runspec.NetworkDNS{
-		{NetworkMode: "BRIDGE", DNS: runspec.DNSConfig{Nameservers: []string{"8.8.8.8", "::1"}, Search: []string{"a.example", "."}, Options: []string{"ndots:2"}}},
-		{NetworkMode: "USER", NetworkName: "{net}", DNS: runspec.DNSConfig{Nameservers: []string{"1.1.1.1"}}},
-		{NetworkMode: "USER", DNS: runspec.DNSConfig{Search: []string{"user.example."}}},
-		{NetworkMode: "USER", NetworkName: "nosuch", DNS: runspec.DNSConfig{Options: []string{"rotate"}}},
+func drawDNS(t *rapid.T) *agentdns.ContainerDNS {
+	all := []agentdns.NetworkDNS{
+		{NetworkMode: "BRIDGE", DNS: agentdns.DNS{Nameservers: []string{"8.8.8.8", "::1"}, Search: []string{"a.example", "."}, Options: []string{"ndots:2"}}},
+		{NetworkMode: "USER", NetworkName: "{net}", DNS: agentdns.DNS{Nameservers: []string{"1.1.1.1"}}},
+		{NetworkMode: "USER", DNS: agentdns.DNS{Search: []string{"user.example."}}},
+		{NetworkMode: "USER", NetworkName: "nosuch", DNS: agentdns.DNS{Options: []string{"rotate"}}},
 	}
-	return &runspec.DNS{Docker: rapid.SliceOfNDistinct(rapid.SampledFrom(all), 0, 4, func(e runspec.NetworkDNS) string {
+	return &agentdns.ContainerDNS{Docker: rapid.SliceOfNDistinct(rapid.SampledFrom(all), 0, 4, func(e agentdns.NetworkDNS) string {
 		return e.NetworkMode + e.NetworkName
 	}).Draw(t, "dns")}
+}
+
+// parsedDNS is the flag as the daemon reads it.
+func parsedDNS(dns *agentdns.ContainerDNS) *agentdns.ContainerDNS {
+	if dns == nil {
+		return nil
+	}
+	text, err := json.Marshal(dns)
+	if err != nil {
+		panic(err)
+	}
+	parsed, err := agentdns.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return parsed
 }

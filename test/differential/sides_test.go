@@ -25,6 +25,7 @@ import (
 	"github.com/docker/docker/client"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/agentdns"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 	"mesos-docker-containerizer/test/environment"
@@ -197,7 +198,7 @@ func (b *bench) names() (ours, theirs string) {
 func (b *bench) ours(ctx context.Context, t testing.TB, a assignment) outcome {
 	t.Helper()
 	spec, err := runspec.Translate(ctx, a.Task, runspec.Options{
-		CgroupsEnableCFS: a.cfs, DefaultContainerDNS: a.dns, HostMemory: a.hostMemory, LogDriver: "local", LogOpts: map[string]string{"max-size": "1m"},
+		CgroupsEnableCFS: a.cfs, DefaultContainerDNS: parsedDNS(a.dns), HostMemory: a.hostMemory, LogDriver: "local", LogOpts: map[string]string{"max-size": "1m"},
 		EngineAPI: a.api, GPUs: a.gpus, HonorCommandUser: a.honorUser, CopiesFiles: true, Parameters: b.parser,
 	})
 	if err == nil {
@@ -407,7 +408,7 @@ func (b *bench) place(a assignment) assignment {
 		}
 	}
 	if a.dns != nil {
-		dns := &runspec.DNS{Docker: slices.Clone(a.dns.Docker)}
+		dns := &agentdns.ContainerDNS{Docker: slices.Clone(a.dns.Docker)}
 		for i := range dns.Docker {
 			put(&dns.Docker[i].NetworkName)
 		}

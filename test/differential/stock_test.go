@@ -12,6 +12,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/agentdns"
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
@@ -20,7 +21,7 @@ type assignment struct {
 	runspec.Task
 
 	cfs        bool // agent flag cgroups_enable_cfs
-	dns        *runspec.DNS
+	dns        *agentdns.ContainerDNS
 	hostMemory uint64
 	honorUser  bool
 	gpus       bool
@@ -253,7 +254,7 @@ func stockDNS(a assignment, network string) (line []string) {
 	}) {
 		return nil
 	}
-	find := func(mode, name string) *runspec.NetworkDNS {
+	find := func(mode, name string) *agentdns.NetworkDNS {
 		for i, entry := range a.dns.Docker {
 			if entry.NetworkMode == mode && (mode == "BRIDGE" || entry.NetworkName == name) {
 				return &a.dns.Docker[i]
@@ -261,7 +262,7 @@ func stockDNS(a assignment, network string) (line []string) {
 		}
 		return nil
 	}
-	var entry *runspec.NetworkDNS
+	var entry *agentdns.NetworkDNS
 	switch docker.GetNetwork() {
 	case mesos.ContainerInfo_DockerInfo_BRIDGE:
 		entry = find("BRIDGE", "")

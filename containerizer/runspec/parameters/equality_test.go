@@ -15,6 +15,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"pgregory.net/rapid"
 
+	"mesos-docker-containerizer/agentdns"
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
@@ -166,19 +167,26 @@ func drawTask(t *rapid.T) runspec.Task {
 
 func drawOptions(t *rapid.T) runspec.Options {
 	return runspec.Options{
-		CgroupsEnableCFS: rapid.Bool().Draw(t, "cfs"),
-		HostMemory:       8 << 30,
-		HonorCommandUser: rapid.Bool().Draw(t, "honor user"),
-		GPUs:             true,
-		LogDriver:        "local",
-		LogOpts:          map[string]string{"max-size": "1m"},
-		DefaultContainerDNS: &runspec.DNS{Docker: []runspec.NetworkDNS{
-			{NetworkMode: "BRIDGE", DNS: runspec.DNSConfig{Nameservers: []string{" 8.8.8.8", "::0001"}, Search: []string{"a.example. ", "."}, Options: []string{"ndots:2"}}},
-			{NetworkMode: "USER", NetworkName: "weave", DNS: runspec.DNSConfig{Nameservers: []string{"1.1.1.1"}}},
-			{NetworkMode: "USER", DNS: runspec.DNSConfig{Search: []string{"user.example"}}},
-		}},
+		CgroupsEnableCFS:    rapid.Bool().Draw(t, "cfs"),
+		HostMemory:          8 << 30,
+		HonorCommandUser:    rapid.Bool().Draw(t, "honor user"),
+		GPUs:                true,
+		LogDriver:           "local",
+		LogOpts:             map[string]string{"max-size": "1m"},
+		DefaultContainerDNS: defaultDNS,
 	}
 }
+
+var defaultDNS = func() *agentdns.ContainerDNS {
+	dns, err := agentdns.Parse([]byte(`{"docker": [
+		{"network_mode": "BRIDGE", "dns": {"nameservers": [" 8.8.8.8", "0::1"], "search": ["a.example. ", "."], "options": ["ndots:2"]}},
+		{"network_mode": "USER", "network_name": "weave", "dns": {"nameservers": ["1.1.1.1"]}},
+		{"network_mode": "USER", "dns": {"search": ["user.example"]}}]}`))
+	if err != nil {
+		panic(err)
+	}
+	return dns
+}()
 
 // asJSON is what the Engine would see; nil and empty differ as they do there.
 func asJSON(t interface{ Fatalf(string, ...any) }, spec *runspec.Spec) string {
