@@ -138,11 +138,13 @@ func (s *scan) judge(each candidate, c *Config) Origin {
 	return m.Origin
 }
 
+// parse refuses what is not text; a list says which of its items that is.
 func parse(v value, text string) error {
-	if !utf8.ValidString(text) {
+	err := v.parse(text)
+	if _, known := errors.AsType[*itemError](err); !known && !utf8.ValidString(text) {
 		return errors.New("it is not UTF-8 text")
 	}
-	return v.parse(text)
+	return err
 }
 
 // resolve reads the file that a value names: any value may be file:///path, as

@@ -3,8 +3,12 @@ package config
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"mesos-docker-containerizer/strictjson"
 )
 
 // Policy is what tasks are allowed to ask for. Which of it somebody has set,
@@ -95,16 +99,42 @@ func allowedValue(p *[]string, items string) value {
 		}
 		for i, item := range list {
 			list[i] = strings.TrimSpace(item)
-			switch {
-			case list[i] == "":
-				return nil, errors.New("an item of the list is empty")
-			case strings.ContainsFunc(list[i], unicode.IsControl):
-				return nil, errors.New("it contains a control character")
+			if err := checkAllowed(list[i]); err != nil {
+				return nil, &itemError{i + 1, list[i], err}
 			}
 		}
 		return list, nil
 	}
 	return field[[]string]{p, read, formatAllowed, "* for anything, none for nothing, or a list of " + items, plain}
+}
+
+// itemError says what is wrong with one item of a list; the first is number 1.
+type itemError struct {
+	number int
+	item   string
+	err    error
+}
+
+func (e *itemError) Error() string {
+	return fmt.Sprintf("item %d, %q, %v", e.number, strictjson.Shorten(e.item), e.err)
+}
+
+func (e *itemError) Unwrap() error { return e.err }
+
+// checkAllowed refuses items that nobody can mean. A decoder of JSON puts
+// U+FFFD where it finds half a character, so that too is a slip.
+func checkAllowed(item string) error {
+	switch {
+	case item == "":
+		return errors.New("is empty")
+	case !utf8.ValidString(item):
+		return errors.New("is not UTF-8 text")
+	case strings.ContainsRune(item, utf8.RuneError):
+		return errors.New("contains U+FFFD, the sign for text that could not be read")
+	case strings.ContainsFunc(item, unicode.IsControl):
+		return errors.New("contains a control character")
+	}
+	return nil
 }
 
 func formatAllowed(list []string) string {

@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -44,9 +45,47 @@ func TestPolicyIsNeverOpenedByMistake(t *testing.T) {
 	}
 }
 
+// TestPolicyItemsAreText: what is not text is refused with its file and its
+// place in the list, in every form of a list, and nothing stands in for it.
+func TestPolicyItemsAreText(t *testing.T) {
+	for name, c := range map[string]struct{ text, item, fault string }{
+		"alone":                    {"\xff", "item 1, ", "is not UTF-8 text"},
+		"among others":             {"/a, \x94#00 ,/b", "item 2, ", "is not UTF-8 text"},
+		"on a later line":          {"# all\n/a,/b\n\n/caf\xe9\n", "item 3, ", "is not UTF-8 text"},
+		"a cut character":          {"/a,/\xe2\x82", "item 2, ", "is not UTF-8 text"},
+		"a surrogate":              {"/a,/\xed\xa0\x80", "item 2, ", "is not UTF-8 text"},
+		"a longer form":            {"/a,\xc0\xaf", "item 2, ", "is not UTF-8 text"},
+		"in JSON":                  {"[\"/a\",\"\x94#00\"]", "item 2, ", "U+FFFD"},
+		"half a character in JSON": {`["/a","/b,c","\ud800#"]`, "item 3, ", "U+FFFD"},
+		"the sign itself":          {"/a,/\ufffd", "item 2, ", "U+FFFD"},
+		"a control character":      {"/a,/\x01", "item 2, ", "control character"},
+		"empty":                    {"/a,,/b", "item 2, ", "is empty"},
+		"in a comment":             {"/a\n# \xe9\n", "", "it is not UTF-8 text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, f := range policyFlags[1:] {
+				file := ownDirectory + "/" + f.name
+				root := tree(t, map[string]string{file: c.text})
+				loaded, _, err := Load(Options{Root: root})
+				if err == nil {
+					t.Fatalf("%s is taken for %q", f.name, f.bind(loaded).text())
+				}
+				for _, part := range []string{root + file, c.item, c.fault} {
+					if !strings.Contains(err.Error(), part) {
+						t.Errorf("%v: does not say %q", err, part)
+					}
+				}
+				if !utf8.ValidString(err.Error()) {
+					t.Errorf("%q", err.Error())
+				}
+			}
+		})
+	}
+}
+
 // FuzzAllowed wants a list to be what is printed of it.
 func FuzzAllowed(f *testing.F) {
-	for _, seed := range []string{"*", "none", "/a:ro, /b\n# c\n/d", `["a,b","#c"]`, "[", "a#b", "", ",", "c 1:2 r"} {
+	for _, seed := range []string{"*", "none", "/a:ro, /b\n# c\n/d", `["a,b","#c"]`, "[", "a#b", "", ",", "c 1:2 r", "\x94#00", `["\ud800,"]`, "[\"\xff\"]", "# \xff\na"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -60,6 +99,11 @@ func FuzzAllowed(f *testing.F) {
 		}
 		if len(first) == 0 {
 			t.Fatal("an empty list")
+		}
+		for _, item := range first {
+			if item == "" || !utf8.ValidString(item) {
+				t.Fatalf("item %q", item)
+			}
 		}
 		if err := allowedValue(&second, "x").parse(v.text()); err != nil {
 			t.Fatalf("%q is printed %q: %v", first, v.text(), err)
