@@ -165,13 +165,38 @@ func TestTextRoundTrip(t *testing.T) {
 	})
 }
 
+// memoryDirectory is a temporary directory in memory where the host has such:
+// on a disk each round of FuzzLoad waits for the disk four times.
+func memoryDirectory(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "fuzz-load-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // FuzzLoad feeds every layer. The names may lead anywhere within the root.
 func FuzzLoad(f *testing.F) {
 	f.Add("MESOS_IP=$(x)\nexport MESOS_PORT=1", "containerizers", "mesos", "?no-docker_kill_orphans", "", "SOCKET", "/a", "--port=1")
 	f.Add("X='", "docker_config", `{"auths":{}}`, "log_opts", "splunk-token=a", "LOG_LEVEL", "debug", "--no-cgroups_enable_cfs")
 	f.Add("IP=::1", "default_container_dns", `{"docker":[{"network_mode":"USER"}]}`, "hostname", "file:///etc/default/mesos", "", "", "--")
 	f.Add("", "work_dir", "/a\x00", "orphan_grase", "1secs", "PREPARE_TIMEOUT", "1weeks", "---")
-	root := f.TempDir()
+	for _, each := range flags {
+		text := rapid.Just(each.standard)
+		if each.name != "docker_mesos_image" {
+			text = texts(each)
+		}
+		for seed := range 2 {
+			text, upper := text.Example(seed), strings.ToUpper(each.name)
+			f.Add("MESOS_"+upper+"='"+text+"'", each.name, text, each.name, text, upper, text, "--"+each.name+"="+text)
+		}
+	}
+	root := memoryDirectory(f)
 	for _, dir := range append(AgentDirectories(), "/etc/default", ownDirectory) {
 		if err := os.MkdirAll(root+dir, 0o755); err != nil {
 			f.Fatal(err)
