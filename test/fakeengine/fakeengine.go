@@ -33,7 +33,8 @@ const (
 	LoseAnswer Kind = iota
 	// Break breaks the connection; the real Engine hears nothing of the request.
 	Break
-	// Hang answers nothing until the caller gives up or Release is called; then the real Engine gets the request.
+	// Hang answers nothing until Release is called; then the real Engine gets the request, whether the caller is still there or
+	// has gone: an Engine that hangs has the request already.
 	Hang
 	// Late breaks the connection; the real Engine gets the request when Release is called.
 	Late
@@ -80,6 +81,12 @@ func New(t testing.TB, engine string) *Proxy {
 		Transport:     transport,
 		FlushInterval: -1, // streams
 		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, _ error) { abort(w) },
+		ModifyResponse: func(r *http.Response) error {
+			if answered, ok := r.Request.Context().Value(answeredKey{}).(func()); ok {
+				answered()
+			}
+			return nil
+		},
 	}
 	p.Back()
 	t.Cleanup(func() {
@@ -159,10 +166,9 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		<-released
-		if r.Context().Err() != nil {
-			w, r = &discard{header: http.Header{}}, r.WithContext(context.WithoutCancel(r.Context()))
-		}
-		p.reverse.ServeHTTP(w, r)
+		ctx, cancel := untilAnswered(r.Context())
+		defer cancel()
+		p.reverse.ServeHTTP(w, r.WithContext(ctx))
 	case kind == Late:
 		if body, err := io.ReadAll(r.Body); err == nil {
 			late := r.Clone(context.Background())
@@ -182,6 +188,17 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	}
+}
+
+// answeredKey is the key of a func() in the context of a request, to be called when the real Engine has answered.
+type answeredKey struct{}
+
+// untilAnswered returns a context for a request to the real Engine. The caller's end reaches it once the Engine has answered, so
+// that the request takes effect in any case and a stream ends with its reader.
+func untilAnswered(caller context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
+	answered := func() { context.AfterFunc(caller, cancel) }
+	return context.WithValue(ctx, answeredKey{}, answered), cancel
 }
 
 func (p *Proxy) next(r *http.Request) (Kind, bool, <-chan struct{}) {
