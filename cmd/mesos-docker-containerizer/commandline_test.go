@@ -1,0 +1,123 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// commandLines are spellings that scripts and units have, and mistakes that people make, with what the program does for them.
+var commandLines = []struct {
+	args   string // divided at spaces; "" is an empty one
+	status int
+	stdout string // what standard output begins with; "" is nothing at all
+	stderr string // standard error whole, without the name of the program; for the overview its first line
+}{
+	{``, 2, ``, `Usage: mesos-docker-containerizer SUBCOMMAND [FLAG...] [ARGUMENT...]`},
+	{`-h`, 0, `Usage: mesos-docker-containerizer SUBCOMMAND [FLAG...] [ARGUMENT...]`, ``},
+	{`-help`, 0, `Usage: mesos-docker-containerizer SUBCOMMAND [FLAG...] [ARGUMENT...]`, ``},
+	{`--help`, 0, `Usage: mesos-docker-containerizer SUBCOMMAND [FLAG...] [ARGUMENT...]`, ``},
+	{`help`, 0, `Usage: mesos-docker-containerizer SUBCOMMAND [FLAG...] [ARGUMENT...]`, ``},
+	{`help ps`, 0, `Usage: mesos-docker-containerizer ps [FLAG...]`, ``},
+	{`help nosuch`, 2, ``, "there is no subcommand \"nosuch\"; `mesos-docker-containerizer help` lists them"},
+	{`help ps extra`, 0, `Usage: mesos-docker-containerizer ps [FLAG...]`, ``},
+	{`nosuch`, 2, ``, "there is no subcommand \"nosuch\"; `mesos-docker-containerizer help` lists them"},
+	{`--version`, 0, `mesos-docker-containerizer `, ``},
+	{`-v`, 0, `mesos-docker-containerizer `, ``},
+	{`-version`, 2, ``, "there is no subcommand \"-version\"; `mesos-docker-containerizer help` lists them"},
+	{`version`, 0, `mesos-docker-containerizer `, ``},
+	{`version --json`, 2, ``, `unexpected argument "--json"`},
+	{`version extra`, 2, ``, `unexpected argument "extra"`},
+	{`-h ps`, 0, `Usage: mesos-docker-containerizer ps [FLAG...]`, ``},
+	{`--log_level=debug config`, 2, ``, "there is no subcommand \"--log_level=debug\"; `mesos-docker-containerizer help` lists them"},
+	{`config --json`, 0, `[`, ``},
+	{`config -json`, 0, `[`, ``},
+	{`config --json=true`, 0, `[`, ``},
+	{`config -json=false`, 0, `FLAG `, ``},
+	{`config --json=maybe`, 2, ``, "invalid boolean value \"maybe\" for -json: parse error; `mesos-docker-containerizer help config` lists the flags"},
+	{`config --json maybe`, 2, ``, `unexpected argument "maybe"`},
+	{`config extra`, 2, ``, `unexpected argument "extra"`},
+	{`config -- extra`, 2, ``, `unexpected argument "extra"`},
+	{`config -h extra --nosuch`, 0, `Usage: mesos-docker-containerizer config [FLAG...]`, ``},
+	{`config extra -help`, 0, `Usage: mesos-docker-containerizer config [FLAG...]`, ``},
+	{`config -- -h`, 2, ``, `unexpected argument "-h"`},
+	{`config --nosuch`, 2, ``, "the configuration has a mistake: command line, --nosuch: unknown flag; `mesos-docker-containerizer config` lists all flags"},
+	{`config -nosuch`, 2, ``, "the configuration has a mistake: command line, -nosuch: unknown flag; `mesos-docker-containerizer config` lists all flags"},
+	{`config --docker_sokcet=/x`, 2, ``, `the configuration has a mistake: command line, --docker_sokcet: unknown flag; did you mean --docker_socket?`},
+	{`config --docker_socket /x`, 2, ``, `the configuration has a mistake: command line, --docker_socket: it needs a value: --docker_socket=VALUE; accepted is an absolute path of a Unix socket, with or without unix:// before it`},
+	{`config --docker_socket=relative`, 2, ``, `the configuration has a mistake: command line, --docker_socket: "relative" is refused: it is not an absolute path; accepted is an absolute path of a Unix socket, with or without unix:// before it`},
+	{`config -docker_socket=/x`, 2, ``, `the configuration has a mistake: command line, -docker_socket: unknown flag; did you mean --docker_socket?`},
+	{`config --docker-socket=/x`, 2, ``, `the configuration has a mistake: command line, --docker-socket: unknown flag; did you mean --docker_socket?`},
+	{`config --image_gc_dry_run`, 0, `FLAG `, ``},
+	{`config --no-image_gc_dry_run`, 0, `FLAG `, ``},
+	{`config --no-image_gc_dry_run=x`, 2, ``, `the configuration has a mistake: command line, --no-image_gc_dry_run: no- takes no value; write --image_gc_dry_run=VALUE; accepted is true, 1, false or 0`},
+	{`config --no-docker_socket`, 2, ``, `the configuration has a mistake: command line, --no-docker_socket: only a boolean can be negated with no-; accepted is an absolute path of a Unix socket, with or without unix:// before it`},
+	{`config --log_level=loud --port=x --nosuch=1`, 2, ``, "the configuration has 3 mistakes:\n  * command line, --nosuch: unknown flag; `mesos-docker-containerizer config` lists all flags\n  * command line, --port: \"x\" is refused: it is not a port; accepted is a port number from 0 to 65535\n  * command line, --log_level: \"loud\" is refused: it is not a level; accepted is debug, info, warn or error"},
+	{`config --port=1 --port=2`, 0, `FLAG `, ``},
+	{`config -`, 2, ``, `unexpected argument "-"`},
+	{`config --json --`, 0, `[`, ``},
+	{`config --=x`, 2, ``, "the configuration has a mistake: command line, --: unknown flag; `mesos-docker-containerizer config` lists all flags"},
+	{`config ""`, 2, ``, `unexpected argument ""`},
+	{`config ---json`, 2, ``, "the configuration has a mistake: command line, ---json: unknown flag; `mesos-docker-containerizer config` lists all flags"},
+	{`config --JSON`, 2, ``, "the configuration has a mistake: command line, --JSON: unknown flag; `mesos-docker-containerizer config` lists all flags"},
+	{`config --allowed_networks=`, 2, ``, `the configuration has a mistake: command line, --allowed_networks: it is empty, which could mean nothing as well as anything; accepted is * for anything, none for nothing, or a list of names of networks, as bridge,apps; host is the host's, container another container's`},
+	{`config --allowed_devices=nosuch`, 2, ``, "1 error occurred:\n\t* command line, --allowed_devices: allowed_devices: \"nosuch\" is refused: it is not the absolute path of a device or a directory of devices (as /dev/fuse or /dev/snd:rw), a cgroup rule (as \"c 10:200 rwm\"), gpus or cdi:VENDOR/CLASS"},
+	{`run`, 2, ``, "no file to run; `mesos-docker-containerizer help run` says what can be run"},
+	{`run --output=xml f`, 2, ``, `--output=xml: accepted are text and json`},
+	{`run --output xml f`, 2, ``, `--output=xml: accepted are text and json`},
+	{`run --for=soon f`, 2, ``, "invalid value \"soon\" for flag -for: it does not begin with a number; accepted is a duration such as 30secs, 5mins or 30s; `mesos-docker-containerizer help run` lists the flags"},
+	{`run --for 5s`, 2, ``, "no file to run; `mesos-docker-containerizer help run` says what can be run"},
+	{`run -for 5s /nonexistent`, 2, ``, `nothing was started: /nonexistent: no such file or directory`},
+	{`run --for`, 2, ``, "flag needs an argument: -for; `mesos-docker-containerizer help run` lists the flags"},
+	{`run /nonexistent --for=5s`, 2, ``, `nothing was started: /nonexistent: no such file or directory`},
+	{`run --ports=x /nonexistent`, 2, ``, `--ports: port range "x": accepted are a port of 1 to 65535 or two as in 31000-32000`},
+	{`run -- --help`, 2, ``, `nothing was started: --help: no such file or directory`},
+	{`run -`, 2, ``, `nothing was started: standard input: line 1, column 1: unexpected end of JSON input`},
+	{`run --keep-sandbox=2 f`, 2, ``, "invalid boolean value \"2\" for -keep-sandbox: parse error; `mesos-docker-containerizer help run` lists the flags"},
+	{`run --log_level=loud --for=soon /nonexistent`, 2, ``, `the configuration has a mistake: command line, --log_level: "loud" is refused: it is not a level; accepted is debug, info, warn or error`},
+	{`images gc extra`, 2, ``, `unexpected argument "extra"`},
+	{`images nogc`, 2, ``, `unexpected argument "nogc"`},
+	{`images --dry-run`, 2, ``, "--dry-run belongs to `images gc`"},
+	{`images -dry-run gc --run_dir=/nonexistent`, 3, ``, `no daemon answers at /nonexistent/admin.sock: Get "http://daemon/images": dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
+	{`images --run_dir=/nonexistent`, 3, ``, `no daemon answers at /nonexistent/admin.sock: Get "http://daemon/images": dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
+	{`images --all --run_dir=/nonexistent gc`, 3, ``, `no daemon answers at /nonexistent/admin.sock: Post "http://daemon/images/gc": dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
+	{`ps --run_dir=/nonexistent`, 3, ``, `no daemon answers at /nonexistent/admin.sock: Get "http://daemon/tasks": dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
+	{`ps x --run_dir=/nonexistent`, 2, ``, `unexpected argument "x"`},
+	{`ps --json x`, 2, ``, `unexpected argument "x"`},
+	{`setup --undo --write`, 2, ``, `--undo goes without --write, and --force with --undo`},
+	{`setup --force`, 2, ``, `--undo goes without --write, and --force with --undo`},
+	{`setup x`, 2, ``, `unexpected argument "x"`},
+	{`setup --mesos-libexec`, 2, ``, "flag needs an argument: -mesos-libexec; `mesos-docker-containerizer help setup` lists the flags"},
+	{`doctor x`, 2, ``, `unexpected argument "x"`},
+	{`doctor --agent`, 2, ``, "flag needs an argument: -agent; `mesos-docker-containerizer help doctor` lists the flags"},
+	{`serve x`, 2, ``, `unexpected argument "x"`},
+	{`serve --json`, 2, ``, "the configuration has a mistake: command line, --json: unknown flag; `mesos-docker-containerizer config` lists all flags"},
+}
+
+// TestCommandLines runs the program for each.
+func TestCommandLines(t *testing.T) {
+	for _, test := range commandLines {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			args := strings.Fields(test.args)
+			for i := range args {
+				args[i] = strings.Trim(args[i], `"`)
+			}
+			p := startWith(t, func(c *exec.Cmd) {
+				c.Env = slices.DeleteFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, "MESOS_") })
+			}, args...)
+			p.wantStatus(test.status)
+			if out := p.out(); !strings.HasPrefix(out, test.stdout) || test.stdout == "" && out != "" {
+				t.Errorf("standard output %.200q, want %q", out, test.stdout)
+			}
+			said := strings.TrimSpace(strings.TrimPrefix(p.err(), "mesos-docker-containerizer: "))
+			if strings.HasPrefix(said, "Usage:") {
+				said, _, _ = strings.Cut(said, "\n")
+			}
+			if said != test.stderr {
+				t.Errorf("standard error\n%s\nwant\n%s", said, test.stderr)
+			}
+		})
+	}
+}
