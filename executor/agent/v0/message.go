@@ -6,7 +6,6 @@ import (
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-	"github.com/mesos/mesos-go/api/v1/lib/executor"
 
 	"mesos-docker-containerizer/executor/agent"
 )
@@ -47,195 +46,14 @@ func decode(name string, body []byte) (r received, err error) {
 			r, err = received{}, fmt.Errorf("decode %s: %v", name, cause)
 		}
 	}()
-	decoder, known := decoders[name]
+	m, known := messages[name]
 	if !known {
 		return received{}, fmt.Errorf("%.100q: %w", name, errUnknownMessage)
 	}
-	if r, err = decoder(body); err != nil {
+	if r, err = m.decode(body); err != nil {
 		return received{}, fmt.Errorf("decode %s: %w", name, err)
 	}
 	return r, nil
-}
-
-var decoders = map[string]func([]byte) (received, error){
-	executorRegistered:    decodeRegistered,
-	executorReregistered:  decodeReregistered,
-	reconnectExecutor:     decodeReconnect,
-	runTask:               decodeRunTask,
-	killTask:              decodeKillTask,
-	statusAcknowledgement: decodeAcknowledgement,
-	shutdownExecutor:      decodeShutdown,
-	frameworkToExecutor:   decodeFrameworkMessage,
-}
-
-// required is the error for a message without a field that it must have.
-func required(field string) error { return fmt.Errorf("it has no %s", field) }
-
-func decodeRegistered(body []byte) (received, error) {
-	s := &executor.Event_Subscribed{}
-	r := received{event: &agent.Event{Type: executor.Event_SUBSCRIBED, Subscribed: s}}
-	var executorSeen bool
-	err := fields(body, func(number int, value []byte) (err error) {
-		switch number {
-		case 2:
-			executorSeen = true
-			return s.ExecutorInfo.Unmarshal(value)
-		case 3:
-			r.frameworkID, err = text(value)
-		case 4:
-			return s.FrameworkInfo.Unmarshal(value)
-		case 5:
-			r.agentID, err = text(value)
-		case 6:
-			return s.AgentInfo.Unmarshal(value)
-		}
-		return err
-	})
-	switch {
-	case err != nil:
-		return received{}, err
-	case !executorSeen:
-		return received{}, required("executor_info")
-	case r.agentID == "":
-		return received{}, required("slave_id")
-	}
-	r.executorID = s.ExecutorInfo.ExecutorID.Value
-	if s.FrameworkInfo.ID == nil && r.frameworkID != "" {
-		s.FrameworkInfo.ID = &mesos.FrameworkID{Value: r.frameworkID}
-	}
-	if s.AgentInfo.ID == nil {
-		s.AgentInfo.ID = &mesos.AgentID{Value: r.agentID}
-	}
-	return r, nil
-}
-
-// decodeReregistered leaves the event incomplete: the message repeats neither the executor nor the framework.
-func decodeReregistered(body []byte) (received, error) {
-	s := &executor.Event_Subscribed{}
-	r := received{event: &agent.Event{Type: executor.Event_SUBSCRIBED, Subscribed: s}}
-	err := fields(body, func(number int, value []byte) (err error) {
-		switch number {
-		case 1:
-			r.agentID, err = text(value)
-		case 2:
-			return s.AgentInfo.Unmarshal(value)
-		}
-		return err
-	})
-	if err != nil {
-		return received{}, err
-	}
-	if s.AgentInfo.ID == nil && r.agentID != "" {
-		s.AgentInfo.ID = &mesos.AgentID{Value: r.agentID}
-	}
-	return r, nil
-}
-
-func decodeReconnect(body []byte) (r received, err error) {
-	err = fields(body, func(number int, value []byte) (err error) {
-		if number == 1 {
-			r.agentID, err = text(value)
-		}
-		return err
-	})
-	return r, err
-}
-
-func decodeRunTask(body []byte) (received, error) {
-	launch := &executor.Event_Launch{}
-	r := received{event: &agent.Event{Type: executor.Event_LAUNCH, Launch: launch}}
-	var taskSeen bool
-	err := fields(body, func(number int, value []byte) (err error) {
-		switch number {
-		case 1:
-			r.frameworkID, err = text(value)
-		case 4:
-			taskSeen = true
-			return launch.Task.Unmarshal(value)
-		}
-		return err
-	})
-	if err == nil && !taskSeen {
-		err = required("task")
-	}
-	return r, err
-}
-
-func decodeKillTask(body []byte) (received, error) {
-	kill := &executor.Event_Kill{}
-	r := received{event: &agent.Event{Type: executor.Event_KILL, Kill: kill}}
-	err := fields(body, func(number int, value []byte) (err error) {
-		switch number {
-		case 1:
-			r.frameworkID, err = text(value)
-		case 2:
-			kill.TaskID.Value, err = text(value)
-		case 3:
-			kill.KillPolicy = &mesos.KillPolicy{}
-			return kill.KillPolicy.Unmarshal(value)
-		}
-		return err
-	})
-	if err == nil && kill.TaskID.Value == "" {
-		err = required("task_id")
-	}
-	return r, err
-}
-
-func decodeAcknowledgement(body []byte) (received, error) {
-	ack := &executor.Event_Acknowledged{}
-	r := received{event: &agent.Event{Type: executor.Event_ACKNOWLEDGED, Acknowledged: ack}}
-	err := fields(body, func(number int, value []byte) (err error) {
-		switch number {
-		case 1:
-			r.agentID, err = text(value)
-		case 2:
-			r.frameworkID, err = text(value)
-		case 3:
-			ack.TaskID.Value, err = text(value)
-		case 4:
-			ack.UUID = append([]byte(nil), value...)
-		}
-		return err
-	})
-	if err == nil && (ack.TaskID.Value == "" || len(ack.UUID) == 0) {
-		err = required("task_id or uuid")
-	}
-	return r, err
-}
-
-// decodeShutdown takes an empty message as well: agents before 0.23 send no other (contract section 5.2).
-func decodeShutdown(body []byte) (received, error) {
-	r := received{event: &agent.Event{Type: executor.Event_SHUTDOWN}}
-	err := fields(body, func(number int, value []byte) (err error) {
-		switch number {
-		case 1:
-			r.executorID, err = text(value)
-		case 2:
-			r.frameworkID, err = text(value)
-		}
-		return err
-	})
-	return r, err
-}
-
-func decodeFrameworkMessage(body []byte) (received, error) {
-	message := &executor.Event_Message{}
-	r := received{event: &agent.Event{Type: executor.Event_MESSAGE, Message: message}}
-	err := fields(body, func(number int, value []byte) (err error) {
-		switch number {
-		case 1:
-			r.agentID, err = text(value)
-		case 2:
-			r.frameworkID, err = text(value)
-		case 3:
-			r.executorID, err = text(value)
-		case 4:
-			message.Data = append([]byte(nil), value...)
-		}
-		return err
-	})
-	return r, err
 }
 
 // identity is whom our messages are from, as the agent knows us.
