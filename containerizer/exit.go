@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
@@ -33,21 +34,16 @@ const (
 	outputOverlap = 2 * time.Second
 )
 
-// errVanished says that a container that had been created is not there any more.
-var errVanished = errors.New("the container has been removed by somebody else")
-
 // awaitExit waits until the Engine says that the container has ended. Only an answer of the Engine counts, or the absence of
 // the container, or of its process for so long that no answer is to be expected.
-//
-// It returns the container as last inspected.
-func (s *session) awaitExit(ctx context.Context, c *engine.Container, processGone <-chan struct{}) (*engine.Container, wire.Exited) {
+func (s *session) awaitExit(ctx context.Context, c *engine.Container, processGone <-chan struct{}) wire.Exited {
 	var lost time.Time // when the Engine's answer is given up
 	interval := lookInterval
 	known := c
 	for {
 		s.resumeOutput(ctx, known)
 		if exit, ended := exitOf(known); ended {
-			return known, exit
+			return exit
 		}
 		select {
 		case <-s.wake:
@@ -58,7 +54,7 @@ func (s *session) awaitExit(ctx context.Context, c *engine.Container, processGon
 			interval = lostExitInterval
 			continue // the event is on its way; looking now would come too early
 		case <-ctx.Done():
-			return known, wire.Exited{}
+			return wire.Exited{}
 		}
 		found, err := s.server.engine.Inspect(ctx, c.ID)
 		switch {
@@ -68,13 +64,14 @@ func (s *session) awaitExit(ctx context.Context, c *engine.Container, processGon
 				interval = lookInterval
 			}
 		case engine.IsNotFound(err):
-			return nil, wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: errVanished.Error()}
+			s.container.Forget()
+			return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: container.ErrVanished.Error()}
 		case ctx.Err() == nil:
 			s.logger.Debug("the container's state is unknown; asking again", zap.Error(err))
 			interval = lostExitInterval
 		}
 		if !lost.IsZero() && time.Now().After(lost) {
-			return known, wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: fmt.Sprintf(
+			return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: fmt.Sprintf(
 				"the container's process is gone and the Docker Engine has not reported its exit within %v", lostExitTimeout)}
 		}
 	}
@@ -82,7 +79,7 @@ func (s *session) awaitExit(ctx context.Context, c *engine.Container, processGon
 
 // exitOf reads how a container ended, if it has.
 func exitOf(c *engine.Container) (wire.Exited, bool) {
-	if c.State.Running || c.State.Restarting || c.State.Paused || startedAt(c).IsZero() {
+	if c.State.Running || c.State.Restarting || c.State.Paused || container.StartedAt(c).IsZero() {
 		return wire.Exited{}, false
 	}
 	return wire.Exited{
@@ -134,7 +131,7 @@ const endSlack = 500 * time.Millisecond
 // complete tells whether the stream that the executor had went on until the container ended.
 func complete(r *wire.Resume, c *engine.Container) bool {
 	_, ended := exitOf(c)
-	return ended && !r.Ended.IsZero() && r.Ended.After(finishedAt(c).Add(-endSlack))
+	return ended && !r.Ended.IsZero() && r.Ended.After(container.FinishedAt(c).Add(-endSlack))
 }
 
 // failure turns the error of a preparation into the outcome, in words for the framework's user.
@@ -144,10 +141,11 @@ func (s *session) failure(err error) wire.Exited {
 	var pull *image.Error
 	var refusal *policy.Refusal
 	switch {
-	case errors.Is(err, errVanished):
+	case errors.Is(err, container.ErrVanished):
 		exit.Outcome = wire.OutcomeUnknown
-	case errors.Is(err, errKilled):
+	case errors.Is(err, container.ErrStopped):
 		exit.Message = "Container was killed before it was started"
+	case errors.As(err, new(*container.NameInUseError)):
 	case errors.As(err, &spec):
 		exit.Fault = wire.FaultTask
 		exit.Message = "Failed to create docker run options: " + spec.Error()

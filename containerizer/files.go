@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 
-	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -14,7 +13,7 @@ import (
 //
 // The spec is nil for a container that an earlier daemon created. How far that one got nobody knows, so the task is translated
 // again and the files are copied once more: a task must not start without them.
-func (s *session) deliverFiles(ctx context.Context, c *engine.Container, launch wire.Launch, spec *runspec.Spec) error {
+func (s *session) deliverFiles(ctx context.Context, launch wire.Launch, spec *runspec.Spec) error {
 	if spec == nil {
 		var err error
 		if spec, err = s.translate(ctx, launch); err != nil {
@@ -29,7 +28,5 @@ func (s *session) deliverFiles(ctx context.Context, c *engine.Container, launch 
 	if err != nil {
 		return err
 	}
-	return untilAnswered(ctx, engine.IsUnavailable, func() error {
-		return s.server.engine.CopyTo(ctx, c.ID, archive)
-	})
+	return s.container.CopyTo(ctx, archive)
 }

@@ -3,6 +3,7 @@ package containerizer
 import (
 	"context"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -14,7 +15,7 @@ func (s *session) judge(ctx context.Context, spec *runspec.Spec) error {
 	if s.user != nil {
 		s.user.Confine(spec.Config, spec.HostConfig)
 	}
-	return untilAnswered(ctx, engine.IsUnavailable, func() error {
+	return container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) error {
 		return s.server.Policy.Judge(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
 			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,

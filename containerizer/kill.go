@@ -3,7 +3,6 @@ package containerizer
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/moby/sys/signal"
@@ -22,69 +21,6 @@ const (
 	killRepeat = 5 * time.Second
 )
 
-// kills is what was asked about the end of one container. A later order replaces an earlier one.
-type kills struct {
-	mu       sync.Mutex // guards deadline and changed
-	deadline time.Time
-	changed  chan struct{} // closed and replaced with each order
-
-	once  sync.Once
-	asked chan struct{} // closed with the first order
-}
-
-func newKills() *kills {
-	return &kills{changed: make(chan struct{}), asked: make(chan struct{})}
-}
-
-// order asks for the end: the stop signal at once, SIGKILL at the deadline.
-func (k *kills) order(deadline time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.deadline = deadline
-	close(k.changed)
-	k.changed = make(chan struct{})
-	k.once.Do(func() { close(k.asked) })
-}
-
-// atLatest asks for the end without giving more time than was given already.
-func (k *kills) atLatest(deadline time.Time) {
-	k.mu.Lock()
-	ordered := k.deadline
-	k.mu.Unlock()
-	if ordered.IsZero() || deadline.Before(ordered) {
-		k.order(deadline)
-	}
-}
-
-// current returns the deadline and a channel that is closed when it changes.
-func (k *kills) current() (time.Time, <-chan struct{}) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.deadline, k.changed
-}
-
-// overdue returns once the first order's deadline, as changed since, has passed, or with ctx.
-func (k *kills) overdue(ctx context.Context) error {
-	select {
-	case <-k.asked:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	for {
-		deadline, changed := k.current()
-		timer := time.NewTimer(time.Until(deadline))
-		select {
-		case <-timer.C:
-			return nil
-		case <-changed:
-			timer.Stop()
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		}
-	}
-}
-
 // enforce carries out what is ordered for a running container until ctx ends, which is when it is known to have exited. Each
 // order, repeated ones too, sends the stop signal again, as repeated `docker stop` does.
 func (s *session) enforce(ctx context.Context, c *engine.Container, process *handle) {
@@ -93,12 +29,12 @@ func (s *session) enforce(ctx context.Context, c *engine.Container, process *han
 		stopSignal = "SIGTERM"
 	}
 	select {
-	case <-s.kills.asked:
+	case <-s.stop.Ordered():
 	case <-ctx.Done():
 		return
 	}
 	for {
-		deadline, changed := s.kills.current()
+		deadline, changed := s.stop.Current()
 		if time.Until(deadline) > 0 {
 			s.logger.Info("stopping container", zap.String("signal", stopSignal), zap.Time("deadline", deadline))
 			s.sendSignal(ctx, c.ID, stopSignal, process)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -33,7 +34,7 @@ func (s *session) countLaunch(began time.Time, err error) {
 	outcome := metrics.LaunchStarted
 	switch {
 	case err == nil:
-	case errors.Is(err, errKilled):
+	case errors.Is(err, container.ErrStopped):
 		outcome = metrics.LaunchKilled
 	case errors.Is(err, errExecutorGone):
 		outcome = metrics.LaunchExecutorGone
@@ -57,7 +58,7 @@ func (s *session) countEnd(exit wire.Exited) {
 	case exit.Outcome != wire.OutcomeExited:
 	case exit.OOM:
 		s.server.Metrics.TaskEnded(metrics.EndOOM)
-	case s.killed() != nil:
+	case s.killed():
 		s.server.Metrics.TaskEnded(metrics.EndKilled)
 	case exit.Code == 0:
 		s.server.Metrics.TaskEnded(metrics.EndFinished)

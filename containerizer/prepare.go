@@ -7,16 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
+	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
-
-// settleWait is the time between two questions to an Engine that owes an answer.
-const settleWait = time.Second
 
 // phase says how far a task got, for the message of one that does not get further, and for admins.
 type phase struct {
@@ -66,8 +64,8 @@ func (e *prepareTimeoutError) Error() string {
 	return fmt.Sprintf("Container was not started within %v (%s); it got as far as: %s", e.limit, e.source, e.phase)
 }
 
-// prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an
-// error it returns the container that is left, if any. What an earlier daemon had begun is found again and carried on.
+// prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an error
+// s.container has the container that is left, if any. What an earlier daemon had begun is found again and carried on.
 func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Container, error) {
 	deadline := time.Now().Add(s.server.PrepareTimeout)
 	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
@@ -81,40 +79,57 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.wakeUp)
 
-	at := &s.at
-	at.set("waiting for the Docker Engine")
-	bounded, cancel := s.bound(ctx, deadline, at)
+	s.at.set("waiting for the Docker Engine")
+	alive, release := cancelOn(ctx, s.gone, errExecutorGone)
+	defer release()
+	bounded, cancel := s.bound(alive, deadline)
 	defer cancel()
 
 	var spec *runspec.Spec
-	container, err := s.find(ctx, bounded)
-	if err == nil && container != nil {
-		s.note = container.Config.Labels[engine.NoteLabel]
+	var found *engine.Container
+	var err error
+	if state := s.attach.State; state != nil && state.ContainerID != "" {
+		// Neither a deadline nor a kill ends the search: a container that may run is not given up for an Engine that is silent.
+		_ = s.awaitEngine(alive, nil) // the search ends with it
+		found, err = s.container.FindByID(alive, state.ContainerID)
+	} else {
+		found, err = s.find(bounded)
 	}
-	if err == nil && container == nil {
-		container, spec, err = s.create(bounded, launch, at)
-		if container == nil && s.attach.State != nil { // an earlier daemon's create may still take effect
-			s.server.graves.bury(s.name)
-		}
+	if err == nil && found == nil {
+		spec, err = s.create(bounded, launch)
 	}
 	if err != nil {
-		return container, err
+		s.container.Abandon()
+		return nil, err
 	}
-	s.say(wire.Message{Created: &wire.Created{ContainerID: container.ID}})
-	if !startedAt(container).IsZero() {
-		return container, nil
+	if found != nil {
+		s.note = found.Config.Labels[engine.NoteLabel]
 	}
-	at.set("copying secrets into the container")
-	if err := s.deliverFiles(bounded, container, launch, spec); err != nil {
-		return container, err
+	s.say(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
+	if found != nil && !container.StartedAt(found).IsZero() {
+		return found, nil
 	}
-	at.set("starting the container")
-	return s.start(ctx, bounded, container)
+	s.at.set("copying secrets into the container")
+	if err := s.deliverFiles(bounded, launch, spec); err != nil {
+		return nil, err
+	}
+	s.at.set("starting the container")
+	s.mu.Lock()
+	s.opened = s.server.watch.lost() // the stream that is opened now is complete
+	s.mu.Unlock()
+	if err := s.container.AttachOutput(bounded); err != nil {
+		return nil, err
+	}
+	if err := s.container.Start(bounded); err != nil {
+		return nil, err
+	}
+	// Once the start was done the Engine has all the time it needs to tell how it went.
+	return s.container.Inspect(alive)
 }
 
-// bound limits a preparation to its deadline, to the executor's life, and once a kill was asked for to the kill's deadline.
-// The reason it ended for is its cause.
-func (s *session) bound(ctx context.Context, deadline time.Time, at *phase) (context.Context, func()) {
+// bound limits a preparation to its deadline and, once a kill was asked for, to the kill's deadline. The reason it ended for is its
+// cause.
+func (s *session) bound(ctx context.Context, deadline time.Time) (context.Context, func()) {
 	bounded, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -122,15 +137,13 @@ func (s *session) bound(ctx context.Context, deadline time.Time, at *phase) (con
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			cancel(&prepareTimeoutError{limit: s.server.PrepareTimeout, source: s.server.PrepareSource, phase: at.String()})
-		case <-s.gone:
-			cancel(errExecutorGone)
+			cancel(&prepareTimeoutError{limit: s.server.PrepareTimeout, source: s.server.PrepareSource, phase: s.at.String()})
 		case <-bounded.Done():
 		}
 	})
 	group.Go(func() {
-		if s.kills.overdue(bounded) == nil {
-			cancel(errKilled)
+		if s.stop.Overdue(bounded) == nil {
+			cancel(container.ErrStopped)
 		}
 	})
 	return bounded, func() {
@@ -139,8 +152,8 @@ func (s *session) bound(ctx context.Context, deadline time.Time, at *phase) (con
 	}
 }
 
-// until derives a context that ends, for the given reason, with what the channel announces.
-func until(ctx context.Context, announced <-chan struct{}, reason error) (context.Context, func()) {
+// cancelOn derives a context that ends, for the given reason, with what the channel announces.
+func cancelOn(ctx context.Context, announced <-chan struct{}, reason error) (context.Context, func()) {
 	derived, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -156,13 +169,13 @@ func until(ctx context.Context, announced <-chan struct{}, reason error) (contex
 	}
 }
 
-// killed returns errKilled once a kill was asked for.
-func (s *session) killed() error {
+// killed reports whether a kill was asked for.
+func (s *session) killed() bool {
 	select {
-	case <-s.kills.asked:
-		return errKilled
+	case <-s.stop.Ordered():
+		return true
 	default:
-		return nil
+		return false
 	}
 }
 
@@ -173,7 +186,7 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 		return nil
 	default:
 	}
-	ticker := time.NewTicker(settleWait)
+	ticker := time.NewTicker(container.RetryInterval)
 	defer ticker.Stop()
 	for {
 		if err := s.server.watch.away(); err != nil {
@@ -184,7 +197,7 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 			return nil
 		case <-ticker.C:
 		case <-killed:
-			return errKilled
+			return container.ErrStopped
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -200,137 +213,73 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// find returns the container that an earlier daemon created for this task, nil if there was none. Where the executor knows of
-// one, neither a deadline nor a kill ends the search: a container that may run is not given up for an Engine that is silent.
-// If that one is not there any more, nobody can say what became of it.
-func (s *session) find(ctx, bounded context.Context) (*engine.Container, error) {
-	state := s.attach.State
-	if state == nil || state.ContainerID == "" {
-		err := s.awaitEngine(bounded, s.kills.asked)
-		if state == nil {
-			return nil, err
-		}
-		container, err := s.settleUnless(err, bounded, s.name)
-		if engine.IsNotFound(err) {
-			return nil, nil
-		}
-		if err != nil { // an earlier daemon's create may still take effect
-			s.server.graves.bury(s.name)
-		}
-		return container, err
+// find returns the container for whose create an earlier daemon may have asked, nil if there is none.
+func (s *session) find(ctx context.Context) (*engine.Container, error) {
+	if s.attach.State != nil {
+		s.container.MayAppear()
 	}
-	searching, cancel := until(ctx, s.gone, errExecutorGone)
-	defer cancel()
-	container, err := s.settleUnless(s.awaitEngine(searching, nil), searching, state.ContainerID)
-	switch {
-	case engine.IsNotFound(err):
-		return nil, errVanished
-	case errors.Is(err, errExecutorGone):
-		return known(state.ContainerID), err // to be stopped, when the Engine answers
-	}
-	return container, err
-}
-
-// known is a container of which only the id is.
-func known(id string) *engine.Container {
-	return &engine.Container{InspectResponse: container.InspectResponse{
-		ContainerJSONBase: &container.ContainerJSONBase{ID: id, State: &container.State{}},
-		Config:            &container.Config{},
-	}}
-}
-
-// settleUnless inspects until the Engine answers, unless there is an error already. A container that is not this task's is an
-// error too.
-func (s *session) settleUnless(err error, ctx context.Context, object string) (*engine.Container, error) {
-	if err != nil {
+	if err := s.awaitEngine(ctx, s.stop.Ordered()); err != nil || s.attach.State == nil {
 		return nil, err
 	}
-	found, err := s.settle(ctx, object)
-	if err == nil && !s.owns(found) {
-		return nil, fmt.Errorf("container %s is not this task's; it is left alone", object)
-	}
-	return found, err
+	return s.container.Find(ctx)
 }
 
-// settle inspects until the Engine says what the container is like, or that there is none. Any other answer, an internal error
-// for instance, says nothing of the container.
-func (s *session) settle(ctx context.Context, object string) (*engine.Container, error) {
-	var found engine.Container
-	unsettled := func(err error) bool { return !engine.IsNotFound(err) }
-	err := untilAnswered(ctx, unsettled, func() (err error) {
-		found, err = s.server.engine.Inspect(ctx, object)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &found, nil
-}
-
-// untilAnswered repeats a call, which must be safe to repeat, while its error is one for which unanswered holds. When ctx ends
-// it returns the cause.
-func untilAnswered(ctx context.Context, unanswered func(error) bool, call func() error) error {
-	for {
-		err := call()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if !unanswered(err) {
-			return err
-		}
-		select {
-		case <-time.After(settleWait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// owns tells whether a container was created for this very executor and task.
-func (s *session) owns(c *engine.Container) bool {
-	labels, _ := engine.ParseLabels(c.Config.Labels)
-	return labels.Ours(s.server.instance.id, c.Name) && labels.Task == s.task &&
+// Owns implements container.Owner: a container is the task's if it was created for this very executor and task.
+func (s *session) Owns(name string, of map[string]string) bool {
+	labels, _ := engine.ParseLabels(of)
+	return labels.Ours(s.server.instance.id, name) && labels.Task == s.task &&
 		labels.ExecutorPID == s.executor.PID && labels.ExecutorStartTime == s.executor.StartTime && labels.BootID == s.executor.BootID
 }
 
+// abandoned reports whether a container is ours and its executor is dead.
+func (s *Server) abandoned(c *engine.Container) bool {
+	labels, _ := engine.ParseLabels(c.Config.Labels)
+	if !labels.Ours(s.instance.id, c.Name) {
+		return false
+	}
+	alive, err := processOf(labels).Alive()
+	return !alive && err == nil
+}
+
 // create translates the task and creates its container, pulling the image first if it has to be.
-func (s *session) create(ctx context.Context, launch wire.Launch, at *phase) (*engine.Container, *runspec.Spec, error) {
-	at.set("translating the task")
+func (s *session) create(ctx context.Context, launch wire.Launch) (*runspec.Spec, error) {
+	s.at.set("translating the task")
 	spec, err := s.translate(ctx, launch)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := s.judge(ctx, spec); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	spec.ForcePull = s.server.Images.Forces(spec.ForcePull)
-	defer s.server.Images.Hold(ctx, spec.Image)() // until the container does
+	release := s.server.Images.Hold(ctx, spec.Image)
+	defer release() // the container holds it from then on
 	if spec.ForcePull {
-		if err := s.pull(ctx, spec, at); err != nil {
-			return nil, nil, err
-		}
-		if err := s.judge(ctx, spec); err != nil {
-			return nil, nil, err
+		if err := s.pull(ctx, spec); err != nil {
+			return nil, err
 		}
 	}
 	if err := spec.PrepareHost(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// Asking whether the image is there would cost every launch a call: create says so itself.
-	at.set("creating the container")
-	container, err := s.createOnce(ctx, spec)
+	err = s.createContainer(ctx, spec)
 	if engine.IsImageNotFound(err) && !spec.ForcePull {
-		if err := s.pull(ctx, spec, at); err != nil {
-			return nil, nil, err
+		if err := s.pull(ctx, spec); err != nil {
+			return nil, err
 		}
-		if err := s.judge(ctx, spec); err != nil {
-			return nil, nil, err
-		}
-		at.set("creating the container")
-		container, err = s.createOnce(ctx, spec)
+		err = s.createContainer(ctx, spec)
 	}
-	return container, spec, err
+	return spec, err
+}
+
+func (s *session) createContainer(ctx context.Context, spec *runspec.Spec) error {
+	s.at.set("creating the container")
+	warnings, err := s.container.Create(ctx, container.Spec{
+		Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking, Platform: spec.Platform,
+	})
+	for _, w := range warnings {
+		s.logger.Warn("the Engine warns", zap.String("warning", w))
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/health"
 	"mesos-docker-containerizer/executor/wire"
@@ -49,17 +50,17 @@ func probesOf(launch wire.Launch) (wanted probes, warnings []string) {
 // taken up again then (contract section 4.2). It does not wait; s.probing does. Results are told to the executor and to nobody
 // else. It alone knows what follows from them, so a restart of the daemon loses none of that.
 func (s *session) probe(ctx context.Context, c *engine.Container) {
-	if s.probes.health == nil && s.probes.check == nil || s.killed() != nil {
+	if s.probes.health == nil && s.probes.check == nil || s.killed() {
 		return
 	}
 	s.probing.Go(func() {
-		going, cancel := until(ctx, s.kills.asked, errKilled)
+		going, cancel := cancelOn(ctx, s.stop.Ordered(), container.ErrStopped)
 		defer cancel()
 		target := health.Target{ContainerID: c.ID, PID: c.State.Pid, Engine: s.server.engine}
 		var both sync.WaitGroup
 		run := func(spec *health.Spec, report func(health.Result)) {
 			if spec != nil {
-				both.Go(func() { health.Run(going, *spec, target, startedAt(c), report) })
+				both.Go(func() { health.Run(going, *spec, target, container.StartedAt(c), report) })
 			}
 		}
 		var toldHealth, toldCheck told

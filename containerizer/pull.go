@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
@@ -13,17 +14,17 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// pull gets the image. A kill ends it at once.
-func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error {
-	ctx, cancel := until(ctx, s.kills.asked, errKilled)
+// pull gets the image, which takes long enough for the policy to be asked again. A kill ends it at once.
+func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
+	pulling, cancel := cancelOn(ctx, s.stop.Ordered(), container.ErrStopped)
 	defer cancel()
-	at.enter(metrics.TaskPulling, "pulling "+spec.Image)
+	s.at.enter(metrics.TaskPulling, "pulling "+spec.Image)
 	s.logger.Info("pulling image", zap.String("image", spec.Image))
 	engineAway := func(err error) bool {
 		pull, ok := errors.AsType[*image.Error](err)
 		return ok && pull.Kind == image.NoEngine
 	}
-	return untilAnswered(ctx, engineAway, func() (err error) {
+	if err := container.RetryWhile(pulling, engineAway, 0, func(ctx context.Context) (err error) {
 		s.note, err = s.server.Images.Pull(ctx, image.Request{
 			Reference:        spec.Image,
 			Platform:         spec.Platform,
@@ -31,13 +32,16 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec, at *phase) error
 			SandboxDirectory: s.attach.Sandbox,
 			AfterAgent:       s.attach.Route == wire.RouteDropIn,
 			Progress: func(p image.Progress) {
-				at.enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
+				s.at.enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
 				s.mention(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
 			},
 		})
 		spec.Config.Labels[engine.NoteLabel] = s.note // for a daemon that starts the container in place of this one
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	return s.judge(ctx, spec)
 }
 
 // progressOf is what the executor reports of a pull.

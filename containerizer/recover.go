@@ -9,9 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
+	docker "github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -53,7 +54,7 @@ func (s *Server) recover(ctx context.Context) {
 }
 
 // list asks the Engine until it answers. Its error is that of ctx.
-func (s *Server) list(ctx context.Context) ([]container.Summary, error) {
+func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 	for {
 		list, err := s.engine.List(ctx, engine.InstanceLabel(s.instance.id))
 		if err == nil {
@@ -64,7 +65,7 @@ func (s *Server) list(ctx context.Context) ([]container.Summary, error) {
 		}
 		s.Logger.Warn("the server's containers cannot be listed yet", zap.Error(err))
 		select {
-		case <-time.After(settleWait):
+		case <-time.After(container.RetryInterval):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -73,8 +74,8 @@ func (s *Server) list(ctx context.Context) ([]container.Summary, error) {
 
 // adopt guards the containers that are ours, running ones first, and returns how many it has begun to guard. Those of a session
 // are guarded too only where they were there before it.
-func (s *Server) adopt(ctx context.Context, list []container.Summary, first bool) (begun int) {
-	slices.SortStableFunc(list, func(a, b container.Summary) int {
+func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (begun int) {
+	slices.SortStableFunc(list, func(a, b docker.Summary) int {
 		return cmp.Compare(rank(a), rank(b))
 	})
 	for _, c := range list {
@@ -105,8 +106,8 @@ func (s *Server) adopt(ctx context.Context, list []container.Summary, first bool
 	return begun
 }
 
-func rank(c container.Summary) int {
-	if c.State == container.StateRunning {
+func rank(c docker.Summary) int {
+	if c.State == docker.StateRunning {
 		return 0
 	}
 	return 1
@@ -138,7 +139,7 @@ func (s *Server) guard(ctx context.Context, id string, labels engine.Labels) {
 	}
 	for s.claimed(labels.Name) { // the session saw the same death and does what is to be done
 		select {
-		case <-time.After(settleWait):
+		case <-time.After(container.RetryInterval):
 		case <-ctx.Done():
 			return
 		}
@@ -221,12 +222,12 @@ func (s *Server) end(ctx context.Context, id string, grace time.Duration, logger
 // removalTime is when a container that has ended is due: at once on our own routes, on the drop-in route, where agents may still
 // want it, RemoveDelay after its end. It is no earlier than was promised to an agent that recovers.
 func (s *Server) removalTime(c *engine.Container) time.Time {
-	kept := s.keeping.end(c.Name)
+	kept := s.hold.End(c.Name)
 	labels, _ := engine.ParseLabels(c.Config.Labels)
 	if labels.Route != string(wire.RouteDropIn) {
 		return kept
 	}
-	if due := finishedAt(c).Add(s.RemoveDelay); due.After(kept) {
+	if due := container.FinishedAt(c).Add(s.RemoveDelay); due.After(kept) {
 		return due
 	}
 	return kept

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
@@ -22,7 +22,7 @@ import (
 )
 
 // agentsName is a container's name as agents give it.
-func agentsName() string { return agentPrefix + "test-" + strings.ToLower(rand.Text()[:12]) }
+func agentsName() string { return ours.AgentPrefix + "test-" + strings.ToLower(rand.Text()[:12]) }
 
 // agent issues an agent's commands, each as a process of its own would.
 type agent struct {
@@ -30,9 +30,11 @@ type agent struct {
 	docker *dockercli.Docker
 }
 
-func (h *host) newAgent() *agent {
+func (h *host) newAgent() *agent { return h.newAgentOf(h.server) }
+
+func (h *host) newAgentOf(tasks dockercli.Tasks) *agent {
 	h.t.Helper()
-	o := dockercli.Options{Engine: h.options.Engine, Images: h.options.Images, Tasks: h.server, Logger: h.options.Logger}
+	o := dockercli.Options{Engine: h.options.Engine, Images: h.options.Images, Tasks: tasks, Logger: h.options.Logger}
 	a := &agent{t: h.t, docker: dockercli.New(o)}
 	h.t.Cleanup(a.docker.Close)
 	return a
@@ -165,10 +167,22 @@ func TestAgentRemovesWhileTheExecutorLives(t *testing.T) {
 	h.settled()
 }
 
+// briefly has the server keep containers for a moment instead of a minute.
+type briefly struct {
+	*Server
+	until time.Time
+}
+
+func (b *briefly) KeepContainers(time.Time) {
+	b.until = time.Now().Add(2 * time.Second)
+	b.Server.KeepContainers(b.until)
+}
+
 // What an agent was told of stays, however due it is; what is not an agent's goes.
 func TestListedContainersAreKept(t *testing.T) {
 	h := newHost(t)
-	agent, name := h.newAgent(), agentsName()
+	short := &briefly{Server: h.server}
+	agent, name := h.newAgentOf(short), agentsName()
 	p := h.dropIn(name, "exit 8")
 	p.awaitExit(t)
 	other := h.dropIn("x"+name, "exit 8")
@@ -176,13 +190,10 @@ func TestListedContainersAreKept(t *testing.T) {
 	if list := agent.must("ps -a"); !strings.Contains(list.stdout, name) {
 		t.Fatalf("%+v", list)
 	}
-	if !h.server.keeping.holds(name) || h.server.keeping.holds("web") {
+	if !h.server.hold.Holds(name) || h.server.hold.Holds("web") {
 		t.Error("the server does not keep what it should")
 	}
-	until := time.Now().Add(2 * time.Second)
-	h.server.keeping.mu.Lock()
-	h.server.keeping.until = until // instead of a minute
-	h.server.keeping.mu.Unlock()
+	until := short.until
 	p.kill()
 	other.kill()
 	eventually(t, "the other container to be removed", func() bool {
@@ -195,27 +206,6 @@ func TestListedContainersAreKept(t *testing.T) {
 	if got := agent.must("inspect --type=container " + name); !strings.Contains(got.stdout, `"Name": "/`+name+`"`) {
 		t.Errorf("%+v", got)
 	}
-}
-
-func TestKeepingIsATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var k keeping
-		if k.holds("mesos-x") {
-			t.Error("kept without a promise")
-		}
-		k.extend(time.Now().Add(time.Minute))
-		k.extend(time.Now().Add(time.Second)) // takes nothing back
-		time.Sleep(time.Minute - time.Second)
-		for name, want := range map[string]bool{"mesos-x": true, "/mesos-x": true, "mesos-x.executor": true, "mdc-x": false, "": false} {
-			if k.holds(name) != want {
-				t.Errorf("%q: kept %v, want %v", name, !want, want)
-			}
-		}
-		time.Sleep(time.Second)
-		if k.holds("mesos-x") {
-			t.Error("kept for too long")
-		}
-	})
 }
 
 func TestAgentStops(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
@@ -90,8 +91,8 @@ type Server struct {
 	engine   *engine.Client
 	instance *instance
 	watch    *watch
-	graves   *graves
-	keeping  *keeping
+	late     *container.LateRemovals
+	hold     *container.RemovalHold
 
 	recovered chan struct{} // closed when the containers of an earlier server are known
 
@@ -126,12 +127,12 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keeping{}
-	k.extend(time.Now().Add(o.KeepAtStart))
-	g := newGraves(o.Engine, i.id, k, o.Metrics.ContainerRemoved, o.Logger)
+	hold := &container.RemovalHold{}
+	hold.Extend(time.Now().Add(o.KeepAtStart))
+	late := container.NewLateRemovals(o.Engine, hold, o.Logger)
 	s := &Server{
-		Options: o, engine: o.Engine, instance: i, graves: g, keeping: k,
-		watch:     newWatch(o.Engine, i.id, g, o.Logger),
+		Options: o, engine: o.Engine, instance: i, late: late, hold: hold,
+		watch:     newWatch(o.Engine, i.id, late, o.Logger),
 		recovered: make(chan struct{}),
 		asking:    make(chan struct{}, 1),
 		sessions:  map[string]*session{},
@@ -154,7 +155,7 @@ func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
 	defer stop()
 
 	s.group.Go(func() { s.watch.run(ctx) })
-	s.group.Go(func() { s.graves.run(ctx) })
+	s.group.Go(func() { s.late.Run(ctx) })
 	s.group.Go(func() { s.recover(ctx) })
 	for {
 		conn, err := listener.AcceptUnix()
@@ -291,6 +292,10 @@ func (s *Server) enlist(by *session, task, name string) error {
 	s.named[name] = by
 	return nil
 }
+
+// KeepContainers has no container removed by the server until a time if agents take it for theirs by its name. What others remove
+// is not its business.
+func (s *Server) KeepContainers(until time.Time) { s.hold.Extend(until) }
 
 // claimed tells whether a live session has the container's name.
 func (s *Server) claimed(name string) bool {

@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/executor/wire"
@@ -19,7 +19,6 @@ import (
 
 // Why the preparation of a task was given up.
 var (
-	errKilled       = errors.New("killed before the container was started")
 	errExecutorGone = errors.New("the executor has died")
 )
 
@@ -32,7 +31,7 @@ type session struct {
 	logger   *zap.Logger
 
 	launch chan wire.Launch // buffered: there is one
-	kills  *kills
+	stop   *container.StopOrder
 	wake   chan struct{} // buffered: look at the container
 	done   chan struct{} // closed when the executor needs nothing any more
 
@@ -46,11 +45,12 @@ type session struct {
 	name string
 
 	// Of run alone.
-	note    string          // about the pull, for the task's user; empty for none
-	probes  probes          // what is probed while the container runs
-	probing sync.WaitGroup  // as long as it is
-	gone    <-chan struct{} // closed when the executor's process has died
-	unwatch func()
+	container *container.Container // from enlist on
+	note      string               // about the pull, for the task's user; empty for none
+	probes    probes               // what is probed while the container runs
+	probing   sync.WaitGroup       // as long as it is
+	gone      <-chan struct{}      // closed when the executor's process has died
+	unwatch   func()
 
 	mu     sync.Mutex     // guards what follows
 	conn   *wire.Conn     // nil while the executor is away; see talk
@@ -65,7 +65,7 @@ func newSession(s *Server, a *wire.Attach, p wire.Process) *session {
 		server: s, attach: *a, executor: p,
 		logger:  s.Logger.With(zap.String("framework", a.Framework), zap.String("executor", a.Executor)),
 		launch:  make(chan wire.Launch, 1),
-		kills:   newKills(),
+		stop:    container.NewStopOrder(),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		unwatch: func() {},
@@ -97,9 +97,13 @@ func (s *session) run(ctx context.Context, executor *handle) {
 	s.logger = s.logger.With(zap.String("task", launch.Task))
 	if err := s.server.enlist(s, launch.Task, containerName(&s.attach, launch.Task, s.executor)); err != nil {
 		s.countLaunch(time.Now(), err)
-		s.conclude(ctx, nil, s.failure(err))
+		s.conclude(ctx, s.failure(err))
 		return
 	}
+	s.container = container.New(container.Options{
+		Engine: s.server.engine, Owner: s, Name: s.name, Late: s.server.late, Logger: s.logger, Stop: s.stop,
+		Abandoned: s.server.abandoned, Removed: s.server.Metrics.ContainerRemoved,
+	})
 	if state := s.attach.State; state != nil && state.Exited {
 		s.at.enter(metrics.TaskEnded, "ended, its update is sent")
 		s.retireEnded(ctx)
@@ -111,11 +115,11 @@ func (s *session) run(ctx context.Context, executor *handle) {
 		s.logger.Info("task taken up again")
 	}
 
-	container, exit := s.runTask(ctx, launch)
+	exit := s.runTask(ctx, launch)
 	if ctx.Err() != nil {
 		return // the next daemon goes on from here
 	}
-	s.conclude(ctx, container, exit)
+	s.conclude(ctx, exit)
 }
 
 // awaitLaunch waits for the task. An executor that attaches again has brought it along.
@@ -129,15 +133,15 @@ func (s *session) awaitLaunch(ctx context.Context) (wire.Launch, bool) {
 	return wire.Launch{}, false
 }
 
-// runTask returns how the task ended, and its container if there is one left.
-func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Container, wire.Exited) {
+// runTask returns how the task ended.
+func (s *session) runTask(ctx context.Context, launch wire.Launch) wire.Exited {
 	began := time.Now()
 	prepared, err := s.prepare(ctx, launch)
 	if ctx.Err() == nil {
 		s.countLaunch(began, err)
 	}
 	if err != nil {
-		return prepared, s.failure(err)
+		return s.failure(err)
 	}
 	defer s.announce(prepared.ID)(ctx) // before anybody can know that it runs
 	running := s.reportRunning(prepared)
@@ -159,12 +163,12 @@ func (s *session) runTask(ctx context.Context, launch wire.Launch) (*engine.Cont
 	if running && errors.Is(err, os.ErrNotExist) && seesEveryProcess() {
 		processGone = closed // before we came to look
 	}
-	last, exit := s.awaitExit(ctx, prepared, processGone)
+	exit := s.awaitExit(ctx, prepared, processGone)
 	cancel()
 	enforcer.Wait()
 	unwatch()
 	process.close()
-	return last, exit
+	return exit
 }
 
 // closed is a channel that is closed.
@@ -180,20 +184,20 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 	case <-s.gone:
 		s.logger.Warn("the executor has died; stopping its container")
 		s.server.Metrics.OrphanStopped()
-		s.kills.atLatest(time.Now().Add(s.attach.StopGrace))
+		s.stop.AtLatest(time.Now().Add(s.attach.StopGrace))
 	case <-ctx.Done():
 	}
 }
 
 // conclude reports the outcome and has the container removed once nobody needs it any more.
-func (s *session) conclude(ctx context.Context, container *engine.Container, exit wire.Exited) {
+func (s *session) conclude(ctx context.Context, exit wire.Exited) {
 	s.logger.Info("task ended", zap.String("outcome", string(exit.Outcome)), zap.Int("status", exit.Code),
 		zap.Bool("oom", exit.OOM), zap.String("message", exit.Message))
 	s.countEnd(exit)
 	s.at.enter(metrics.TaskEnded, fmt.Sprintf("ended (%s, status %d), its update is on the way", exit.Outcome, exit.Code))
 	s.say(wire.Message{Exited: &exit})
-	if s.awaitDone(ctx) && container != nil {
-		s.retire(ctx, container.ID)
+	if s.awaitDone(ctx) && s.container != nil && s.container.ID() != "" {
+		s.retire(ctx, s.container.ID())
 	}
 }
 
@@ -217,7 +221,7 @@ func (s *session) awaitDone(ctx context.Context) bool {
 // was given up or by an admin, is stopped.
 func (s *session) retire(ctx context.Context, id string) {
 	grace := s.attach.StopGrace
-	if deadline, _ := s.kills.current(); !deadline.IsZero() {
+	if deadline, _ := s.stop.Current(); !deadline.IsZero() {
 		grace = max(0, time.Until(deadline))
 	}
 	s.server.retire(ctx, id, grace, s.logger)
@@ -229,7 +233,8 @@ func (s *session) retireEnded(ctx context.Context) {
 	switch id := s.attach.State.ContainerID; {
 	case !s.awaitDone(ctx):
 	case id == "":
-		s.server.graves.bury(s.name)
+		s.container.MayAppear()
+		s.container.Abandon()
 	default:
 		s.retire(ctx, id)
 	}
@@ -293,8 +298,8 @@ func (s *session) take(m wire.Message) {
 		default: // it is known already
 		}
 	case m.Kill != nil:
-		if deadline, _ := s.kills.current(); deadline.IsZero() || !deadline.Equal(m.Kill.Deadline) {
-			s.kills.order(m.Kill.Deadline)
+		if deadline, _ := s.stop.Current(); deadline.IsZero() || !deadline.Equal(m.Kill.Deadline) {
+			s.stop.Order(m.Kill.Deadline)
 		}
 	case m.Resume != nil:
 		s.wantOutput(m.Resume)
@@ -316,6 +321,16 @@ func (s *session) wantOutput(r *wire.Resume) {
 	}
 	s.mu.Unlock()
 	s.wakeUp()
+}
+
+// Output implements container.Owner: the output is the executor's, which holds no other stream that counts from now on.
+func (s *session) Output(stream *os.File, kind container.Stream) error {
+	defer stream.Close()
+	s.mu.Lock()
+	s.resume = nil
+	s.mu.Unlock()
+	s.mention(wire.Message{Output: &wire.Output{TTY: kind.TTY, Resumed: kind.Resumed}}, stream)
+	return nil
 }
 
 func (s *session) wakeUp() {

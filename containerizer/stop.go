@@ -24,7 +24,7 @@ func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.
 	if session == nil {
 		return false, nil
 	}
-	session.kills.atLatest(time.Now().Add(grace))
+	session.stop.AtLatest(time.Now().Add(grace))
 	select {
 	case <-ending.over:
 		return true, ending.err

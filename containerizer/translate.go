@@ -8,6 +8,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
@@ -26,7 +27,7 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 		return nil, err
 	}
 	var info engine.Info
-	if err := untilAnswered(ctx, engine.IsUnavailable, func() (err error) {
+	if err := container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) (err error) {
 		info, err = s.server.engineInfo(ctx)
 		return err
 	}); err != nil {

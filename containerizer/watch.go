@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -23,7 +24,7 @@ type watch struct {
 	engine *engine.Client
 	label  string
 	logger *zap.Logger
-	graves *graves
+	late   *container.LateRemovals
 
 	survey chan struct{} // buffered: the Engine should be asked which containers there are
 
@@ -34,9 +35,9 @@ type watch struct {
 	opens   int               // how often the stream was opened; guarded by mu
 }
 
-func newWatch(e *engine.Client, instance string, g *graves, logger *zap.Logger) *watch {
+func newWatch(e *engine.Client, instance string, late *container.LateRemovals, logger *zap.Logger) *watch {
 	return &watch{
-		engine: e, label: engine.InstanceLabel(instance), logger: logger, graves: g,
+		engine: e, label: engine.InstanceLabel(instance), logger: logger, late: late,
 		survey: make(chan struct{}, 1), wakes: map[string]func(){},
 	}
 }
@@ -119,8 +120,8 @@ func (w *watch) follow(stream *engine.EventStream) error {
 		case event.Action != "destroy":
 			w.askForSurvey()
 		}
-		if w.graves.holds(event.Name) {
-			w.graves.look()
+		if w.late.Has(event.Name) {
+			w.late.Look()
 		}
 	}
 	return stream.Err()
@@ -139,7 +140,7 @@ func (w *watch) wakeAll() {
 	for _, wake := range w.wakes {
 		wake()
 	}
-	w.graves.look()
+	w.late.Look()
 }
 
 // setTrouble logs each change once.
