@@ -14,17 +14,20 @@ func (c *Container) MayAppear() { c.mayAppear = true }
 func (c *Container) Forget() { c.id = "" }
 
 // Find looks for the container by its name: an earlier daemon may have asked for its create. It is nil if there is none, which may
-// yet appear (see Abandon).
+// yet appear (see Abandon), or if another has the name, of which Create makes something.
 func (c *Container) Find(ctx context.Context) (*engine.Container, error) {
 	c.MayAppear()
 	found, err := c.inspectUntilAnswered(ctx, c.Name, 0)
-	if engine.IsNotFound(err) {
+	switch {
+	case engine.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !c.owns(found): // Create says what that means
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return c.recognise(found, c.Name)
+	c.take(found)
+	return found, nil
 }
 
 // FindByID looks for a container that an earlier daemon has created. If it is not there any more the error is ErrVanished: nobody can
@@ -35,14 +38,9 @@ func (c *Container) FindByID(ctx context.Context, id string) (*engine.Container,
 	if err != nil {
 		return nil, err
 	}
-	return c.recognise(found, id)
-}
-
-// recognise takes a container that is the owner's. Another's is an error.
-func (c *Container) recognise(found *engine.Container, reference string) (*engine.Container, error) {
 	if !c.owns(found) {
 		c.id = ""
-		return nil, fmt.Errorf("container %s is not this task's; it is left alone", reference)
+		return nil, fmt.Errorf("container %s was created for something else; it is left alone", id)
 	}
 	c.take(found)
 	return found, nil

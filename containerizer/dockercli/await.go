@@ -2,11 +2,13 @@ package dockercli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 )
@@ -22,47 +24,37 @@ type output struct {
 }
 
 // outputKnown is what the client has from an earlier daemon.
-func (r *running) outputKnown() *output {
-	if again := r.call.Again; again != nil && again.Output != nil {
-		return &output{open: again.Output.Open, end: again.Output.End}
+func outputKnown(again *protocol.Again) output {
+	if again != nil && again.Output != nil {
+		return output{open: again.Output.Open, end: again.Output.End}
 	}
-	return &output{}
+	return output{}
 }
 
-// attach hands the output of a container that does not run yet to the client.
-func (r *running) attach(ctx context.Context, o *output) error {
-	file, err := r.Engine.AttachOutput(ctx, r.container.ID)
-	if err != nil {
-		return err
-	}
-	*o = output{witnessed: true}
-	return r.handOver(o, file)
-}
-
-// handOver takes the file over.
-func (r *running) handOver(o *output, file *os.File) error {
-	defer file.Close()
-	o.open = true
-	return r.call.Client.Output(protocol.Output{TTY: r.container.TTY, Stdout: r.container.Stdout, Stderr: r.container.Stderr}, file)
+// Output implements container.Owner: the output is the client's.
+func (r *running) Output(stream *os.File, kind container.Stream) error {
+	defer stream.Close()
+	r.output.open = true
+	return r.call.Client.Output(protocol.Output{TTY: kind.TTY, Stdout: r.known.Stdout, Stderr: r.known.Stderr}, stream)
 }
 
 // resume hands the client what the Engine's log has from where its last stream broke off. What the log driver does not keep, or
 // does not let be read, is lost.
-func (r *running) resume(ctx context.Context, o *output) error {
-	since := o.end.Last
+func (r *running) resume(ctx context.Context) error {
+	since := r.output.end.Last
 	if !since.IsZero() {
 		since = since.Add(-outputOverlap)
 	}
-	file, err := r.Engine.LogOutput(ctx, r.container.ID, since)
+	file, err := r.Engine.LogOutput(ctx, r.known.ID, since)
 	if engine.IsUnavailable(err) || ctx.Err() != nil {
 		return err
 	}
-	o.witnessed = true
+	r.output.witnessed = true
 	if err != nil {
 		fmt.Fprintln(r.call.Stderr, "docker: the rest of the output cannot be had:", r.explain(err))
 		return nil
 	}
-	return r.handOver(o, file)
+	return r.Output(file, container.Stream{TTY: r.known.TTY, Resumed: true})
 }
 
 // waited is how a question for the container's end ended.
@@ -73,7 +65,7 @@ type waited struct {
 
 // await returns the exit status of the container when the client has all of its output. A container may outlive the Engine
 // (live-restore), so an Engine that is away ends nothing: when it is back, the output goes on from its log.
-func (r *running) await(ctx context.Context, o *output) (int, error) {
+func (r *running) await(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -84,7 +76,7 @@ func (r *running) await(ctx context.Context, o *output) (int, error) {
 			if after > 0 && pause(ctx, after) != nil {
 				return
 			}
-			status, err := r.Engine.Wait(ctx, r.container.ID)
+			status, err := r.Engine.Wait(ctx, r.known.ID)
 			answers <- waited{status, err}
 		})
 	}
@@ -93,8 +85,8 @@ func (r *running) await(ctx context.Context, o *output) (int, error) {
 	look := time.NewTimer(0) // at a container whose output ended unseen
 	defer look.Stop()
 	for {
-		if exit != nil && !o.open {
-			if whole, err := r.whole(ctx, o); err != nil || whole {
+		if exit != nil && !r.output.open {
+			if whole, err := r.whole(ctx); err != nil || whole {
 				return int(exit.status), err
 			}
 		}
@@ -104,17 +96,17 @@ func (r *running) await(ctx context.Context, o *output) (int, error) {
 			case w.err == nil:
 				exit = &w
 			case engine.IsUnavailable(w.err) && ctx.Err() == nil:
-				o.witnessed = o.witnessed && !o.open && time.Since(o.end.Ended) > outputGrace
+				r.output.witnessed = r.output.witnessed && !r.output.open && time.Since(r.output.end.Ended) > outputGrace
 				look.Reset(outputGrace)
 				ask(answerInterval)
 			case ctx.Err() == nil:
 				return 0, r.failedWith(w.err, "")
 			}
-		case o.end = <-r.call.Client.OutputEnds():
-			o.open = false
+		case r.output.end = <-r.call.Client.OutputEnds():
+			r.output.open = false
 			look.Reset(outputGrace)
 		case <-look.C:
-			if !o.open && !o.witnessed && exit == nil && !r.resumeRunning(ctx, o) {
+			if !r.output.open && !r.output.witnessed && exit == nil && !r.resumeRunning(ctx) {
 				look.Reset(answerInterval)
 			}
 		case <-ctx.Done():
@@ -125,38 +117,38 @@ func (r *running) await(ctx context.Context, o *output) (int, error) {
 
 // resumeRunning resumes the output of a container that runs although its output has ended. It is false if that is to be tried
 // again.
-func (r *running) resumeRunning(ctx context.Context, o *output) bool {
-	if time.Since(o.end.Ended) < outputGrace {
+func (r *running) resumeRunning(ctx context.Context) bool {
+	if time.Since(r.output.end.Ended) < outputGrace {
 		return false
 	}
-	c, err := r.Engine.Inspect(ctx, r.container.ID)
+	c, err := r.Engine.Inspect(ctx, r.known.ID)
 	switch {
 	case engine.IsUnavailable(err):
 		return false
 	case err != nil || !c.State.Running:
 		return true // whoever waits for the end sees it
 	}
-	return r.resume(ctx, o) == nil
+	return r.resume(ctx) == nil
 }
 
 // whole reports whether the client has all output of a container that has ended; if not, it gets the rest.
-func (r *running) whole(ctx context.Context, o *output) (bool, error) {
-	if o.witnessed {
+func (r *running) whole(ctx context.Context) (bool, error) {
+	if r.output.witnessed {
 		return true, nil
 	}
-	c, err := r.settle(ctx, r.container.ID)
-	if engine.IsNotFound(err) { // removed since, and its log with it
+	c, err := r.container.Inspect(ctx)
+	if errors.Is(err, container.ErrVanished) { // removed since, and its log with it
 		return true, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if o.end.Ended.After(engineTime(c.State.FinishedAt).Add(-endSlack)) {
+	if r.output.end.Ended.After(container.FinishedAt(c).Add(-endSlack)) {
 		return true, nil
 	}
 	for {
-		if err := r.resume(ctx, o); !engine.IsUnavailable(err) {
-			return !o.open, err
+		if err := r.resume(ctx); !engine.IsUnavailable(err) {
+			return !r.output.open, err
 		}
 		if err := pause(ctx, answerInterval); err != nil {
 			return false, err

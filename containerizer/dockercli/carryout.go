@@ -34,7 +34,7 @@ func (r *running) watchSignals(ctx context.Context) (context.Context, func()) {
 			case signal := <-r.call.Signals:
 				switch {
 				case unforwarded[signal]:
-				case !r.started.Load() || !r.container.SigProxy:
+				case !r.started.Load() || !r.known.SigProxy:
 					cancel(&signalled{signal})
 				default:
 					r.forward(ctx, signal)
@@ -54,11 +54,11 @@ func (r *running) watchSignals(ctx context.Context) (context.Context, func()) {
 // forward sends a signal on, and asks an Engine that does not answer again. A container that has ended needs none.
 func (r *running) forward(ctx context.Context, signal syscall.Signal) {
 	err := r.patiently(ctx, func(ctx context.Context) error {
-		return r.Engine.Kill(ctx, r.container.ID, strconv.Itoa(int(signal)))
+		return r.Engine.Kill(ctx, r.known.ID, strconv.Itoa(int(signal)))
 	})
 	if err != nil && !engine.IsConflict(err) && !engine.IsNotFound(err) && ctx.Err() == nil {
 		r.Logger.Warn("a signal for an executor's container was not delivered",
-			zap.String("container", r.container.Name), zap.Stringer("signal", signal), zap.Error(err))
+			zap.String("container", r.known.Name), zap.Stringer("signal", signal), zap.Error(err))
 	}
 }
 
@@ -76,95 +76,77 @@ func (r *running) carryOut(ctx context.Context, started bool) error {
 	if r.detach {
 		return r.carryOutDetached(ctx, started)
 	}
-	o := r.outputKnown()
 	if !started {
-		if err := r.begin(ctx, o); err != nil {
+		if err := r.begin(ctx); err != nil {
 			return r.notStarted(ctx, err)
 		}
 		r.started.Store(true)
 	}
-	if r.container.TTY && r.call.Terminal.Stdout {
+	if r.known.TTY && r.call.Terminal.Stdout {
 		go followSize(ctx, r.call, func(ctx context.Context, height, width uint) error {
-			return r.Engine.Resize(ctx, r.container.ID, height, width)
+			return r.Engine.Resize(ctx, r.known.ID, height, width)
 		})
 	}
-	status, err := r.await(ctx, o)
+	status, err := r.await(ctx)
 	if err != nil {
-		if r.container.SigProxy && r.orSignal(ctx, err) != err { // it came before the start was known, and reached nothing
+		if r.known.SigProxy && r.orSignal(ctx, err) != err { // it came before the start was known, and reached nothing
 			return r.notStarted(ctx, err)
 		}
 		return r.orSignal(ctx, err)
 	}
-	if r.container.Remove {
-		if err := r.Engine.Remove(ctx, r.container.ID); err != nil {
-			r.Logger.Warn("a container was not removed at its end", zap.String("container", r.container.Name), zap.Error(err))
+	if r.known.Remove {
+		if err := r.Engine.Remove(ctx, r.known.ID); err != nil {
+			r.Logger.Warn("a container was not removed at its end", zap.String("container", r.known.Name), zap.Error(err))
 		}
 	}
 	return exited(status)
 }
 
 func (r *running) carryOutDetached(ctx context.Context, started bool) error {
-	fmt.Fprintln(r.call.Stdout, r.container.ID)
+	fmt.Fprintln(r.call.Stdout, r.known.ID)
 	if started {
 		return nil
 	}
-	return r.failedWith(r.start(ctx), "")
+	return r.failedWith(r.container.Start(ctx), "")
 }
 
 // begin hands the output over and starts the container, in this order: so its client has every byte, and a container that was
 // started is one whose client has its output.
-func (r *running) begin(ctx context.Context, o *output) error {
-	if !o.open {
-		if err := r.attach(ctx, o); err != nil {
+func (r *running) begin(ctx context.Context) error {
+	if !r.output.open {
+		r.output.witnessed = true
+		if err := r.container.AttachOutput(ctx); err != nil {
 			return err
 		}
 	}
-	if !r.container.Stdin {
-		return r.start(ctx)
+	if !r.known.Stdin {
+		return r.container.Start(ctx)
 	}
-	stream, err := r.Engine.AttachInput(ctx, r.container.ID)
+	stream, err := r.Engine.AttachInput(ctx, r.known.ID)
 	if err != nil {
 		return err
 	}
 	context.AfterFunc(ctx, func() { _ = stream.Close() }) // with the run
-	if r.container.TTY {
+	if r.known.TTY {
 		if err := r.call.Terminal.Raw(); err != nil {
 			return err
 		}
 	}
-	if err := r.start(ctx); err != nil {
+	if err := r.container.Start(ctx); err != nil {
 		return err
 	}
 	go copyInput(r.call, stream) // ends with the caller, who owns the input
 	return nil
 }
 
-// start starts the container, and not a second time when the answer was lost: whether it was started is then asked for until the
-// Engine says so. There is no limit, because a container may run that nobody knows of.
-func (r *running) start(ctx context.Context) error {
-	for {
-		err := r.Engine.Start(ctx, r.container.ID)
-		if !engine.IsUnavailable(err) || ctx.Err() != nil {
-			return err
-		}
-		found, err := r.settle(ctx, r.container.ID)
-		if err != nil || wasStarted(found) {
-			return err
-		}
-		if err := pause(ctx, answerInterval); err != nil {
-			return err
-		}
-	}
-}
-
 // notStarted ends a run whose container was not, or not surely, started, or too late for a signal. When the client or the daemon goes away the container is
 // left to the client's next question.
 func (r *running) notStarted(ctx context.Context, err error) error {
 	signal := r.orSignal(ctx, err)
-	if signal != err || r.container.Remove && ctx.Err() == nil {
+	if signal != err || r.known.Remove && ctx.Err() == nil {
 		// The signal has ended the context.
-		if removeErr := r.Engine.Remove(context.WithoutCancel(ctx), r.container.ID); removeErr != nil {
-			r.Logger.Warn("a container that was not started was not removed", zap.String("container", r.container.Name), zap.Error(removeErr))
+		if removeErr := r.Engine.Remove(context.WithoutCancel(ctx), r.known.ID); removeErr != nil {
+			r.Logger.Warn("a container that was not started was not removed", zap.String("container", r.known.Name), zap.Error(removeErr))
 		}
 	}
 	if signal != err {

@@ -24,6 +24,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
@@ -123,12 +124,15 @@ type Docker struct {
 	Options
 	tombstones tombstones
 	patience   time.Duration // answerLimit
+	hold       container.RemovalHold
+	late       *container.LateRemovals
 	rootHome   string
 	deferred   *deferrals
 
 	life       context.Context // of what goes on after an answer
 	end        context.CancelFunc
 	background sync.WaitGroup
+	lasting    sync.WaitGroup // what ends with life alone
 }
 
 // New returns a Docker that owns none of what it is given. It must be closed.
@@ -138,6 +142,8 @@ func New(o Options) *Docker {
 	}
 	d := &Docker{Options: o, patience: answerLimit, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
 	d.life, d.end = context.WithCancel(context.Background())
+	d.late = container.NewLateRemovals(o.Engine, &d.hold, o.Logger)
+	d.lasting.Go(func() { d.late.Run(d.life) })
 	return d
 }
 
@@ -145,6 +151,7 @@ func New(o Options) *Docker {
 func (d *Docker) Close() {
 	d.end()
 	d.background.Wait()
+	d.lasting.Wait()
 	d.deferred.close()
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 
+	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -61,7 +62,7 @@ func writeTable(w io.Writer, list []container.Summary) error {
 func (d *Docker) remember(list []container.Summary) {
 	var ids []string
 	for _, c := range list {
-		if name := listedName(c); strings.HasPrefix(name, agentPrefix) {
+		if name := listedName(c); strings.HasPrefix(name, ours.AgentPrefix) {
 			d.tombstones.list(name, c)
 			ids = append(ids, c.ID)
 		}

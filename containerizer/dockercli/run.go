@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/distribution/reference"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
@@ -47,7 +47,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 	if call.Client == nil {
 		return failedRun(errors.New("its client does not take the container's output"))
 	}
-	r := &running{Docker: d, call: call}
+	r := &running{Docker: d, call: call, id: cmp.Or(call.ID, rand.Text())}
 	if call.Again != nil && call.Again.Container != nil {
 		return r.takeUp(ctx, *call.Again.Container)
 	}
@@ -70,6 +70,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 	ctx, stop := r.watchSignals(ctx)
 	defer stop()
 	if err := r.create(ctx); err != nil {
+		r.container.Abandon()
 		return r.orSignal(ctx, err)
 	}
 	return r.carryOut(ctx, false)
@@ -92,12 +93,15 @@ func failedRun(err error) error {
 	return &statusError{status: statusUsage, err: fmt.Errorf("docker: %w.%s", err, adviceOfRun)}
 }
 
-// running is one run.
+// running is one run, and the owner of its container.
 type running struct {
 	*Docker
 	call      Call
-	container protocol.Container
+	id        string             // of the call
+	known     protocol.Container // to the client
+	container *container.Container
 	detach    bool
+	output    output
 
 	// What follows is not known of a run that is taken up by its container's id.
 	line    *runspec.RunLine
@@ -106,18 +110,24 @@ type running struct {
 	started atomic.Bool // signals are the container's
 }
 
+// own makes the container, of which the Engine knows nothing yet, the run's.
+func (r *running) own(known protocol.Container) {
+	r.known = known
+	r.output = outputKnown(r.call.Again)
+	r.container = container.New(container.Options{
+		Engine: r.Engine, Owner: r, Name: known.Name, Late: r.late, Logger: r.Logger, Patience: r.patience,
+	})
+}
+
 // adopt takes what the command line says.
 func (r *running) adopt(line *runspec.RunLine) {
 	r.line, r.sandbox, r.detach = line, r.sandboxOf(line), line.Detach
 	config := line.Config
-	r.container = protocol.Container{
-		Name: line.Name,
+	r.own(protocol.Container{
+		Name: cmp.Or(line.Name, "mesos-docker-cli-"+strings.ToLower(r.id)),
 		TTY:  config.Tty, Stdin: config.AttachStdin, Stdout: config.AttachStdout, Stderr: config.AttachStderr,
 		SigProxy: line.SigProxy, Remove: line.HostConfig.AutoRemove && !line.Detach,
-	}
-	if r.container.Name == "" {
-		r.container.Name = "mesos-docker-cli-" + strings.ToLower(cmp.Or(r.call.ID, rand.Text()))
-	}
+	})
 }
 
 // create makes the container, with its image if that is missing, and tells the client.
@@ -126,13 +136,14 @@ func (r *running) create(ctx context.Context) error {
 		return err
 	}
 	ref := r.line.Config.Image
-	defer r.Images.Hold(ctx, ref)() // until the container does
+	release := r.Images.Hold(ctx, ref)
+	defer release() // the container holds it from then on
 	if r.line.Pull == "always" {
 		if err := r.pullImage(ctx, true); err != nil {
 			return err
 		}
 	}
-	id, warnings, err := r.createOnce(ctx)
+	err := r.createContainer(ctx)
 	if engine.IsImageNotFound(err) && r.line.Pull == "missing" {
 		if !r.line.Quiet {
 			fmt.Fprintf(r.call.Stderr, "Unable to find image '%s' locally\n", withTag(ref))
@@ -143,46 +154,33 @@ func (r *running) create(ctx context.Context) error {
 		if err := r.judge(ctx); err != nil { // paths and volumes may be others by now
 			return err
 		}
-		id, warnings, err = r.createOnce(ctx)
-	}
-	for _, w := range warnings {
-		fmt.Fprintln(r.call.Stderr, "WARNING:", w)
+		err = r.createContainer(ctx)
 	}
 	if err != nil {
 		return r.failed(err)
 	}
-	r.container.ID = id
-	return r.call.Client.Created(r.container)
+	return r.tellCreated()
 }
 
-// createOnce creates the container, and only one: where the answer was lost, or the name is taken, it looks for the one of this
-// call. One that is waited for is removed by us: the Engine's own removal would take the exit status with it.
-func (r *running) createOnce(ctx context.Context) (id string, warnings []string, err error) {
-	for deadline := time.Now().Add(engine.CreateLimit); ; {
-		// The client changes what it sends for the version that the Engine speaks.
-		config, host := *r.line.Config, *r.line.HostConfig
-		host.AutoRemove = host.AutoRemove && r.line.Detach
-		config.Labels = r.labels()
-		id, warnings, err = r.Engine.Create(ctx, r.container.Name, &config, &host, r.line.Networking, r.line.Platform)
-		if !engine.IsConflict(err) && !engine.IsUnavailable(err) || ctx.Err() != nil {
-			return id, warnings, err
-		}
-		var found engine.Container
-		lookErr := r.patiently(ctx, func(ctx context.Context) (err error) {
-			found, err = r.Engine.Inspect(ctx, r.container.Name)
-			return err
-		})
-		switch {
-		case lookErr == nil && r.owns(found):
-			return found.ID, nil, nil
-		case engine.IsNotFound(lookErr) && engine.IsConflict(err) && time.Now().Before(deadline):
-			// The Engine takes the name before the container can be seen: somebody, perhaps we, has it created just now.
-			if pause(ctx, answerInterval) == nil {
-				continue
-			}
-		}
-		return "", nil, err
+// createContainer creates the container and prints the Engine's warnings. A container that is waited for is removed by us: the
+// Engine's own removal would take the exit status with it.
+func (r *running) createContainer(ctx context.Context) error {
+	config, host := *r.line.Config, *r.line.HostConfig
+	host.AutoRemove = host.AutoRemove && r.line.Detach
+	config.Labels = r.labels()
+	warnings, err := r.container.Create(ctx, container.Spec{
+		Config: &config, HostConfig: &host, Networking: r.line.Networking, Platform: r.line.Platform,
+	})
+	for _, w := range warnings {
+		fmt.Fprintln(r.call.Stderr, "WARNING:", w)
 	}
+	return err
+}
+
+// tellCreated tells the client of its container.
+func (r *running) tellCreated() error {
+	r.known.ID = r.container.ID()
+	return r.call.Client.Created(r.known)
 }
 
 func (r *running) judge(ctx context.Context) error {

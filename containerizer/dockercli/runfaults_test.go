@@ -78,7 +78,8 @@ func TestSignalDuringTheStart(t *testing.T) {
 	id := b.run(name, "sleep 1000")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(&signalled{syscall.SIGTERM})
-	r := &running{Docker: d, call: Call{Client: newRunClient(io.Discard, io.Discard)}, container: protocol.Container{ID: id, Name: name, SigProxy: true}}
+	r := &running{Docker: d, call: Call{Client: newRunClient(io.Discard, io.Discard)}}
+	r.own(protocol.Container{ID: id, Name: name, SigProxy: true})
 	err := r.carryOut(ctx, true)
 	if status, ok := errors.AsType[*statusError](err); !ok || status.status != 128+int(syscall.SIGTERM) || b.state(name) != "absent" {
 		t.Errorf("%v, the container is %s", err, b.state(name))

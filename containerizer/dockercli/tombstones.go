@@ -11,9 +11,6 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// agentPrefix begins the names of the containers that an agent takes for its own.
-const agentPrefix = "mesos-"
-
 // tombstonesSize bounds the memory of tombstones, in bytes of inspects: several thousand containers. Of those beyond it nothing is
 // remembered.
 const tombstonesSize = 32 << 20
@@ -151,5 +148,6 @@ func (t *tombstones) holds(nameOrID string) bool {
 func (d *Docker) beginRecovery() {
 	until := time.Now().Add(RecoveryTime)
 	d.tombstones.keep(until)
+	d.hold.Extend(until)
 	d.Tasks.KeepContainers(until)
 }

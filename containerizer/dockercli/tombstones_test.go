@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeengine"
@@ -101,7 +102,7 @@ func TestListedContainerIsInspectedThoughItIsGone(t *testing.T) {
 	d := newDocker(t, environment.Socket(t), func(o *Options) { o.Tasks = &k })
 	name := uniqueName()
 	id := b.run(name, "sleep 1000", func(_ *container.Config, h *container.HostConfig) { h.NetworkMode = "bridge" })
-	foreign := strings.TrimPrefix(name, agentPrefix)
+	foreign := strings.TrimPrefix(name, ours.AgentPrefix)
 	b.create(foreign, "true")
 
 	began := time.Now()
