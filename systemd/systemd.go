@@ -1,19 +1,19 @@
-// Package systemd is the daemon's side of its unit: the sockets that systemd holds while the daemon restarts, readiness, and
-// the watchdog. Without systemd the same calls make the socket or do nothing. The units themselves lie beside this file.
+// Package systemd is the daemon's side of its unit: the socket that systemd keeps while the daemon restarts, readiness, the line
+// that systemctl status shows, and the watchdog. Without systemd the same calls make the socket or do nothing. The unit itself lies
+// beside this file.
 package systemd
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
-	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,25 +23,67 @@ const socketMode = 0o600
 // ErrSocketInUse says that a process listens at the path already.
 var ErrSocketInUse = errors.New("another process listens there")
 
-// Listener returns the listener for path: the one systemd passed, if it did, else a new one, whose file is removed when it is
-// closed. A file left by a daemon that was killed is replaced; one that somebody listens at is not.
+// Listener returns the listener for path: the one that systemd has kept since the daemon before, else a new one, which systemd is
+// given to keep (FileDescriptorStoreMax of the unit). While the daemon restarts, executors queue there. When the unit is stopped,
+// systemd closes it, so that nothing starts the daemon again.
+//
+// A file left by a daemon that was killed is replaced; one that a process listens at is not. Without systemd the file is removed when
+// the listener is closed.
 func Listener(path string) (*net.UnixListener, error) {
-	passed, err := activation.Listeners()
+	passed, err := activation.ListenersWithNames()
 	if err != nil {
 		return nil, fmt.Errorf("sockets from systemd: %w", err)
 	}
-	for _, l := range passed {
-		if unix, ok := l.(*net.UnixListener); ok && unix.Addr().String() == path {
-			return unix, nil
+	kept := passed[storeName]
+	delete(passed, storeName)
+	if len(passed) > 0 {
+		names := slices.Sorted(maps.Keys(passed))
+		return nil, fmt.Errorf("the unit is passed sockets that are not its own (%s): disable the .socket unit, since the daemon makes its socket itself",
+			strings.Join(names, ", "))
+	}
+	if listener := choose(kept, path); listener != nil {
+		return listener, nil
+	}
+	if len(kept) > 0 {
+		if err := forget(); err != nil {
+			return nil, err
 		}
 	}
-	if len(passed) > 0 {
-		return nil, fmt.Errorf("systemd passes %d sockets, none of them %s: the .socket unit and the flag socket must name the same path", len(passed), path)
+	listener, err := Listen(path)
+	if err != nil {
+		return nil, err
 	}
-	return Listen(path)
+	if err := keep(listener); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
 }
 
-// Listen makes the socket at path, root's alone, as Listener does where systemd has passed none.
+// choose returns the listener at path and closes the others: the flag socket names another path now, or the file has been removed, so
+// that no executor could reach it.
+func choose(kept []net.Listener, path string) (chosen *net.UnixListener) {
+	for _, l := range kept {
+		u, isUnix := l.(*net.UnixListener)
+		if isUnix && chosen == nil && u.Addr().String() == path && isSocket(path) {
+			chosen = u
+			continue
+		}
+		if isUnix && u.Addr().String() != path {
+			u.SetUnlinkOnClose(true)
+		}
+		if l != nil { // it is where systemd has kept what is no listener
+			l.Close()
+		}
+	}
+	return chosen
+}
+
+func isSocket(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().Type() == os.ModeSocket
+}
+
+// Listen makes the socket at path, root's alone, as Listener does, but for this process alone.
 func Listen(path string) (*net.UnixListener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("socket directory: %w", err)
@@ -50,7 +92,7 @@ func Listen(path string) (*net.UnixListener, error) {
 		c.Close()
 		return nil, fmt.Errorf("listen at %s: %w", path, ErrSocketInUse)
 	}
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+	if isSocket(path) {
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("remove stale socket: %w", err)
 		}
@@ -76,43 +118,5 @@ func OpenTo(path string, gid int) error {
 	if err := os.Chmod(path, groupMode); err != nil {
 		return fmt.Errorf("open the socket to group %d: %w", gid, err)
 	}
-	return nil
-}
-
-// Ready tells systemd that executors are served.
-func Ready() error { return notify(daemon.SdNotifyReady) }
-
-// Stopping tells systemd that the daemon is on its way down.
-func Stopping() error { return notify(daemon.SdNotifyStopping) }
-
-func notify(state string) error {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		return fmt.Errorf("notify systemd: %w", err)
-	}
-	return nil
-}
-
-// Watchdog tells systemd that the daemon lives, twice in each of the intervals the unit asks for, until ctx ends. A daemon that
-// is stopped or starved misses its turn, and systemd starts it anew.
-func Watchdog(ctx context.Context, group *sync.WaitGroup) error {
-	interval, err := daemon.SdWatchdogEnabled(false)
-	if err != nil {
-		return fmt.Errorf("watchdog: %w", err)
-	}
-	if interval == 0 {
-		return nil
-	}
-	group.Go(func() {
-		ticker := time.NewTicker(interval / 2)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-				daemon.SdNotify(false, daemon.SdNotifyWatchdog)
-			}
-		}
-	})
 	return nil
 }

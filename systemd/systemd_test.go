@@ -80,11 +80,11 @@ func TestListenerLeavesOtherFilesAlone(t *testing.T) {
 	}
 }
 
-// The unit and the default of the flag must name the same socket, and the daemon must be told to notify.
-func TestUnits(t *testing.T) {
+// The daemon must be told to notify, and systemd to keep its socket.
+func TestUnit(t *testing.T) {
 	for file, lines := range map[string][]string{
-		"mesos-docker-containerizer.socket":  {"ListenStream=/run/mesos-docker-containerizer/executor.sock", "SocketMode=0600"},
-		"mesos-docker-containerizer.service": {"Type=notify", "ExecStart=/usr/bin/mesos-docker-containerizer serve", "RuntimeDirectoryPreserve=yes", "WatchdogSec=60"},
+		"mesos-docker-containerizer.service": {"Type=notify", "ExecStart=/usr/bin/mesos-docker-containerizer serve",
+			"RuntimeDirectory=mesos-docker-containerizer", "RuntimeDirectoryPreserve=yes", "WatchdogSec=60", "FileDescriptorStoreMax=1"},
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -125,6 +125,9 @@ func TestNotifications(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "20000")
 	if err := Ready(); err != nil || next() != "READY=1" {
 		t.Errorf("Ready: %v", err)
+	}
+	if err := Status("2 tasks\nmore"); err != nil || next() != "STATUS=2 tasks more" {
+		t.Errorf("Status: %v", err)
 	}
 	if err := Stopping(); err != nil || next() != "STOPPING=1" {
 		t.Errorf("Stopping: %v", err)

@@ -89,6 +89,7 @@ func doctorOptions(c *config.Config, agent, programs string) (doctor.Options, er
 	if o.AgentProblem = err; err == nil {
 		o.Agent = liveagent.New(address)
 	}
+	o.AgentInstalled = agent != "" || agentInstalled()
 	o.Executor, o.Docker, o.ProgramsProblem = ourPrograms(programs)
 	if _, err := os.Stat(systemdDirectory); err == nil {
 		if o.Systemctl, err = exec.LookPath("systemctl"); err != nil {
@@ -96,4 +97,14 @@ func doctorOptions(c *config.Config, agent, programs string) (doctor.Options, er
 		}
 	}
 	return o, nil
+}
+
+// agentInstalled says that the host has the files of an agent, or an overlay that was made for one.
+func agentInstalled() bool {
+	for _, path := range append(config.AgentDirectories(), "/etc/default/mesos-slave", "/etc/default/mesos-agent", defaultOverlay) {
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -14,8 +14,8 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
-// version is set by the linker.
-var version = "unknown"
+// version and commit are set by the linker.
+var version, commit = "unknown", "unknown"
 
 // Exit statuses. They are part of the interface: scripts act on them.
 const (

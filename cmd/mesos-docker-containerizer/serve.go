@@ -91,6 +91,7 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err != nil {
 		return err
 	}
+	defer systemd.DumpOnAbort(filepath.Join(c.RunDir, abortFile), func(text string) { logger.Error(text) })()
 	var group sync.WaitGroup
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -116,7 +117,9 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := serveAdmin(ctx, &group, server, newCommands(c, docker, server, logger), logger, collector.HandleAdmin, m.HandleAdmin); err != nil {
 		return err
 	}
-	group.Go(func() { keepAsking(ctx, docker.Ping) })
+	group.Go(func() {
+		keepAsking(ctx, func(ctx context.Context) error { return tellStatus(docker.Ping(ctx), len(server.Tasks())) })
+	})
 	if err := systemd.Ready(); err != nil {
 		return err
 	}
@@ -126,6 +129,19 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 		logger.Warn(text)
 	}
 	return server.Serve(ctx, listener)
+}
+
+// abortFile is the file in the run directory that holds the goroutines of a daemon that its watchdog has aborted.
+const abortFile = "aborted.txt"
+
+// tellStatus has systemd show how many tasks there are and whether the Engine answers. It returns what the Engine's answer was.
+func tellStatus(engine error, tasks int) error {
+	line := fmt.Sprintf("%d tasks; the Docker Engine answers", tasks)
+	if engine != nil {
+		line = fmt.Sprintf("%d tasks; the Docker Engine does not answer: %v", tasks, engine)
+	}
+	_ = systemd.Status(line) // shown to a person who looks, and told again with the next ping
+	return engine
 }
 
 // serveAdmin answers whoever asks at the socket for admins: they, and the agent's docker command.

@@ -8,9 +8,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/docker/docker/api"
+	"github.com/google/go-cmp/cmp"
 
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
@@ -118,6 +122,22 @@ func TestVersion(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, p.out())
 		}
 	}
+}
+
+func TestVersionAsJSON(t *testing.T) {
+	p := start(t, "version", "--json")
+	p.wantStatus(exitOK)
+	var got map[string]any
+	if err := json.Unmarshal([]byte(p.out()), &got); err != nil {
+		t.Fatalf("%v:\n%s", err, p.out())
+	}
+	want := map[string]any{"version": version, "commit": commit, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
+		"wire": float64(wire.Version), "docker_api": api.DefaultVersion}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	p = start(t, "version", "--json", "more")
+	p.wantStatus(exitUsage)
 }
 
 func TestVersionAsAFlag(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"text/tabwriter"
@@ -11,26 +12,49 @@ import (
 )
 
 const versionUsage = `
-Usage: mesos-docker-containerizer version
+Usage: mesos-docker-containerizer version [--json]
 
-Shows the versions of the program, of Go, of the conversation with executors (an executor's may be older than the daemon's, never
-newer), and the newest Docker Engine API that is spoken; older Engines are spoken to in theirs.
+Shows the versions of the program, with the commit it was built from, of Go, of the conversation with executors (an executor's may be
+older than the daemon's, never newer), and the newest Docker Engine API that is spoken; older Engines are spoken to in theirs.
 `
 
-// showVersion prints what a bug report should name.
+// versions is what a bug report should name. The names of the fields are an interface: scripts of packages and of admins read them.
+type versions struct {
+	Version   string `json:"version"`
+	Commit    string `json:"commit"` // with "-dirty" behind it where files had been changed
+	Go        string `json:"go"`
+	Platform  string `json:"platform"`
+	Wire      int    `json:"wire"`
+	DockerAPI string `json:"docker_api"`
+}
+
 func showVersion(t terminal, args []string) int {
+	asJSON := false
 	a := newArguments("version", versionUsage)
+	a.own.BoolVar(&asJSON, "json", false, "one JSON object")
 	if a.wantsHelp(t.stdout, args) {
 		return exitOK
 	}
-	if err := nothingElse(args); err != nil {
+	// Settings are not read: their mistakes must not keep the version from being told.
+	if err := a.own.Parse(args); err != nil {
+		return t.problem(exitUsage, fmt.Errorf("%w; `mesos-docker-containerizer help version` lists the flags", err))
+	}
+	if err := nothingElse(a.own.Args()); err != nil {
 		return t.problem(exitUsage, err)
 	}
+	v := versions{version, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, wire.Version, api.DefaultVersion}
+	if asJSON {
+		if err := json.NewEncoder(t.stdout).Encode(v); err != nil {
+			return t.problem(exitFailed, err)
+		}
+		return exitOK
+	}
 	table := tabwriter.NewWriter(t.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "mesos-docker-containerizer\t%s\n", version)
-	fmt.Fprintf(table, "go\t%s %s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	fmt.Fprintf(table, "wire\t%d\n", wire.Version)
-	fmt.Fprintf(table, "docker API\t%s\n", api.DefaultVersion)
+	fmt.Fprintf(table, "mesos-docker-containerizer\t%s\n", v.Version)
+	fmt.Fprintf(table, "commit\t%s\n", v.Commit)
+	fmt.Fprintf(table, "go\t%s %s\n", v.Go, v.Platform)
+	fmt.Fprintf(table, "wire\t%d\n", v.Wire)
+	fmt.Fprintf(table, "docker API\t%s\n", v.DockerAPI)
 	table.Flush()
 	return exitOK
 }

@@ -18,6 +18,9 @@ func (d *doctor) agentAnswers(context.Context) finding {
 	if d.Agent == nil {
 		return failed(fmt.Sprint(d.AgentProblem), "name the agent's address with --agent=HOST:PORT")
 	}
+	if seen.Version == "" && !d.AgentInstalled {
+		return skipped("no agent is installed here, and none answers at %s: only the run subcommand starts tasks", d.Agent.Address())
+	}
 	if seen.Version == "" {
 		return failed(fmt.Sprintf("no agent answers at %s: %v", d.Agent.Address(), plain(err)),
 			"start it (systemctl status mesos-slave), or name its address with --agent=HOST:PORT; without one only the run subcommand starts tasks here")

@@ -46,6 +46,9 @@ type Options struct {
 	// Agent is nil where its address is not known; AgentProblem says why.
 	Agent        *liveagent.Agent
 	AgentProblem error
+	// AgentInstalled says that something of an agent is on the host: its files, or an overlay for it. Without, only the run subcommand
+	// starts tasks here, and that no agent answers is as it should be.
+	AgentInstalled bool
 
 	Overlay string // path of the folder that setup makes
 	// Executor and Docker are our programs; empty where they were not found, and ProgramsProblem says why.

@@ -46,7 +46,10 @@ func TestFindings(t *testing.T) {
 		status Status
 		want   string
 	}{
-		"agent is away":             {func(h *host) { h.Agent = liveagent.New("127.0.0.1:1") }, "agent", Failed, "no agent answers at 127.0.0.1:1"},
+		"agent is away": {func(h *host) { h.Agent = liveagent.New("127.0.0.1:1") }, "agent", Failed, "no agent answers at 127.0.0.1:1"},
+		"no agent is installed": {func(h *host) {
+			h.Agent, h.AgentInstalled = liveagent.New("127.0.0.1:1"), false
+		}, "agent", Skipped, "only the run subcommand"},
 		"agent's address unknown":   {func(h *host) { h.Agent, h.AgentProblem = nil, net.ErrClosed }, "agent", Failed, "--agent=HOST:PORT"},
 		"agent without executors":   {func(h *host) { h.answer("/version", `{"version":"0.22.1"}`) }, "agent", Warning, "no drop-in"},
 		"agent of no version":       {func(h *host) { h.answer("/version", `{"version":"x"}`) }, "agent", Warning, "not a version"},
@@ -154,6 +157,15 @@ func TestFindings(t *testing.T) {
 		"a unit has failed": {func(h *host) {
 			h.script("systemctl", `case $1 in is-active) echo failed; exit 3;; *) echo enabled;; esac`)
 		}, "systemd", Failed, "is failed"},
+		"a crash loop": {func(h *host) {
+			h.script("systemctl", `case $1 in is-active) echo activating; exit 3;; show) echo 7;; *) echo enabled;; esac`)
+		}, "systemd", Failed, "started it again 7 times"},
+		"it starts for the first time": {func(h *host) {
+			h.script("systemctl", `case $1 in is-active) echo activating; exit 3;; show) echo 0;; *) echo enabled;; esac`)
+		}, "systemd", Failed, "is activating"},
+		"it has crashed": {func(h *host) {
+			h.script("systemctl", `case $1 in is-active) echo active;; show) echo 2;; *) echo enabled;; esac`)
+		}, "systemd", Warning, "has ended 2 times by itself"},
 		"no systemd":            {func(h *host) { h.Systemctl = "" }, "systemd", Skipped, "does not run"},
 		"executors in the unit": {func(h *host) { h.agentFlags["systemd_enable_support"] = "false" }, "systemd", Warning, "KillMode"},
 	} {

@@ -69,9 +69,9 @@ func newHost(t *testing.T) *host {
 		},
 	}
 	h.Options = Options{
-		Version: "v1", API: "1.51", Overlay: h0(root, "overlay"), AdminSocket: h0(root, "admin.sock"), Containers: containers{},
+		Version: "v1", API: "1.51", Overlay: h0(root, "overlay"), AdminSocket: h0(root, "admin.sock"), Containers: containers{}, AgentInstalled: true,
 		Executor: h0(root, "ours/mesos-docker-executor"), Docker: h0(root, "ours/docker"),
-		Systemctl: h.script("systemctl", `case $1 in is-enabled) echo enabled;; is-active) echo active;; esac`),
+		Systemctl: h.script("systemctl", `case $1 in is-enabled) echo enabled;; is-active) echo active;; show) echo 0;; esac`),
 	}
 	h.script("ours/mesos-docker-executor", "echo mesos-docker-executor v1")
 	h.script("ours/docker", "echo Docker version 28.5.2, build v1")

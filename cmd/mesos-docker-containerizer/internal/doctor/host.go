@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -23,8 +24,8 @@ func (d *doctor) kernel(context.Context) finding {
 	return ok("Linux %s", release)
 }
 
-// units are those that `make install` brings.
-var units = []string{"mesos-docker-containerizer.socket", "mesos-docker-containerizer.service"}
+// unit is the daemon's, which `make install` and the packages bring.
+const unit = "mesos-docker-containerizer.service"
 
 // systemd looks whether the daemon comes up with the host, and whether executors outlive the agent's unit.
 func (d *doctor) systemd(ctx context.Context) finding {
@@ -32,23 +33,30 @@ func (d *doctor) systemd(ctx context.Context) finding {
 		return skipped("systemd does not run here")
 	}
 	var all findings
-	for _, unit := range units {
-		// The statuses of these commands only repeat their words.
-		if state := d.systemctl(ctx, "is-enabled", unit); state != "enabled" {
-			all = append(all, warning(fmt.Sprintf("%s is %s at boot", unit, orNotSet(state)), "systemctl enable "+unit))
-		}
-		if state := d.systemctl(ctx, "is-active", unit); state != "active" {
-			all = append(all, failed(fmt.Sprintf("%s is %s", unit, orNotSet(state)), "systemctl start "+unit))
-		}
+	// The statuses of these commands only repeat their words.
+	if state := d.systemctl(ctx, "is-enabled", unit); state != "enabled" {
+		all = append(all, warning(fmt.Sprintf("%s is %s at boot", unit, orNotSet(state)), "systemctl enable "+unit))
+	}
+	state := d.systemctl(ctx, "is-active", unit)
+	restarts, _ := strconv.Atoi(d.systemctl(ctx, "show", "--property=NRestarts", "--value", unit))
+	switch {
+	case state == "activating" && restarts > 0:
+		all = append(all, failed(fmt.Sprintf("%s ends as soon as it is started: systemd has started it again %d times", unit, restarts),
+			"journalctl -u "+unit+" says why"))
+	case state != "active":
+		all = append(all, failed(fmt.Sprintf("%s is %s", unit, orNotSet(state)), "systemctl start "+unit))
+	case restarts > 0:
+		all = append(all, warning(fmt.Sprintf("%s has ended %d times by itself since it was last started by hand", unit, restarts),
+			"journalctl -u "+unit+" says why; systemctl restart "+unit+" sets the number back"))
 	}
 	if d.flags()["systemd_enable_support"] == "false" && d.hasDocker() {
 		all = append(all, warning("systemd_enable_support=false: executors are in the agent's own unit", "see that its KillMode is process, or a restart of the agent ends all tasks"))
 	}
-	return all.joined("socket and service are enabled and active")
+	return all.joined("the service is enabled and active")
 }
 
-func (d *doctor) systemctl(ctx context.Context, command, unit string) string {
-	answer, _ := exec.CommandContext(ctx, d.Systemctl, command, unit).Output()
+func (d *doctor) systemctl(ctx context.Context, arguments ...string) string {
+	answer, _ := exec.CommandContext(ctx, d.Systemctl, arguments...).Output()
 	return strings.TrimSpace(string(answer))
 }
 
