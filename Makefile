@@ -1,8 +1,15 @@
 # Every target does all it needs on a bare Debian machine with Go, as root: it installs missing packages and, where no Docker
 # Engine answers, starts a private one for as long as it runs (test/environment/with-engine).
 
+# The release stands in the file VERSION. A build that is not for a package has the commit behind it, as semantic versions have it.
+RELEASE := $(shell cat VERSION)
+COMMIT ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
+
 # What is stamped into the programs as main.version, and printed by their version command.
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION ?= $(RELEASE)+$(COMMIT)
+
+# Where the programs are built.
+BUILD ?= build
 
 # Where install puts things; DESTDIR goes in front, for packages.
 PREFIX ?= /usr/local
@@ -17,17 +24,21 @@ FUZZTIME ?= 30s
 STATICCHECK = v0.8.2
 staticcheck = build/bin/staticcheck-$(STATICCHECK)
 
+# The release of github.com/goreleaser/nfpm that package uses: the newest whose modules all come from the public proxy.
+NFPM = v2.45.2
+nfpm = build/bin/nfpm-$(NFPM)
+
 # Go's own archive unpacks to a place that is in nobody's PATH.
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test test-differential compat lint bench fuzz install uninstall clean go
+.PHONY: help build demo test test-differential compat lint bench fuzz install uninstall package clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: go ## build the programs into build/, static and stripped
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o build/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o $(BUILD)/ ./cmd/...
 
 demo: build ## run a Marathon app on a real Engine, fetch its pages and kill it
 	test/environment/with-engine go run ./test/demo build/mesos-docker-containerizer docs/examples/bridged-webapp.json
@@ -56,13 +67,15 @@ fuzz: go ## run every fuzz target for FUZZTIME (30s)
 	test/fuzz $(FUZZTIME)
 
 install: build ## install under PREFIX (/usr/local), with DESTDIR in front
-	install -D build/mesos-docker-containerizer $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
-	install -D build/mesos-docker-executor $(libexec)/mesos-docker-executor
-	install -D build/mesos-docker-cli $(libexec)/docker
+	install -D $(BUILD)/mesos-docker-containerizer $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
+	install -D $(BUILD)/mesos-docker-executor $(libexec)/mesos-docker-executor
+	install -D $(BUILD)/mesos-docker-cli $(libexec)/docker
 	install -d $(DESTDIR)/etc/mesos-docker-containerizer $(units)
-	install -m 644 systemd/mesos-docker-containerizer.socket $(units)
+	packaging/flags-readme < docs/configuration.md > $(DESTDIR)/etc/mesos-docker-containerizer/README
+	chmod 644 $(DESTDIR)/etc/mesos-docker-containerizer/README
 	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/mesos-docker-containerizer.service > $(units)/mesos-docker-containerizer.service
-	install -D -m 644 -t $(documents) README.md
+	chmod 644 $(units)/mesos-docker-containerizer.service
+	install -D -m 644 -t $(documents) README.md CHANGELOG.md SECURITY.md
 	install -D -m 644 -t $(documents)/docs docs/*.md
 	install -D -m 644 -t $(documents)/docs/examples docs/examples/*
 
@@ -70,6 +83,10 @@ uninstall: ## remove what install has put under PREFIX; flags and what setup has
 	rm -f $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
 	rm -f $(units)/mesos-docker-containerizer.socket $(units)/mesos-docker-containerizer.service
 	rm -rf $(libexec) $(documents)
+	rm -f $(DESTDIR)/etc/mesos-docker-containerizer/README
+
+package: go $(nfpm) ## make the packages in build/packages: .deb, .rpm, .tar.gz, for amd64 and arm64, with checksums
+	packaging/build $(nfpm) $(RELEASE) build/packages
 
 clean: ## remove what was built
 	rm -rf build
@@ -80,3 +97,7 @@ go:
 $(staticcheck): | go
 	GOBIN=$(CURDIR)/build/bin go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
 	mv build/bin/staticcheck $@
+
+$(nfpm): | go
+	GOBIN=$(CURDIR)/build/bin go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM)
+	mv build/bin/nfpm $@
