@@ -12,6 +12,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/transport"
 )
 
 // peer is the process at the other end of a connection. What it says is a task's word unless it is trusted.
@@ -24,7 +25,7 @@ type peer struct {
 // identify returns the process at the other end. Root's executors are trusted, and those of the server's own user where a person
 // runs everything themselves. Others may attach only where the operator has opened the socket for them.
 func (s *Server) identify(conn *net.UnixConn) (peer, error) {
-	credentials, err := wire.Peer(conn)
+	credentials, err := transport.Peer(conn)
 	if err != nil {
 		return peer{}, err
 	}

@@ -6,30 +6,18 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"time"
 
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/transport"
 )
 
-// DialDaemon returns a dial function for the daemon's socket. The connection is used only if the process that listens there is
-// root's, or the caller's own user's where a person runs everything themselves: anybody else could pose as the daemon and be
-// handed the task (design section 5).
+// DialDaemon returns a dial function for the daemon's socket.
 func DialDaemon(socket string) func(context.Context) (*wire.Conn, error) {
 	return func(ctx context.Context) (*wire.Conn, error) {
-		var d net.Dialer
-		c, err := d.DialContext(ctx, "unix", socket)
+		unix, err := transport.Dial(ctx, socket)
 		if err != nil {
-			return nil, err
-		}
-		unix := c.(*net.UnixConn)
-		peer, err := wire.Peer(unix)
-		if err == nil && peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
-			err = fmt.Errorf("the listener at %s belongs to user %d, not to root", socket, peer.Uid)
-		}
-		if err != nil {
-			unix.Close()
 			return nil, err
 		}
 		return wire.NewConn(unix), nil
@@ -103,7 +91,7 @@ func (l *link) serve(ctx context.Context, conn *wire.Conn) {
 	}
 	for {
 		message, file, err := conn.Receive()
-		if errors.Is(err, wire.ErrFrame) || errors.Is(err, wire.ErrFrameTooLarge) {
+		if errors.Is(err, transport.ErrFrame) || errors.Is(err, transport.ErrFrameTooLarge) {
 			err = fmt.Errorf("the daemon does not speak our language: %w", err)
 		}
 		event := linkEvent{message: message, err: err}

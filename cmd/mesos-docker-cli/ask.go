@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
+	"mesos-docker-containerizer/transport"
 )
 
 // client asks the daemon for one command.
@@ -94,7 +95,7 @@ func (c *client) reach() (*protocol.Conn, error) {
 			c.sayPatient(err)
 			deadline = time.Now().Add(c.patience)
 		case c.outlives():
-		case left <= wait, errors.Is(err, fs.ErrPermission), errors.Is(err, protocol.ErrPeer):
+		case left <= wait, errors.Is(err, fs.ErrPermission), errors.Is(err, transport.ErrPeer):
 			return nil, err
 		}
 	}

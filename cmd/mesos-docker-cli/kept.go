@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
+	"mesos-docker-containerizer/transport/stdcopy"
 )
 
 // keptRun is what the client of a run keeps beyond the life of a daemon. It is guarded by the client's mutex.
@@ -103,7 +104,7 @@ func (c *client) read(o protocol.Output, file *os.File) error {
 		if before != nil { // the daemon gives a second one only after the end of the first
 			<-before.done
 		}
-		_ = protocol.CopyOutput(&noting{c, conn}, o.TTY, stdout, stderr) // whether that was all is the daemon's question
+		_ = stdcopy.Copy(&noting{c, conn}, o.TTY, stdout, stderr) // whether that was all is the daemon's question
 		conn.Close()
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
+	"mesos-docker-containerizer/transport/stdcopy"
 )
 
 // runClient is the client of a run within the test.
@@ -55,7 +56,7 @@ func (c *runClient) Output(o protocol.Output, file *os.File) error {
 	}
 	c.reading.Go(func() {
 		defer own.Close()
-		_ = protocol.CopyOutput(own, o.TTY, stdout, stderr) // a stream of an Engine that is gone breaks
+		_ = stdcopy.Copy(own, o.TTY, stdout, stderr) // a stream of an Engine that is gone breaks
 		c.ends <- protocol.OutputEnd{Last: time.Now(), Ended: time.Now()}
 	})
 	return nil

@@ -1,5 +1,5 @@
-// Package wire is the conversation between an executor and the daemon: length-prefixed JSON frames on a Unix stream socket,
-// with the Engine's output connection passed beside one of them.
+// Package wire is the protocol between an executor and the daemon: messages in JSON, one a frame of package transport, on a Unix
+// stream socket. The Engine's output connection is passed with one of them.
 //
 // The executor opens the connection and sends attach first. The daemon answers refused and closes, or keeps the connection for
 // the life of the task. Either side may vanish at any time; the executor then dials again and attaches with all it knows, so
@@ -9,6 +9,6 @@
 //	daemon -> executor:  refused  accepted  progress  created  output  running  health  check  exited
 //
 // Executors outlive daemons and are upgraded later than they, so a daemon speaks every Version up to its own, fields are only
-// ever added, and a message of unknown kind is skipped. The package uses the standard library alone: it is linked into every
-// executor, where memory counts.
+// ever added, and a message of unknown kind is skipped. Beside transport, the package uses the standard library
+// alone: it is linked into every executor, where memory counts.
 package wire

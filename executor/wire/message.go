@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Version is the newest conversation this build speaks. It grows when a side must know what the other understands.
+// Version is the newest version of the protocol that this build speaks. It grows when a side must know what the other understands.
 const Version = 1
 
 // Route says how an executor came to be, which decides its container's name and who removes the container (design section 3).
@@ -38,7 +38,7 @@ type Message struct {
 	Exited   *Exited   `json:"exited,omitempty"`
 }
 
-// Attach opens every conversation. Which process sends it the daemon sees for itself.
+// Attach is the first message on every connection. The daemon sees for itself which process sends it.
 type Attach struct {
 	Version   int    `json:"version"`
 	Route     Route  `json:"route"`
@@ -140,7 +140,7 @@ type Resume struct {
 // Done says that the terminal update was acknowledged: the container may be removed.
 type Done struct{}
 
-// Refused ends a conversation before it began. A Permanent refusal will be the same next time.
+// Refused is the answer to an Attach that the daemon does not accept; it then closes the connection. A Permanent refusal will be the same next time.
 type Refused struct {
 	Reason    string `json:"reason"`
 	Permanent bool   `json:"permanent,omitempty"`

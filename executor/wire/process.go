@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -72,23 +71,4 @@ func (p Process) Alive() (bool, error) {
 		return false, err
 	}
 	return found == p, nil
-}
-
-// Peer returns the process and user at the other end of a Unix connection, as they were when it was opened.
-func Peer(unix *net.UnixConn) (*syscall.Ucred, error) {
-	raw, err := unix.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var credentials *syscall.Ucred
-	var sockErr error
-	if err := raw.Control(func(fd uintptr) {
-		credentials, sockErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-	}); err != nil {
-		return nil, err
-	}
-	if sockErr != nil {
-		return nil, fmt.Errorf("peer credentials: %w", sockErr)
-	}
-	return credentials, nil
 }

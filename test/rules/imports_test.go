@@ -138,13 +138,14 @@ func TestImporters(t *testing.T) {
 // must not agree with ours by sharing its code.
 var localAgentImports = []string{"executor/agent", "executor/localagent/...", "github.com/mesos/mesos-go/...", "go.uber.org/zap/...", "golang.org/x/sys/..."}
 
-func TestWireAndLocalAgentStandAlone(t *testing.T) {
+func TestTransportWireAndLocalAgentStandAlone(t *testing.T) {
 	g := packages(t)
 	for _, rule := range []struct {
 		from string
 		only []string
 	}{
-		{"executor/wire", []string{"golang.org/x/sys/unix"}},
+		{"executor/wire", []string{"transport"}},
+		{"transport/...", []string{"transport/..."}},
 		{"executor/localagent/...", localAgentImports},
 	} {
 		for from, p := range g {

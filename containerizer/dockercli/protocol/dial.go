@@ -8,13 +8,13 @@ import (
 	"io"
 	"net"
 	"net/textproto"
-	"os"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"mesos-docker-containerizer/transport"
 )
 
-// Version is the newest conversation this build speaks. It grows when a side must know what the other understands.
+// Version is the newest version of the protocol that this build speaks. It grows when a side must know what the other understands.
 const Version = 1
 
 // Path is where, on the socket for admins, the daemon answers docker commands.
@@ -23,58 +23,46 @@ const Path = "/docker"
 // upgradeName is what the connection is upgraded to, before "/" and the version.
 const upgradeName = "mesos-docker-cli"
 
-// ErrOtherVersion says that the daemon cannot carry on a conversation of this version: it is of another release than the docker
-// command, as it is between the two halves of an upgrade.
+// ErrOtherVersion says that the daemon does not speak this version of the protocol. It is of another release than the docker
+// command, as it is in the middle of an upgrade.
 var ErrOtherVersion = errors.New("the daemon that runs is of another release than this docker command")
 
-// ErrPeer says that whoever listens is not the daemon.
-var ErrPeer = errors.New("the listener is not root's")
-
-// Dial connects to the daemon's socket for admins and opens a conversation, in which nothing has been asked yet. It ends when
-// ctx does. Whoever answers must be root, or the caller's own user.
+// Dial connects to the daemon's socket for admins and upgrades the connection. It fails when ctx ends before that is done. Whoever
+// answers must be root, or the caller's own user: see transport.Dial.
 func Dial(ctx context.Context, socket string) (*Conn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", socket)
+	unix, err := transport.Dial(ctx, socket)
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	c, err := open(conn.(*net.UnixConn), socket, Version)
+	stop := context.AfterFunc(ctx, func() { unix.Close() })
+	err = upgrade(unix, Version)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		conn.Close()
+		unix.Close()
 		if ctx.Err() != nil {
 			err = fmt.Errorf("it does not answer at %s: %w", socket, ctx.Err())
 		}
 		return nil, err
 	}
-	return c, nil
+	return newConn(unix, nil), nil
 }
 
-func open(unix *net.UnixConn, socket string, version int) (*Conn, error) {
-	user, err := peer(unix)
-	if err != nil {
-		return nil, err
-	}
-	if user != 0 && int(user) != os.Geteuid() {
-		return nil, fmt.Errorf("%w: %s belongs to user %d", ErrPeer, socket, user)
-	}
+// upgrade asks for the protocol and waits for the daemon's answer.
+func upgrade(unix net.Conn, version int) error {
 	request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: daemon\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\nContent-Length: 0\r\n\r\n", Path, upgradeName, version)
 	if _, err := io.WriteString(unix, request); err != nil {
-		return nil, err
+		return err
 	}
-	files := &receiver{unix: unix}
-	reader := bufio.NewReaderSize(files, MaxData)
-	if err := upgraded(reader, version); err != nil {
-		files.close()
-		return nil, err
-	}
-	c := newConn(unix, reader)
-	c.files = files
-	return c, nil
+	return upgraded(bufio.NewReader(byteReader{unix}), version)
 }
+
+// byteReader reads a byte at a time, so that a buffer in front of it holds nothing that comes after what was asked for: the frames
+// behind the answer are the Conn's, with their files.
+type byteReader struct{ from io.Reader }
+
+func (r byteReader) Read(p []byte) (int, error) { return r.from.Read(p[:min(len(p), 1)]) }
 
 // upgraded reads the daemon's answer to the request.
 func upgraded(reader *bufio.Reader, version int) error {
@@ -102,25 +90,6 @@ func upgraded(reader *bufio.Reader, version int) error {
 	default:
 		return fmt.Errorf("it answers %q", status)
 	}
-}
-
-// peer returns the user at the other end of a Unix connection, as it was when it was opened.
-func peer(unix *net.UnixConn) (uid uint32, err error) {
-	raw, err := unix.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var credentials *syscall.Ucred
-	var optErr error
-	if err := raw.Control(func(fd uintptr) {
-		credentials, optErr = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-	}); err != nil {
-		return 0, err
-	}
-	if optErr != nil {
-		return 0, os.NewSyscallError("getsockopt", optErr)
-	}
-	return credentials.Uid, nil
 }
 
 // parseProtocol returns the version that a client asks for.

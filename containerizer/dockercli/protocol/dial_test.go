@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,35 +8,15 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 )
 
-// asListener makes this test binary somebody who listens at the path that it names.
-const asListener = "TEST_AS_LISTENER"
-
-func TestMain(m *testing.M) {
-	if path := os.Getenv(asListener); path != "" {
-		listener, err := net.Listen("unix", path)
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		fmt.Println("listening")
-		if c, err := listener.Accept(); err == nil {
-			_, _ = io.Copy(io.Discard, c)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve starts a daemon that answers with handler, and returns its socket.
 func serve(t *testing.T, handler http.Handler) string {
@@ -177,45 +156,5 @@ func TestDialIsBounded(t *testing.T) {
 	}
 	if _, err := Dial(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a socket: %v", err)
-	}
-}
-
-// TestPeerMustBeRoot: somebody else who got hold of the path would see what agents say, and answer.
-func TestPeerMustBeRoot(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be somebody else")
-	}
-	directory, err := os.MkdirTemp("", "peer-") // whose parents everybody may enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(directory)
-	self, err := os.ReadFile("/proc/self/exe")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(directory, "listener"), self, 0o755)
-	}
-	if err == nil {
-		err = os.Chmod(directory, 0o777)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(directory, "s")
-	nobody := exec.CommandContext(t.Context(), filepath.Join(directory, "listener"))
-	nobody.Env = []string{asListener + "=" + socket}
-	nobody.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, err := nobody.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nobody.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer nobody.Wait()
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "listening\n" {
-		t.Fatal(line, err)
-	}
-	if _, err := Dial(t.Context(), socket); !errors.Is(err, ErrPeer) {
-		t.Errorf("error is %v", err)
 	}
 }

@@ -1,10 +1,10 @@
-// Package protocol is what the docker command of a Mesos agent (cmd/mesos-docker-cli) and the daemon say to each other: one
-// conversation per command, on a connection of its own, so that no command waits for another's output.
+// Package protocol is what the docker command of a Mesos agent (cmd/mesos-docker-cli) and the daemon say to each other. Each
+// command has a connection of its own, so that none waits for another's output.
 //
-// The client opens it with [Dial]: a request to the daemon's socket for admins, in HTTP, that asks for an upgrade to this
-// protocol. The daemon answers by [Upgrade]. From there on both send frames on a [Conn]: a kind in one byte, the length of the
-// body in four, the body. The first is the client's Call. The daemon's Exit is the last; a connection that ends without it is
-// the death of the one or the other, and says nothing of the command.
+// The client connects with [Dial]: a request to the daemon's socket for admins, in HTTP, that asks for an upgrade to this
+// protocol. The daemon answers by [Upgrade]. After that both send frames of package transport, with their [Kind], on a [Conn].
+// The client's Call comes first and the daemon's Exit last. A connection that ends without an Exit shows that the client or the
+// daemon died, and says nothing about the command.
 //
 //	client -> daemon:  call  stdin  stdin-end  signal  size  output-end
 //	daemon -> client:  stdout  stderr  read-stdin  raw  alive  container  output  signal-taken  exit
@@ -18,6 +18,6 @@
 // back whose reader is slow.
 //
 // After an upgrade of the package either side may be the older one for a while. A daemon speaks every [Version] up to its own,
-// fields are only ever added, and a frame of unknown kind is skipped. The package uses the standard library alone, so that the
-// client starts quickly.
+// fields are only ever added, and a frame of unknown kind is skipped. Beside transport, the package uses the standard
+// library alone, so that the client starts quickly.
 package protocol

@@ -1,15 +1,14 @@
 package protocol
 
 import (
-	"bufio"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"sync"
+	"os"
 	"time"
+
+	"mesos-docker-containerizer/transport"
 )
 
 // Kind says what a frame's body is.
@@ -49,12 +48,6 @@ const (
 	MaxData = 32 << 10
 )
 
-// Errors of a Conn. Any other is the socket's.
-var (
-	ErrFrame         = errors.New("docker protocol: malformed frame")
-	ErrFrameTooLarge = errors.New("docker protocol: frame is too large")
-)
-
 // Call is a docker command. Arguments and Home are bytes, not text: JSON would alter what is not UTF-8.
 type Call struct {
 	Arguments [][]byte `json:"arguments"` // may hold secrets
@@ -88,124 +81,74 @@ type Exit struct {
 	Status int `json:"status"`
 }
 
+// format is that of every version. The frames of a command that runs for long are small; its call comes once.
+var format = transport.Format{
+	Kinds: true,
+	Limit: func(kind byte) int {
+		if Kind(kind) == KindCall {
+			return MaxCall
+		}
+		return MaxBody
+	},
+	Retain: MaxBody,
+}
+
 // Conn sends and receives frames. One goroutine may receive while others send.
 type Conn struct {
-	conn   net.Conn
-	reader *bufio.Reader // of the receiving goroutine
-	buffer []byte        // of the receiving goroutine
-	files  *receiver     // nil on the daemon's side, which is sent none
-
-	sendMu sync.Mutex // held for the length of a frame
+	frames *transport.Conn
+	file   *os.File // came with the last frame and was not taken; of the receiving goroutine
 }
 
-// newConn takes over conn, of which the reader may hold a part already.
-func newConn(conn net.Conn, reader *bufio.Reader) *Conn {
-	return &Conn{conn: conn, reader: reader}
+// newConn takes over conn, of which ahead was read already.
+func newConn(conn net.Conn, ahead []byte) *Conn {
+	return &Conn{frames: transport.New(conn, format, ahead)}
 }
 
-// Close ends the conversation, and with it whatever is being sent or received. Files that were not taken are closed.
-func (c *Conn) Close() error {
-	if c.files != nil {
-		c.files.close()
-	}
-	return c.conn.Close()
-}
+// Close closes the connection and ends whatever is being sent or received.
+func (c *Conn) Close() error { return c.frames.Close() }
 
 // SetDeadline bounds what is sent and received, as net.Conn does.
-func (c *Conn) SetDeadline(t time.Time) error { return c.conn.SetDeadline(t) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.frames.SetDeadline(t) }
 
 // SetReadDeadline bounds a Receive, as net.Conn does.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.frames.SetReadDeadline(t) }
 
-// Send writes one frame. It takes as long as the peer does. After an error the Conn is of no more use for sending.
-func (c *Conn) Send(kind Kind, body []byte) error {
-	if len(body) > limit(kind) {
-		return fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, len(body))
-	}
-	c.sendMu.Lock()
-	defer c.sendMu.Unlock()
-	return c.send(kind, body)
-}
+// Send writes one frame. It takes as long as the peer does. After an error nothing more can be sent.
+func (c *Conn) Send(kind Kind, body []byte) error { return c.frames.Send(byte(kind), body, nil) }
 
 // SendJSON sends v as the body of a frame.
-func (c *Conn) SendJSON(kind Kind, v any) error {
+func (c *Conn) SendJSON(kind Kind, v any) error { return c.SendFile(kind, v, nil) }
+
+// SendFile is SendJSON with a file, of which the peer gets a duplicate. The caller keeps its own.
+func (c *Conn) SendFile(kind Kind, v any, file *os.File) error {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("docker protocol: %w", err)
+		return err
 	}
-	return c.Send(kind, body)
+	return c.frames.Send(byte(kind), body, file)
 }
 
-// SendAlive tells the client that its command is being carried out, unless it is being told something else just now.
-func (c *Conn) SendAlive() error {
-	if !c.sendMu.TryLock() {
-		return nil
-	}
-	defer c.sendMu.Unlock()
-	return c.send(KindAlive, nil)
-}
+// SendAlive sends KindAlive, unless another frame is being sent.
+func (c *Conn) SendAlive() error { return c.frames.TrySend(byte(KindAlive), nil) }
 
-// send is called with sendMu held.
-func (c *Conn) send(kind Kind, body []byte) error {
-	var header [headerSize]byte
-	header[0] = byte(kind)
-	binary.BigEndian.PutUint32(header[1:], uint32(len(body)))
-	_, err := (&net.Buffers{header[:], body}).WriteTo(c.conn)
-	return err
-}
-
-// headerSize is a frame's kind and length.
-const headerSize = 1 + 4
-
-// limit is the longest body of a kind.
-func limit(kind Kind) int {
-	if kind == KindCall {
-		return MaxCall
-	}
-	return MaxBody
-}
-
-// Receive returns the next frame. Its body is valid until the next call. It returns io.EOF when the peer closed between two
-// frames. After any other error than that of a deadline between two frames the Conn is of no more use for receiving.
+// Receive returns the next frame. Its body is valid until the next call, which also closes a file that came with it and was not
+// taken. It returns io.EOF when the peer closed between two frames. After any other error than that of a deadline between two
+// frames nothing more can be received.
 func (c *Conn) Receive() (Kind, []byte, error) {
-	if _, err := c.reader.Peek(1); err != nil {
-		return 0, nil, err
+	if file := c.File(); file != nil {
+		file.Close()
 	}
-	var header [headerSize]byte
-	if _, err := io.ReadFull(c.reader, header[:]); err != nil {
-		return 0, nil, err
-	}
-	kind, size := Kind(header[0]), binary.BigEndian.Uint32(header[1:])
-	if uint64(size) > uint64(limit(kind)) {
-		return 0, nil, fmt.Errorf("%w: %d bytes of kind %d", ErrFrameTooLarge, size, kind)
-	}
-	body, err := c.body(int(size))
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return kind, body, err
+	frame, err := c.frames.Receive()
+	c.file = frame.File
+	return Kind(frame.Kind), frame.Body, err
 }
 
-// body reads size bytes. Memory grows with what really arrives, so that a header alone cannot demand much of it.
-func (c *Conn) body(size int) ([]byte, error) {
-	filled := 0
-	for filled < size {
-		n := min(size-filled, MaxBody)
-		if len(c.buffer) < filled+n {
-			grown := make([]byte, max(filled+n, 2*filled))
-			copy(grown, c.buffer[:filled])
-			c.buffer = grown
-		}
-		if _, err := io.ReadFull(c.reader, c.buffer[filled:filled+n]); err != nil {
-			return nil, err
-		}
-		filled += n
-	}
-	body := c.buffer[:filled]
-	if len(c.buffer) > MaxBody {
-		c.buffer = nil // a call comes once, and its command may run for long
-	}
-	return body, nil
+// File returns the file that came with the frame that was received last, which is then the caller's, or nil. It is called by the
+// receiving goroutine.
+func (c *Conn) File() *os.File {
+	file := c.file
+	c.file = nil
+	return file
 }
 
 // Writer returns a writer of a stream's bytes: one of KindStdout, KindStderr.
@@ -233,7 +176,7 @@ func (w writer) Write(p []byte) (int, error) {
 func Decode[T any](body []byte) (T, error) {
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {
-		return v, fmt.Errorf("%w: %w", ErrFrame, err)
+		return v, fmt.Errorf("%w: %w", transport.ErrFrame, err)
 	}
 	return v, nil
 }

