@@ -8,7 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -21,21 +20,13 @@ const (
 	maxMistakes = 100
 )
 
-// SyntaxError says where a document stops being JSON. Line and Column count from 1, Column in bytes.
-type SyntaxError struct {
-	Line, Column int
-	Err          error
-}
-
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("line %d, column %d: %v", e.Line, e.Column, e.Err)
-}
-
-func (e *SyntaxError) Unwrap() error { return e.Err }
-
-// document collects the mistakes of one parse.
+// document collects the mistakes of one parse, and what it passes over.
 type document struct {
+	strict   bool // nothing is passed over
 	mistakes []error
+	warnings []*strictjson.Mistake
+	repeated bool    // a key appears more than once in an object
+	app      *object // that is being read; nil between apps
 }
 
 func (d *document) mistake(path, format string, args ...any) {
@@ -43,6 +34,16 @@ func (d *document) mistake(path, format string, args ...any) {
 		return
 	}
 	d.mistakes = append(d.mistakes, &strictjson.Mistake{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// tolerate records what Marathon has tolerated: a mistake if the document is to be strict, else a warning with the consequence.
+func (d *document) tolerate(path, consequence, format string, args ...any) {
+	switch {
+	case d.strict:
+		d.mistake(path, format, args...)
+	case len(d.warnings) < maxMistakes:
+		d.warnings = append(d.warnings, &strictjson.Mistake{Path: path, Message: fmt.Sprintf(format, args...) + consequence})
+	}
 }
 
 // full says that enough mistakes are known. Readers of lists and maps stop then, for a large document may consist of nothing else.
@@ -72,43 +73,16 @@ func formatMistakes(mistakes []error) string {
 	return text.String()
 }
 
-// open checks what must hold before any value is looked at: UTF-8, syntax, depth and keys that appear once. It fails where the
-// document cannot be read at all, and otherwise returns its root.
+// open checks what must hold before any value is looked at: UTF-8, syntax and depth; and that keys appear once. It fails where
+// the document cannot be read at all, and otherwise returns its root.
 func (d *document) open(data []byte) (value, error) {
-	if !utf8.Valid(data) {
-		offset := 0
-		for r, size := utf8.DecodeRune(data); r != utf8.RuneError || size != 1; r, size = utf8.DecodeRune(data[offset:]) {
-			offset += size
-		}
-		return value{}, syntaxError(data, offset, errors.New("not valid UTF-8"))
-	}
-	var raw json.RawMessage
-	if err := json.Unmarshal(data, &raw); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			// The offset counts the bytes read, the offending one included, unless the text ended.
-			offset := int(syntax.Offset) - 1
-			if strings.HasPrefix(syntax.Error(), "unexpected end") {
-				offset = len(data)
-			}
-			return value{}, syntaxError(data, offset, syntax)
-		}
+	if err := checkSyntax(data); err != nil {
 		return value{}, err
 	}
 	if err := d.scan(data); err != nil {
 		return value{}, err
 	}
 	return value{doc: d, raw: bytes.TrimSpace(data)}, nil
-}
-
-func syntaxError(data []byte, offset int, err error) error {
-	offset = min(max(offset, 0), len(data))
-	before := data[:offset]
-	return &SyntaxError{
-		Line:   1 + bytes.Count(before, []byte("\n")),
-		Column: offset - bytes.LastIndexByte(before, '\n'),
-		Err:    err,
-	}
 }
 
 // scan walks the whole document, also those parts nobody reads later, for keys that appear twice and for excessive depth.
@@ -143,7 +117,8 @@ func (d *document) scan(data []byte) error {
 				top.key = token.(string)
 				top.inKey = false
 				if top.keys[top.key] {
-					d.mistake(strictjson.Join(top.path, top.key), "this key appears more than once in its object")
+					d.repeated = true
+					d.tolerate(strictjson.Join(top.path, top.key), "; the last counts", "this key appears more than once in its object")
 				}
 				top.keys[top.key] = true
 				continue

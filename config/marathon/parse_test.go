@@ -40,7 +40,7 @@ func external(fields string) string {
 	return volumes(`{"containerPath":"/d","mode":"RW","external":{` + fields + `}}`)
 }
 
-const oneForm = " are the new and the old form of the same; give one"
+const oneForm = " are the new and the old form of the same, and they differ; give one"
 
 // mistakeTests has one mistake a line; each is reported once, at its place, and nothing follows from it.
 var mistakeTests = []struct{ document, want string }{
@@ -82,6 +82,11 @@ var mistakeTests = []struct{ document, want string }{
 	{`{"id":"/x","apps":[` + docker("") + `]}`, "/apps/0/id: /g/a is no child of the group /x around it"},
 	{`{"id":"/g/h","enforceRole":true,"apps":[{"id":"a","container":{"docker":{"image":"i"}}}]}`, "/enforceRole: only a top-level group decides this, and /g/h is none"},
 	{`{"id":"/g","pods":[{}]}`, "/pods/0: pods need the Mesos containerizer; only apps with a container of type DOCKER can be run"},
+	{`{"id":"/p","containers":[{"name":"c"}]}`, "document: pods need the Mesos containerizer; only apps with a container of type DOCKER can be run"},
+	{`{"id":"/p","scaling":{},"containers":[]}`, "document: pods need the Mesos containerizer; only apps with a container of type DOCKER can be run"},
+	{`[{"id":"/p","spec":{"id":"/p","containers":[]},"status":"STABLE"}]`, "/0: pods need the Mesos containerizer; only apps with a container of type DOCKER can be run"},
+	{`{"app":"/a","action":"StartApplication"}`, "/app: only names an app, as deployments do; expected its definition"},
+	{`{"app":{"container":{"docker":{"image":"i"}}}}`, "/app/id: missing: every app needs an id"},
 	{`{"id":"/g","apps":[],"app":[]}`, `/app: unknown key; did you mean "apps"?`},
 
 	// Container.
@@ -114,7 +119,7 @@ var mistakeTests = []struct{ document, want string }{
 	{docker(`"env":{"A":{}}`), "/env/A/secret: missing: a variable is a string or names a secret"},
 	{docker(`"labels":{"a":1}`), "/labels/a: expected a string, found a number"},
 	{docker(`"storeUrls":["http://x"]`), "/storeUrls: the artifact store of old Marathons is not supported; name the artifacts in fetch"},
-	{docker(`"uris":["a"],"fetch":[{"uri":"b"}]`), "/uris: uris and fetch are the old and the new form of the same; give one"},
+	{docker(`"uris":["a"],"fetch":[{"uri":"b"}]`), "/uris: uris and fetch are the old and the new form of the same, and they differ; give one"},
 	{docker(`"uris":["http://u:p w@h"]`), "/uris/0: not a valid URI"},
 	{docker(`"uris":[""]`), "/uris/0: must not be empty"},
 	{docker(`"fetch":[{"extract":true}]`), "/fetch/0/uri: missing: an artifact needs its URI"},
@@ -124,7 +129,7 @@ var mistakeTests = []struct{ document, want string }{
 	{docker(`"taskKillGracePeriodSeconds":-1`), "/taskKillGracePeriodSeconds: -1 is out of range: accepted are 0 to 2147483647"},
 
 	// Network.
-	{`{"id":"a","networks":[{"mode":"host"}],"container":{"docker":{"image":"i","network":"HOST"}}}`, "/container/docker/network: networks and container.docker.network" + oneForm},
+	{`{"id":"a","networks":[{"mode":"container/bridge"}],"container":{"docker":{"image":"i","network":"HOST"}}}`, "/container/docker/network: networks and container.docker.network" + oneForm},
 	{docker(`"networks":[{"mode":"host"}],"ipAddress":{}`), "/ipAddress: networks and ipAddress" + oneForm},
 	{docker(`"networks":[{"mode":"bridge"}]`), `/networks/0/mode: "bridge" is unknown: accepted are host, container/bridge, container`},
 	{docker(`"networks":[{}]`), "/networks/0/name: missing: a container network needs its name"},
@@ -133,7 +138,7 @@ var mistakeTests = []struct{ document, want string }{
 	{docker(`"networks":[{"mode":"container/bridge","name":"x"}]`), "/networks/0/name: the bridge network has no name"},
 	{`{"id":"a","container":{"docker":{"image":"i","network":"USER"}}}`, "/container/docker/network: a USER network needs its name, in ipAddress.networkName or as networks: [{mode: container, name: …}]"},
 	{docker(`"ipAddress":{}`), "/ipAddress: networkName is missing: a user network needs its name"},
-	{docker(`"ipAddress":{"networkName":"n","discovery":{}}`), "/ipAddress/discovery: not allowed for a DOCKER container; use portMappings"},
+	{docker(`"ipAddress":{"networkName":"n","discovery":{"ports":[{}]}}`), "/ipAddress/discovery/ports: not allowed for a DOCKER container; use portMappings"},
 
 	// Ports.
 	{bridge(`[{"containerPort":65536}]`, ""), "/container/portMappings/0/containerPort: 65536 is out of range: accepted are 0 to 65535"},
@@ -239,12 +244,23 @@ func TestSyntaxErrors(t *testing.T) {
 		line, column int
 		text         string
 	}{
-		{"", 1, 1, "unexpected end"},
-		{"{\n  \"id\": \"a\",\n}", 3, 1, "invalid character '}'"},
-		{"{\n  \"id\": \"a\"\n  \"cmd\": 1}", 3, 3, "invalid character '\"'"},
+		{"", 1, 1, "there is nothing in it"},
+		{" \n", 1, 1, "there is nothing in it"},
+		{"{\n  \"id\": \"a\",\n}", 2, 12, "a comma is here with nothing but } behind it"},
+		{"{\"args\": [\"a\" , ]}", 1, 15, "a comma is here with nothing but ] behind it"},
+		{"{\"a\": [,]}", 1, 8, "a comma is here where a key or a value belongs"},
+		{"{\n  // image\n  \"id\": \"a\"}", 2, 3, "a comment (//) is here"},
+		{"{\"id\": /* name */ \"a\"}", 1, 8, "a comment (/*) is here"},
+		{"{\"id\": \"a\" # name\n}", 1, 12, "a comment (#) is here"},
+		{"{\"id\": 'a'}", 1, 8, "a single quote is here"},
+		{"{\"id\": \"a\", ...}", 1, 13, "three dots are here"},
+		{"{\"mem\": {{ mem }}}", 1, 10, "the placeholder of a template is here"},
+		{"{\"mem\": ${MEM}}", 1, 9, "the placeholder of a template is here"},
+		{"{\n  \"id\": \"a\"\n  \"cmd\": 1}", 3, 3, "a comma or a colon is missing before this"},
+		{"[{} {}]", 1, 5, "a comma or a colon is missing before this"},
 		{"{} x", 1, 4, "invalid character 'x' after top-level value"},
-		{"{\"a\":", 1, 6, "unexpected end"},
-		{"[\n\n1,", 3, 3, "unexpected end"},
+		{"{\"a\":", 1, 6, "the text ends before the document does"},
+		{"[\n\n1,", 3, 3, "the text ends before the document does"},
 		{"[\"a\nb\"]", 1, 4, "invalid character '\\n' in string"},
 		{"{\"a\":\"\xff\"}", 1, 7, "not valid UTF-8"},
 		{"\xff", 1, 1, "not valid UTF-8"},

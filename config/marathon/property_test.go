@@ -202,14 +202,19 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		``, `[`, `[[]]`, `{"id":"/g","apps":[{"id":"a","container":{"docker":{"image":"i"}}}],"groups":[{}]}`, `{"a":"\ud800","a":1e999}`,
 		user(`[{},{"name":"a"}]`, `"check":{"tcp":{}},"resourceLimits":{"cpus":"unlimited"}`),
+		docker(`"cpus":"1","args":[1],"tty":"true","x":1,"env":{"A":1,"A":"2"}`), `{"app":{"id":"a"}}`, `{"queue":[{"app":{}}]}`, "{,}", "{'a':1}", "[1,]//",
 		external(`"name":"v","provider":"dvdi","options":{"dvdi/driver":"d"}`), "\ufeff{}", "{\"\xff\":1}",
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		apps, err := Parse(data)
+		_, strict := Parse(data)
+		apps, warnings, err := ParseTolerant(data)
 		if (err == nil) != (len(apps) > 0) {
 			t.Fatalf("%d apps with error %v", len(apps), err)
+		}
+		if (strict == nil) != (err == nil && len(warnings) == 0) {
+			t.Fatalf("to be strict %v, else %v with warnings %v", strict, err, warnings)
 		}
 		if err != nil && err.Error() == "" {
 			t.Fatal("an error without a word")

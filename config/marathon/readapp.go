@@ -40,7 +40,7 @@ func readApp(o *object, base pathID) App {
 		"maxLaunchDelaySeconds", "readinessChecks", "residency", "role", "secrets", "unreachableStrategy", "upgradeStrategy",
 		"version", "versionInfo", "taskRateLimit",
 		"deployments", "lastTaskFailure", "readinessCheckResults", "tasks", "tasksHealthy", "tasksRunning", "tasksStaged",
-		"tasksStats", "tasksUnhealthy")
+		"taskStats", "tasksStats", "tasksUnhealthy")
 	o.close()
 	return app
 }
@@ -158,12 +158,9 @@ func (app *App) readExecutor(o *object) {
 func (app *App) readFetch(o *object) {
 	uris, fetch := o.field("uris"), o.field("fetch")
 	old, current := slices.Collect(uris.list()), slices.Collect(fetch.list())
-	if len(old) > 0 && len(current) > 0 {
-		uris.mistake("uris and fetch are the old and the new form of the same; give one")
-	}
+	var oldURIs []string
 	for _, v := range old {
-		uri := readURI(v)
-		app.fetch = append(app.fetch, artifact{uri: uri, extract: isArchive(uri)})
+		oldURIs = append(oldURIs, readURI(v))
 	}
 	for _, v := range current {
 		item := v.object()
@@ -177,6 +174,17 @@ func (app *App) readFetch(o *object) {
 		a.outputFile = item.field("destPath").str(a.outputFile)
 		item.close()
 		app.fetch = append(app.fetch, a)
+	}
+	if len(current) > 0 {
+		// Marathon 0.15 to 1.4 answers with both.
+		same := slices.EqualFunc(oldURIs, app.fetch, func(uri string, a artifact) bool { return uri == a.uri })
+		if len(old) > 0 && !same {
+			uris.mistake("uris and fetch are the old and the new form of the same, and they differ; give one")
+		}
+		return
+	}
+	for _, uri := range oldURIs {
+		app.fetch = append(app.fetch, artifact{uri: uri, extract: isArchive(uri)})
 	}
 }
 

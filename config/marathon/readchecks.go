@@ -49,7 +49,7 @@ func (app *App) readHealthCheck(o *object) healthCheck {
 		c.close()
 		for _, v := range []value{path, o.field("port")} {
 			if v.present() {
-				v.mistake("a COMMAND health check has neither path nor port")
+				v.doc.tolerate(v.path, "; ignored, as by Marathon up to 1.4", "a COMMAND health check has neither path nor port")
 			}
 		}
 	} else {

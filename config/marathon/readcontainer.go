@@ -89,11 +89,13 @@ func (app *App) readVolumes(v value) {
 		if string(path.raw) == `""` {
 			path.mistake("must not be empty")
 		}
-		mode := o.field("mode").required("accepted are RO and RW")
-		vol.readOnly = mode.oneOf("RW", "RO", "RW") == "RO"
-
 		host, external := o.field("hostPath"), o.field("external")
 		persistent, secret := o.field("persistent"), o.field("secret")
+		mode := o.field("mode")
+		if !secret.present() {
+			mode = mode.required("accepted are RO and RW")
+		}
+		vol.readOnly = mode.oneOf("RW", "RO", "RW") == "RO"
 		o.ignore("name", "type")
 		o.close()
 		switch count(host, external, persistent, secret) {

@@ -2,6 +2,7 @@ package marathon
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,13 +24,14 @@ func readNetwork(o, docker *object) network {
 	oldMode := old.oneOf("", "HOST", "BRIDGE", "USER", "NONE")
 	ipName := readIPAddress(ip)
 	if len(list) > 0 {
-		if old.present() {
-			old.mistake("networks and container.docker.network are the new and the old form of the same; give one")
+		current := readNetworks(list)
+		if old.present() && oldMode != "" && oldModes[oldMode] != current.mode {
+			old.mistake("networks and container.docker.network are the new and the old form of the same, and they differ; give one")
 		}
-		if ip.present() {
-			ip.mistake("networks and ipAddress are the new and the old form of the same; give one")
+		if ip.present() && (current.mode != modeContainer || ipName != "" && ipName != current.name) {
+			ip.mistake("networks and ipAddress are the new and the old form of the same, and they differ; give one")
 		}
-		return readNetworks(list)
+		return current
 	}
 	switch {
 	case oldMode == "HOST" || !old.present() && !ip.present():
@@ -46,12 +48,18 @@ func readNetwork(o, docker *object) network {
 	return network{mode: modeContainer, name: ipName}
 }
 
+// oldModes are the networks of container.docker.network in the new form.
+var oldModes = map[string]networkMode{"HOST": modeHost, "BRIDGE": modeBridge, "USER": modeContainer, "NONE": modeNone}
+
 func readIPAddress(v value) (networkName string) {
 	o := v.object()
 	networkName = o.field("networkName").str("")
-	if discovery := o.field("discovery"); discovery.present() {
-		discovery.mistake("not allowed for a DOCKER container; use portMappings")
+	// Marathon 0.15 to 1.4 answers with an empty list of ports where there is none.
+	discovery := o.field("discovery").object()
+	if ports := discovery.field("ports"); len(slices.Collect(ports.list())) > 0 {
+		ports.mistake("not allowed for a DOCKER container; use portMappings")
 	}
+	discovery.close()
 	o.ignore("groups", "labels")
 	o.close()
 	return networkName
@@ -191,8 +199,8 @@ func (app *App) readPortMappings(c, docker *object) ([]portMapping, value) {
 	switch {
 	case !at.present():
 		return oldMappings, old
-	case len(oldMappings) > 0:
-		old.mistake("container.portMappings and container.docker.portMappings are the new and the old form of the same; give one")
+	case len(oldMappings) > 0 && !reflect.DeepEqual(mappings, oldMappings):
+		old.mistake("container.portMappings and container.docker.portMappings are the new and the old form of the same, and they differ; give one")
 	}
 	return mappings, at
 }

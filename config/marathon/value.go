@@ -2,9 +2,11 @@ package marathon
 
 import (
 	"encoding/json"
+	"fmt"
 	"iter"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,9 +60,14 @@ func (v value) str(absent string) string {
 		return absent
 	}
 	var s string
-	if v.raw[0] != '"' || json.Unmarshal(v.raw, &s) != nil {
+	switch {
+	case v.raw[0] == '"' && json.Unmarshal(v.raw, &s) == nil:
+	case v.doc.strict, v.raw[0] == '{', v.raw[0] == '[':
 		v.expected("a string")
 		return absent
+	default:
+		v.doc.tolerate(v.path, asOldest, "expected a string, found %s", v.kind())
+		s = string(v.raw)
 	}
 	if strings.ContainsRune(s, 0) {
 		v.mistake("contains a NUL character, which no process, path or variable can carry")
@@ -74,7 +81,7 @@ func (v value) boolean(absent bool) bool {
 		return absent
 	}
 	var b bool
-	if json.Unmarshal(v.raw, &b) != nil {
+	if json.Unmarshal(v.unquoted("true or false", regexpBoolean), &b) != nil {
 		v.expected("true or false")
 		return absent
 	}
@@ -86,20 +93,40 @@ func (v value) number(absent, least float64) float64 {
 	if !v.present() {
 		return absent
 	}
-	if strings.ContainsRune(`{["tf`, rune(v.raw[0])) {
+	text := string(v.unquoted("a number", regexpNumber))
+	if strings.ContainsRune(`{["tf`, rune(text[0])) {
 		v.expected("a number")
 		return absent
 	}
-	f, err := strconv.ParseFloat(string(v.raw), 64)
+	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
-		v.mistake("%s is beyond the range of a number", strictjson.Shorten(string(v.raw)))
+		v.mistake("%s is beyond the range of a number", strictjson.Shorten(text))
 		return absent
 	}
 	if f < least {
-		v.mistake("%s is too small: at least %v", strictjson.Shorten(string(v.raw)), least)
+		v.mistake("%s is too small: at least %v", strictjson.Shorten(text), least)
 		return absent
 	}
 	return f
+}
+
+// asOldest is what becomes of a value of a type that later versions refused.
+const asOldest = "; taken as one, as by Marathon 0.7"
+
+// What unquoted looks for, as JSON writes it.
+var (
+	regexpNumber  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+	regexpBoolean = regexp.MustCompile(`^(true|false)$`)
+)
+
+// unquoted is the value's JSON; without its quotes if it is a string that holds what is wanted and the document need not be strict.
+func (v value) unquoted(wanted string, form *regexp.Regexp) []byte {
+	var inside string
+	if v.doc.strict || v.raw[0] != '"' || json.Unmarshal(v.raw, &inside) != nil || !form.MatchString(inside) {
+		return v.raw
+	}
+	v.doc.tolerate(v.path, asOldest, "expected %s, found a string", wanted)
+	return []byte(inside)
 }
 
 // integer reads a whole number between least and most.
@@ -186,6 +213,9 @@ func (v value) object() *object {
 		return o
 	}
 	o.members = members(v.raw)
+	if v.doc.repeated {
+		o.members = lastOfEach(o.members)
+	}
 	return o
 }
 
@@ -236,12 +266,34 @@ func (o *object) close() {
 		if o.doc.full() {
 			return
 		}
-		if near := nearest.Name(m.key, slices.Collect(maps.Keys(o.known))); near != "" {
-			o.doc.mistake(strictjson.Join(o.path, m.key), "unknown key; did you mean %q?", near)
-		} else {
-			o.doc.mistake(strictjson.Join(o.path, m.key), "unknown key")
+		o.doc.tolerate(strictjson.Join(o.path, m.key), "; ignored, as by Marathon", "unknown key%s", o.advice(m.key))
+	}
+}
+
+// advice says what an unknown key may have been meant for.
+func (o *object) advice(key string) string {
+	if place := o.doc.placeOf(key); place != "" {
+		return "; its place is " + place
+	}
+	if near := nearest.Name(key, slices.Collect(maps.Keys(o.known))); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
+// lastOfEach keeps the last of the members with the same key, as Marathon did.
+func lastOfEach(all []member) []member {
+	last := map[string]int{}
+	for i, m := range all {
+		last[m.key] = i
+	}
+	var kept []member
+	for i, m := range all {
+		if last[m.key] == i {
+			kept = append(kept, m)
 		}
 	}
+	return kept
 }
 
 // textMap reads an object whose keys are free and whose values are strings, in the document's order.
