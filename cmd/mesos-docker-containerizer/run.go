@@ -31,7 +31,8 @@ the same containers and the same status updates. It stays in the foreground, and
 task, the progress of pulls, and what the tasks print ("|" is stdout, "!" is stderr).
 
 A file holds an app, a list of apps or a group, in the forms of Marathon 0.7 to 1.11, or a TaskInfo in JSON; "-" is standard
-input. All instances are started. Nothing is started if anything is wrong in any file. Where an app or a TaskInfo names its
+input. What the API of Marathon answers can be run as it is. All instances are started. Nothing is started if anything is wrong in
+any file; what Marathon passed over, such as unknown keys, is warned of (docs/apps.md), and refused with --strict. Where an app or a TaskInfo names its
 executor, that one is started as an agent would start it; docs/custom-executor.md has examples.
 
 Host ports that apps name are theirs; others are drawn from --ports. A port belongs to one run until that ends, whoever started it:
@@ -56,6 +57,7 @@ Exit status: 0 when every task has finished, or was killed because you asked for
 type runFlags struct {
 	ports       string // empty unless given
 	output      string
+	strict      bool
 	duration    time.Duration
 	keepSandbox bool
 }
@@ -69,6 +71,7 @@ func (f *runFlags) define(a *arguments) {
 		}
 		return nil
 	})
+	a.own.BoolVar(&f.strict, "strict", false, "refuse what Marathon passed over, such as unknown keys; without, it is warned of")
 	a.own.StringVar(&f.output, "output", "text", "`FORMAT` of what is shown: text, or json for one object a line")
 	a.own.Func("for", "kill the tasks when all have run for this `DURATION`, such as 30secs, 5mins or 30s", func(s string) (err error) {
 		f.duration, err = readDuration(s)
@@ -137,7 +140,10 @@ func run(t terminal, args []string) int {
 // readTasks reads the files and makes tasks of them for an agent that exists only here. The caller closes the offer's ports.
 func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marathon.Offer, *hostports.Source, []tasks.Task, error) {
 	offer := marathon.Offer{AgentID: agentID(), Hostname: hostname(c), Version: time.Now()}
-	documents, err := input.Read(files, t.stdin)
+	documents, err := input.Read(files, t.stdin, f.strict)
+	for _, warning := range input.Warnings(documents) {
+		fmt.Fprintln(t.stderr, "warning:", warning)
+	}
 	if err != nil {
 		return offer, nil, nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/config/marathon"
+	"mesos-docker-containerizer/strictjson"
 )
 
 // maxDocument is far above any real document, in bytes.
@@ -29,9 +30,10 @@ const Stdin = "-"
 
 // Document is what one file holds: apps, or a task.
 type Document struct {
-	Name string // the file's, for people
-	Apps []marathon.App
-	Task *mesos.TaskInfo
+	Name     string // the file's, for people
+	Apps     []marathon.App
+	Warnings []*strictjson.Mistake // what Marathon would have passed over, as was done here
+	Task     *mesos.TaskInfo
 }
 
 // Task is one task to launch.
@@ -41,13 +43,14 @@ type Task struct {
 	Info mesos.TaskInfo
 }
 
-// Read reads files; Stdin stands for the given reader. The error is a *multierror.Error that lists every mistake with its file.
-func Read(names []string, stdin io.Reader) ([]Document, error) {
+// Read reads files; Stdin stands for the given reader. If it is to be strict, what Marathon passed over in an app is a mistake too.
+// The error is a *multierror.Error that lists every mistake with its file.
+func Read(names []string, stdin io.Reader, strict bool) ([]Document, error) {
 	var documents []Document
 	mistakes := &multierror.Error{ErrorFormat: list}
 	seen := map[string]string{} // app or task id to its file
 	for _, name := range names {
-		document, err := read(name, stdin)
+		document, err := read(name, stdin, strict)
 		for _, mistake := range flatten(err) {
 			mistakes = multierror.Append(mistakes, fmt.Errorf("%s: %w", document.Name, mistake))
 		}
@@ -62,7 +65,7 @@ func Read(names []string, stdin io.Reader) ([]Document, error) {
 	return documents, mistakes.ErrorOrNil()
 }
 
-func read(name string, stdin io.Reader) (Document, error) {
+func read(name string, stdin io.Reader, strict bool) (Document, error) {
 	document := Document{Name: name}
 	source := stdin
 	if name == Stdin {
@@ -81,10 +84,14 @@ func read(name string, stdin io.Reader) (Document, error) {
 		return document, reason(err)
 	case len(data) > maxDocument:
 		return document, fmt.Errorf("larger than %d MB", maxDocument>>20)
+	case isStateTask(data):
+		err = errStateTask
 	case isTaskInfo(data):
 		document.Task, err = parseTaskInfo(data)
-	default:
+	case strict:
 		document.Apps, err = marathon.Parse(data)
+	default:
+		document.Apps, document.Warnings, err = marathon.ParseTolerant(data)
 	}
 	return document, err
 }
@@ -98,6 +105,17 @@ func (d Document) ids() []string {
 		ids = append(ids, "task "+d.Task.TaskID.Value)
 	}
 	return ids
+}
+
+// Warnings are what the documents have wrong that Marathon would have passed over, for people.
+func Warnings(documents []Document) []string {
+	var warnings []string
+	for _, d := range documents {
+		for _, w := range d.Warnings {
+			warnings = append(warnings, fmt.Sprintf("%s: %v", d.Name, w))
+		}
+	}
+	return warnings
 }
 
 // Notes are what the documents say that has no effect, for people.

@@ -3,6 +3,7 @@ package input
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +42,7 @@ func newOffer(t *testing.T, ports string) marathon.Offer {
 
 func TestAppsAndTasksTogether(t *testing.T) {
 	group := `{"id": "/g", "apps": [{"id": "web", "cmd": "true", "container": {"type": "DOCKER", "docker": {"image": "x"}}}]}`
-	documents, err := Read([]string{write(t, "a.json", app), write(t, "t.json", task), Stdin}, strings.NewReader(group))
+	documents, err := Read([]string{write(t, "a.json", app), write(t, "t.json", task), Stdin}, strings.NewReader(group), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestMistakesAreListedWithFileAndPath(t *testing.T) {
 	second := write(t, "second.json", `{"name": "x", "task_id": {"value": "a/b"}, "resources": [], "container": {"type": "MESOS"}}`)
 	third := write(t, "third.json", "{\n  nonsense\n}")
 	missing := filepath.Join(t.TempDir(), "missing.json")
-	_, err := Read([]string{first, second, third, missing}, nil)
+	_, err := Read([]string{first, second, third, missing}, nil, false)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -94,13 +95,13 @@ func TestMistakesAreListedWithFileAndPath(t *testing.T) {
 
 func TestTheSameTwice(t *testing.T) {
 	one, two := write(t, "one.json", app), write(t, "two.json", app)
-	if _, err := Read([]string{one, two}, nil); err == nil || !strings.Contains(err.Error(), two+": app /a/web is in "+one+" too") {
+	if _, err := Read([]string{one, two}, nil, false); err == nil || !strings.Contains(err.Error(), two+": app /a/web is in "+one+" too") {
 		t.Errorf("error is %v", err)
 	}
 }
 
 func TestPortsThatCannotBeHad(t *testing.T) {
-	documents, err := Read([]string{write(t, "a.json", app)}, nil)
+	documents, err := Read([]string{write(t, "a.json", app)}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestNamedPorts(t *testing.T) {
 	}, ",") + "]"
 	info := strings.Replace(task, `"resources": [`, `"resources": [{"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 700, "end": 701}]}}, `, 1)
 	info = strings.Replace(info, `"network": "HOST"`, `"network": "BRIDGE", "port_mappings": [{"host_port": 701, "container_port": 1}, {"host_port": 702, "container_port": 2}]`, 1)
-	documents, err := Read([]string{write(t, "list.json", list), write(t, "task.json", info)}, nil)
+	documents, err := Read([]string{write(t, "list.json", list), write(t, "task.json", info)}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func TestNamedPorts(t *testing.T) {
 
 func TestInstancesOfAnAppWithPortsOfItsOwn(t *testing.T) {
 	text := `{"id": "/a", "instances": 3, "cmd": "true", "requirePorts": true, "ports": [80], "container": {"docker": {"image": "x"}}}`
-	documents, err := Read([]string{write(t, "a.json", text)}, nil)
+	documents, err := Read([]string{write(t, "a.json", text)}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +191,7 @@ func TestTaskInfoMistakes(t *testing.T) {
 		want   string // begin of the mistake
 	}{
 		{"unknown field", func(o map[string]any) { docker(o)["imge"] = "x" }, "/container/docker/imge: ContainerInfo.DockerInfo has no such field"},
-		{"old name", func(o map[string]any) { o["slave_id"] = "x" }, "/slave_id: TaskInfo has no such field"},
+		{"old name", func(o map[string]any) { o["slave_id"] = "x" }, "/slave_id: expected an object"},
 		{"missing image", func(o map[string]any) { delete(docker(o), "image") }, "/container/docker/image: is required"},
 		{"null image", func(o map[string]any) { docker(o)["image"] = nil }, "/container/docker/image: is required"},
 		{"empty image", func(o map[string]any) { docker(o)["image"] = "" }, "/container/docker/image: is empty"},
@@ -243,4 +244,39 @@ func FuzzTaskInfo(f *testing.F) {
 			t.Errorf("task id %q was accepted", info.TaskID.Value)
 		}
 	})
+}
+
+// TestTaskInfoOfTheOldAPI has slave_id in the place of agent_id.
+func TestTaskInfoOfTheOldAPI(t *testing.T) {
+	old := func(slave string) string { return strings.Replace(task, `"resources"`, slave+`, "resources"`, 1) }
+	documents, err := Read([]string{write(t, "v0.json", old(`"slave_id": {"value": "S1"}`))}, nil, true)
+	if err != nil || documents[0].Task == nil || documents[0].Task.AgentID.Value != "S1" || documents[0].Task.TaskID.Value != "web.1" {
+		t.Fatalf("%+v, %v", documents, err)
+	}
+	for slave, want := range map[string]string{
+		`"slave_id": "S1"`:         ": /slave_id: expected an object",
+		`"slave_id": {"id": "S1"}`: ": /slave_id/",
+		`"slave_id": {"value": "S1"}, "agent_id": {"value": "x"}`: ": /slave_id: ",
+	} {
+		if _, err := Read([]string{write(t, "v0.json", old(slave))}, nil, false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", slave, err, want)
+		}
+	}
+	state := `{"id": "web.1", "name": "web", "framework_id": "F", "executor_id": "", "slave_id": "S1", "state": "TASK_RUNNING", "resources": {"cpus": 1}}`
+	if _, err := Read([]string{write(t, "state.json", state)}, nil, false); !strings.Contains(fmt.Sprint(err), "a task as /state lists it") {
+		t.Errorf("a task of /state: %v", err)
+	}
+}
+
+// TestStrict has an app that is run, with a warning, unless it is to be strict.
+func TestStrict(t *testing.T) {
+	path := write(t, "a.json", strings.Replace(app, `"cmd"`, `"parameters": [], "cmd"`, 1))
+	documents, err := Read([]string{path}, nil, false)
+	want := path + ": /parameters: unknown key; its place is /container/docker/parameters; ignored, as by Marathon"
+	if got := Warnings(documents); err != nil || !slices.Equal(got, []string{want}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := Read([]string{path}, nil, true); !strings.Contains(fmt.Sprint(err), path+": /parameters: unknown key") {
+		t.Errorf("to be strict: %v", err)
+	}
 }

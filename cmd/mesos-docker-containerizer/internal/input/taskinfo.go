@@ -30,11 +30,36 @@ func isTaskInfo(data []byte) bool {
 	return slices.ContainsFunc(taskKeys, has) && !slices.ContainsFunc(marathonKeys, has)
 }
 
-// parseTaskInfo reads a TaskInfo in the JSON of the v1 API. Unknown fields, missing ones and values of a wrong type are all
+// errStateTask is about what the endpoint /state of masters and agents lists, which is a summary.
+var errStateTask = errors.New("a task as /state lists it, which does not have all that is needed to run it; " +
+	"expected a TaskInfo (task_id, command, container, resources) or a Marathon app")
+
+// isStateTask tells a task in the answer of /state from a Marathon app, which has an id too.
+func isStateTask(data []byte) bool {
+	var task struct {
+		ID          string  `json:"id"`
+		FrameworkID *string `json:"framework_id"`
+		SlaveID     *string `json:"slave_id"`
+		State       *string `json:"state"`
+	}
+	return json.Unmarshal(data, &task) == nil && task.ID != "" && task.FrameworkID != nil && task.SlaveID != nil && task.State != nil
+}
+
+// The name of a field in the v1 API and in the v0 API, which is otherwise alike as far as a TaskInfo goes.
+const (
+	agentID = "agent_id"
+	slaveID = "slave_id"
+)
+
+// parseTaskInfo reads a TaskInfo in the JSON of the v1 API, or of the v0 API with its slave_id. Unknown fields, missing ones and values of a wrong type are all
 // reported, each with its path; the decoder of mesos-go would pass over some and stop at the first of the others.
 func parseTaskInfo(data []byte) (*mesos.TaskInfo, error) {
+	data, renamed, err := withAgentID(data)
+	if err != nil {
+		return nil, err
+	}
 	mistakes := strictjson.Check[mesos.TaskInfo](data, strictjson.Options{Required: func(path string) bool {
-		return path != "/agent_id" // the run fills it in
+		return path != "/"+agentID // the run fills it in
 	}})
 	var info mesos.TaskInfo
 	if mistakes == nil {
@@ -45,12 +70,32 @@ func parseTaskInfo(data []byte) (*mesos.TaskInfo, error) {
 	}
 	var all *multierror.Error
 	for _, mistake := range mistakes {
+		if renamed {
+			if rest, ok := strings.CutPrefix(mistake.Path, "/"+agentID); ok {
+				mistake.Path = "/" + slaveID + rest
+			}
+		}
 		all = multierror.Append(all, mistake)
 	}
 	if all != nil {
 		return nil, all
 	}
 	return &info, nil
+}
+
+// withAgentID renames slave_id. A document that has both keeps both, one of which is then a mistake.
+func withAgentID(data []byte) (text []byte, renamed bool, err error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return nil, false, fmt.Errorf("cannot be decoded as a TaskInfo: %w", err)
+	}
+	if object[slaveID] == nil || object[agentID] != nil {
+		return data, false, nil
+	}
+	object[agentID] = object[slaveID]
+	delete(object, slaveID)
+	text, err = json.Marshal(object)
+	return text, true, err
 }
 
 // check returns what keeps the task from being run here.
