@@ -46,6 +46,12 @@ func (d *document) tolerate(path, consequence, format string, args ...any) {
 	}
 }
 
+// repeat records that an object has a key again.
+func (d *document) repeat(path string) {
+	d.repeated = true
+	d.tolerate(path, "; the last counts", "this key appears more than once in its object")
+}
+
 // full says that enough mistakes are known. Readers of lists and maps stop then, for a large document may consist of nothing else.
 func (d *document) full() bool { return len(d.mistakes) >= maxMistakes }
 
@@ -117,8 +123,7 @@ func (d *document) scan(data []byte) error {
 				top.key = token.(string)
 				top.inKey = false
 				if top.keys[top.key] {
-					d.repeated = true
-					d.tolerate(strictjson.Join(top.path, top.key), "; the last counts", "this key appears more than once in its object")
+					d.repeat(strictjson.Join(top.path, top.key))
 				}
 				top.keys[top.key] = true
 				continue
