@@ -1,6 +1,8 @@
 package main
 
 import (
+	"path/filepath"
+
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/config"
@@ -19,6 +21,7 @@ func newCommands(c *config.Config, docker *engine.Client, server *containerizer.
 		Policy:              server.Policy,
 		Parameters:          parameters.NewSubprocess(),
 		DeferPull:           c.DeferPull,
+		PullDirectory:       filepath.Join(c.RunDir, "pulls"),
 		RegistrationTimeout: c.ExecutorRegistrationTimeout,
 		WorkDirectory:       c.WorkDir,
 		Logger:              logger,

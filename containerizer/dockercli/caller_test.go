@@ -40,6 +40,15 @@ func deferring(o *Options) { o.DeferPull = true }
 // answerFrom carries out one command for a caller with a HOME.
 func answerFrom(ctx context.Context, d *Docker, home string, arguments ...string) result {
 	var stdout, stderr bytes.Buffer
-	status := d.Answer(ctx, Call{Arguments: arguments, Home: home, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr})
+	status := d.Answer(ctx, Call{Arguments: arguments, Home: home, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr,
+		Client: newRunClient(&stdout, &stderr)})
 	return result{Status: status, Stdout: stdout.String(), Stderr: stderr.String()}
+}
+
+// newestDeferred is the newest deferred pull of an image.
+func newestDeferred(d *Docker, ref string) *deferral {
+	d.deferred.mu.Lock()
+	defer d.deferred.mu.Unlock()
+	pulls := d.deferred.open[image.Canonical(ref)]
+	return pulls[len(pulls)-1]
 }

@@ -112,6 +112,10 @@ type Options struct {
 	// DeferPull answers a pull when it has begun: the executor waits for its end, not the agent.
 	DeferPull bool
 
+	// PullDirectory is where pulls that were deferred are noted for the next daemon. It is created if it is needed; empty for
+	// nowhere.
+	PullDirectory string
+
 	// RegistrationTimeout is how long executors have until they register. Zero is the agent's default.
 	RegistrationTimeout time.Duration
 
@@ -140,10 +144,12 @@ func New(o Options) *Docker {
 	if o.Tasks == nil {
 		o.Tasks = noTasks{}
 	}
-	d := &Docker{Options: o, patience: answerLimit, rootHome: homeOfRoot(), deferred: newDeferrals(o.DeferPull, o.RegistrationTimeout)}
+	d := &Docker{Options: o, patience: answerLimit, rootHome: homeOfRoot()}
+	d.deferred = newDeferrals(o.DeferPull, o.RegistrationTimeout, o.PullDirectory, o.Logger)
 	d.life, d.end = context.WithCancel(context.Background())
 	d.late = container.NewLateRemovals(o.Engine, &d.hold, o.Logger)
 	d.lasting.Go(func() { d.late.Run(d.life) })
+	d.deferred.resume(d.pullForAgent)
 	return d
 }
 

@@ -21,7 +21,7 @@ func noSuchContainer(name string) error {
 // explain puts an error of the Engine, or the lack of its answer, into docker's words. The error stays what it is.
 func (d *Docker) explain(err error) error {
 	e, ok := errors.AsType[*engine.Error](err)
-	if !ok {
+	if _, done := errors.AsType[*explained](err); done || !ok {
 		return err
 	}
 	explanation := &explained{text: e.Reason(), err: err}

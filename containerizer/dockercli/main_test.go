@@ -1,7 +1,6 @@
 package dockercli
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"testing"
@@ -48,8 +47,5 @@ func newDocker(t *testing.T, socket string, change ...func(*Options)) *Docker {
 
 // answer carries out one command.
 func answer(ctx context.Context, d *Docker, arguments ...string) result {
-	var stdout, stderr bytes.Buffer
-	status := d.Answer(ctx, Call{Arguments: arguments, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr,
-		Client: newRunClient(&stdout, &stderr)})
-	return result{Status: status, Stdout: stdout.String(), Stderr: stderr.String()}
+	return answerFrom(ctx, d, "", arguments...)
 }

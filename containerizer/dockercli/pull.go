@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 	dockerimage "github.com/docker/docker/api/types/image"
 	"github.com/spf13/pflag"
+	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
@@ -52,8 +53,13 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 	}
 	request = d.credentialsFrom(call.Home, request)
 	if d.deferred.hold > 0 {
-		d.beginPull(ctx, request, out)
-		return nil
+		err := d.deferred.begin(ctx, request, d.pullForAgent)
+		if err == nil {
+			out.begun()
+			out.deferred()
+			return nil
+		}
+		d.Logger.Warn("the agent has to wait for its pull, which cannot be deferred", zap.String("image", request.Reference), zap.Error(err))
 	}
 	if err := d.judgeImage(ctx, request.Reference); err != nil {
 		return err
@@ -76,19 +82,18 @@ func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, 
 	return request, nil
 }
 
-// beginPull answers before the end of the pull. An image that the policy refuses is not pulled, and the executor's session tells
-// the framework.
-func (d *Docker) beginPull(ctx context.Context, r image.Request, out pullOutput) {
-	d.deferred.begin(ctx, r, func(ctx context.Context, r image.Request) error {
-		if err := d.judgeImage(ctx, r.Reference); err != nil {
-			return err
+// pullForAgent carries out a deferred pull. An Engine that is away is asked again for as long as the pull is held. An image that the
+// policy refuses is not pulled: the executor's session, or the agent's run, tells the framework.
+func (d *Docker) pullForAgent(ctx context.Context, r image.Request) (note string, err error) {
+	defer d.Images.Hold(ctx, r.Reference)()
+	for {
+		if err = d.judgeImage(ctx, r.Reference); err == nil {
+			note, err = d.Images.Pull(ctx, r)
 		}
-		defer d.Images.Hold(ctx, r.Reference)()
-		_, err := d.Images.Pull(ctx, r)
-		return err
-	})
-	out.begun()
-	out.deferred()
+		if !engineAway(err) && !engine.IsUnavailable(err) || pause(ctx, answerInterval) != nil {
+			return note, err
+		}
+	}
 }
 
 // finishPull returns when the Engine has the image.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
@@ -161,7 +162,7 @@ func TestDeferredPullThatFails(t *testing.T) {
 	if got := answer(t.Context(), d, "pull", absent); got.Status != statusOK || got.Stderr != "" {
 		t.Fatalf("%+v", got)
 	}
-	pull := d.deferred.find(absent, "")
+	pull := newestDeferred(d, absent)
 	<-pull.ended
 	if pull.err == nil {
 		t.Error("it did not fail")
@@ -182,7 +183,7 @@ func TestDeferredPullIsGivenUp(t *testing.T) {
 	if got := answer(t.Context(), d, "pull", r.Ref()); got.Status != statusOK {
 		t.Fatalf("%+v", got)
 	}
-	pull := d.deferred.find(r.Ref(), "")
+	pull := newestDeferred(d, r.Ref())
 	<-pull.ended
 	eventually(t, "the end of the hold", func() bool { return !d.deferred.has(r.Ref()) })
 	if got := answer(t.Context(), d, "inspect", r.Ref()); got.Status != statusFailed {
@@ -221,7 +222,7 @@ func TestRefusedImageIsNotPulled(t *testing.T) {
 	if got := answer(t.Context(), d, "pull", r.Ref()); got.Status != statusOK {
 		t.Errorf("%+v", got)
 	}
-	<-d.deferred.find(r.Ref(), "").ended
+	<-newestDeferred(d, r.Ref()).ended
 	checkAgentsImage(t, answer(t.Context(), d, "inspect", r.Ref()))
 	if n := r.Count("/v2/"); n != 0 {
 		t.Errorf("the registry was asked %d times", n)
@@ -246,14 +247,16 @@ func TestPullOfACallerThatDies(t *testing.T) {
 
 // A caller that goes away, or the end of the daemon, waits for nothing that hangs before the credentials were read.
 func TestDeferredPullOfACallerThatGoesAway(t *testing.T) {
-	d := newDeferrals(true, 0)
+	d := newDeferrals(true, 0, "", zap.NewNop())
 	defer d.close()
 	ctx, cancel := context.WithCancel(t.Context())
-	d.begin(ctx, image.Request{Reference: "app:1"}, func(held context.Context, _ image.Request) error {
+	if err := d.begin(ctx, image.Request{Reference: "app:1"}, func(held context.Context, _ image.Request) (string, error) {
 		cancel()
 		<-held.Done()
-		return held.Err()
-	})
+		return "", held.Err()
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if !d.has("app:1") {
 		t.Error("the pull ends with its caller")
 	}

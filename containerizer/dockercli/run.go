@@ -138,6 +138,14 @@ func (r *running) create(ctx context.Context) error {
 	ref := r.line.Config.Image
 	release := r.Images.Hold(ctx, ref)
 	defer release() // the container holds it from then on
+	switch pulled, err := r.awaitPull(ctx); {
+	case err != nil:
+		return err
+	case pulled:
+		if err := r.judge(ctx); err != nil { // paths and volumes may be others by now
+			return err
+		}
+	}
 	if r.line.Pull == "always" {
 		if err := r.pullImage(ctx, true); err != nil {
 			return err
@@ -192,24 +200,29 @@ func (r *running) judge(ctx context.Context) error {
 	return r.failed(err)
 }
 
-// pullImage waits for the image: with those who pull it already, above all with the pull that this agent has had deferred.
+// awaitPull waits for the pull that this agent has asked for and that was deferred. Its failure is that of the run: the image that
+// is there may be another. It reports whether there was such a pull.
+func (r *running) awaitPull(ctx context.Context) (bool, error) {
+	pull := r.deferred.take(r.line.Config.Image, agentsID(r.line.Name), r.call.ID)
+	if pull == nil {
+		return false, nil
+	}
+	note, err := pull.outcome(ctx)
+	if err != nil {
+		return true, r.failed(r.explainPull(err))
+	}
+	if note != "" {
+		fmt.Fprintln(r.call.Stderr, note)
+	}
+	return true, nil
+}
+
+// pullImage waits for the image, with those who pull it already.
 func (r *running) pullImage(ctx context.Context, force bool) error {
 	ref := r.line.Config.Image
-	request := image.Request{Reference: ref, Platform: r.line.Platform, Force: force}
-	if pull := r.deferred.find(ref, r.sandbox); pull != nil {
-		select {
-		case <-pull.ended:
-			if pull.err != nil {
-				return r.failed(r.explainPull(pull.err))
-			}
-		default:
-		}
-		request.SandboxDirectory = pull.request.SandboxDirectory
-	} else {
-		request = r.credentialsFrom(r.call.Home, request)
-		if r.sandbox != "" {
-			request.SandboxDirectory = r.sandbox
-		}
+	request := r.credentialsFrom(r.call.Home, image.Request{Reference: ref, Platform: r.line.Platform, Force: force})
+	if r.sandbox != "" {
+		request.SandboxDirectory = r.sandbox
 	}
 	_, err := r.Images.Pull(ctx, request)
 	if err != nil {

@@ -285,7 +285,7 @@ func TestRunSaysWhyTheDeferredPullFailed(t *testing.T) {
 	d, b := newRunner(t, deferring)
 	absent := r.Address + "/app:absent"
 	_ = answer(t.Context(), d, "pull", absent)
-	<-d.deferred.find(absent, "").ended
+	<-newestDeferred(d, absent).ended
 	asked := r.Count("manifests")
 	got := answer(t.Context(), d, "run", "--name", b.named(), absent, "true")
 	if got.Status != statusUsage || !strings.Contains(got.Stderr, "docker: Error response from daemon: ") || !strings.Contains(got.Stderr, "not found") || r.Count("manifests") != asked {
