@@ -57,6 +57,9 @@ func commandResult(status int, output string) Result {
 func (p *prober) carryOut(ctx context.Context, id string) (output string, status int, err error) {
 	stream, err := p.target.Engine.StartExecOutput(ctx, id)
 	if err != nil {
+		if !outcomeUnknown(err) {
+			p.leftover = "" // the Engine refused: nothing was started, and nothing will be
+		}
 		return "", 0, err
 	}
 	defer stream.Close()

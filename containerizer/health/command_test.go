@@ -2,13 +2,18 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
 
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeengine"
@@ -96,9 +101,7 @@ func TestCommandTimeoutLeavesNothing(t *testing.T) {
 			if got.Ran || got.Succeeded || got.ExitCode != nil || got.Message != "Command timed out after 500ms" {
 				t.Errorf("%+v", got)
 			}
-			if p.leftover != "" {
-				t.Error("was not settled")
-			}
+			await(t, "the end of the command", func() bool { return p.settle(t.Context()) == nil && p.leftover == "" })
 			await(t, "the end of all processes", func() bool { return len(children(t, target)) == 0 })
 		})
 	}
@@ -173,6 +176,97 @@ func TestCommandWithFailingEngine(t *testing.T) {
 			await(t, "the end of all processes", func() bool { return len(children(t, target)) == 0 })
 		})
 	}
+}
+
+// recorder keeps the ids of the commands.
+type recorder struct {
+	Engine
+	ids []string
+}
+
+func (r *recorder) CreateExec(ctx context.Context, idOrName string, o container.ExecOptions) (string, error) {
+	id, err := r.Engine.CreateExec(ctx, idOrName, o)
+	r.ids = append(r.ids, id)
+	return id, err
+}
+
+// A command that the Engine starts after the time of its probe is ended when it appears, and none is left behind, however often
+// it happens.
+func TestCommandThatIsStartedLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind   fakeengine.Kind
+		starts int // that are late
+		ended  bool
+	}{
+		"the Engine works on it":     {kind: fakeengine.Hang, starts: 1},
+		"the connection is broken":   {kind: fakeengine.Late, starts: 1},
+		"every start is late":        {kind: fakeengine.Hang, starts: 1000},
+		"every connection is broken": {kind: fakeengine.Late, starts: 2},
+		"the session has ended":      {kind: fakeengine.Late, starts: 1, ended: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := run(t, nil, "sleep", "100000")
+			for range 2 {
+				proxy := fakeengine.New(t, environment.Socket(t))
+				proxy.Fault(c.kind, http.MethodPost, `/exec/[^/]+/start`, c.starts)
+				commands := &recorder{Engine: newEngine(t, proxy.Socket)}
+				late := target
+				late.Engine = commands
+				p := newProber(script("sleep 4000", 500*time.Millisecond), late)
+				if got := p.probe(t.Context()); got.Ran || got.Succeeded || got.Message == "" {
+					t.Errorf("%+v", got)
+				}
+				proxy.Release()
+				proxy.Away() // all that was late has reached the Engine
+				proxy.Back()
+				await(t, "the start", func() bool {
+					state, err := environment.Engine(t).ContainerExecInspect(t.Context(), commands.ids[0])
+					return err == nil && state.Pid > 0
+				})
+				if !c.ended {
+					p.spec = script("true", patience)
+					await(t, "a probe", func() bool { return p.probe(t.Context()).Succeeded })
+				}
+				await(t, "the end of all processes", func() bool { return len(children(t, target)) == 0 })
+			}
+		})
+	}
+}
+
+// losingStart loses the requests to start a command, and does something before.
+type losingStart struct {
+	Engine
+	before func()
+}
+
+func (l *losingStart) StartExecOutput(context.Context, string) (io.ReadCloser, error) {
+	l.before()
+	return nil, errdefs.ErrUnavailable
+}
+
+// A paused container starts nothing now, and may start what it was asked for later.
+func TestCommandInPausedContainer(t *testing.T) {
+	target := run(t, nil, "sleep", "100000")
+	api := environment.Engine(t)
+	paused := target
+	paused.Engine = &losingStart{target.Engine, func() {
+		if err := api.ContainerPause(t.Context(), target.ContainerID); err != nil {
+			t.Error(err)
+		}
+	}}
+	p := newProber(script("sleep 4000", patience), paused)
+	if got := p.probe(t.Context()); got.Ran || p.leftover == "" {
+		t.Errorf("%+v, left over: %q", got, p.leftover)
+	}
+	if err := p.settle(t.Context()); !errors.Is(err, errdefs.ErrConflict) || p.leftover == "" {
+		t.Errorf("%v, left over: %q", err, p.leftover)
+	}
+	if err := api.ContainerUnpause(t.Context(), target.ContainerID); err != nil {
+		t.Fatal(err)
+	}
+	p.target, p.spec = target, script("true", patience)
+	await(t, "a probe", func() bool { return p.probe(t.Context()).Succeeded })
+	await(t, "the end of all processes", func() bool { return len(children(t, target)) == 0 })
 }
 
 func TestCommandIsEndedLater(t *testing.T) {

@@ -2,6 +2,7 @@ package health
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,26 +23,53 @@ const (
 )
 
 // settle ends the command that was left running, if there is one.
+//
+// The Engine may still hold a request to start it that was given up, and would start it at any time later. So a command that has
+// not been started is started here: the Engine starts each only once, and what has begun can be killed.
 func (p *prober) settle(ctx context.Context) error {
 	if p.leftover == "" {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
-	state, err := p.target.Engine.InspectExec(ctx, p.leftover)
-	switch {
-	case err != nil && errors.Is(err, errdefs.ErrNotFound):
-		// The container has ended, or the Engine has been restarted without it.
-	case err != nil:
-		return err
-	case state.Pid > 0:
-		// The process itself may have ended: others that hold its output are in its session still.
-		if err := killSession(ctx, state.Pid, p.target.ContainerID); err != nil {
+	var refused error // why the Engine did not start it here
+	for claimed := false; ; {
+		state, err := p.target.Engine.InspectExec(ctx, p.leftover)
+		switch {
+		case err != nil && !errors.Is(err, errdefs.ErrNotFound):
 			return err
+		case err != nil: // The container has ended, or the Engine has been restarted without it.
+		case state.Pid > 0:
+			// The process itself may have ended: others that hold its output are in its session still.
+			if err := killSession(ctx, state.Pid, p.target.ContainerID); err != nil {
+				return err
+			}
+		case state.Running: // It has no pid yet.
+			if !pause(ctx, settlePause) {
+				return ctx.Err()
+			}
+			continue
+		case state.ExitCode != 0: // It could not be started, and cannot be a second time.
+		case claimed:
+			// A paused container refuses now and not later.
+			return cmp.Or(refused, errNotStarted)
+		default:
+			claimed = true
+			if refused = p.target.Engine.StartExecDetached(ctx, p.leftover, false); outcomeUnknown(refused) {
+				return refused
+			}
+			continue
 		}
+		p.leftover = ""
+		return nil
 	}
-	p.leftover = ""
-	return nil
+}
+
+var errNotStarted = errors.New("the Engine has started it and knows no process")
+
+// outcomeUnknown tells that the Engine may have done, or may do later, what it was asked to.
+func outcomeUnknown(err error) bool {
+	return errors.Is(err, errdefs.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // killSession kills the processes of a command. Every runtime begins a session (in the sense of setsid) for a process that it puts

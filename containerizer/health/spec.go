@@ -77,6 +77,7 @@ type Target struct {
 type Engine interface {
 	CreateExec(ctx context.Context, idOrName string, o container.ExecOptions) (exec string, err error)
 	StartExecOutput(ctx context.Context, exec string) (io.ReadCloser, error)
+	StartExecDetached(ctx context.Context, exec string, tty bool) error
 	InspectExec(ctx context.Context, exec string) (container.ExecInspect, error)
 }
 
