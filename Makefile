@@ -32,13 +32,21 @@ nfpm = build/bin/nfpm-$(NFPM)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test test-differential compat lint bench fuzz install uninstall package clean go
+.PHONY: help build documents demo test test-differential compat lint bench fuzz install uninstall package clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: go ## build the programs into build/, static and stripped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o $(BUILD)/ ./cmd/...
+
+documents: build ## print manual pages and completion into build/man and build/completion
+	mkdir -p build/man build/completion/bash build/completion/zsh build/completion/fish
+	for p in mesos-docker-containerizer mesos-docker-executor; do \
+		build/mesos-docker-containerizer manual $$p > build/man/$$p.1 || exit; done
+	build/mesos-docker-containerizer completion bash > build/completion/bash/mesos-docker-containerizer
+	build/mesos-docker-containerizer completion zsh > build/completion/zsh/_mesos-docker-containerizer
+	build/mesos-docker-containerizer completion fish > build/completion/fish/mesos-docker-containerizer.fish
 
 demo: build ## run a Marathon app on a real Engine, fetch its pages and kill it
 	test/environment/with-engine go run ./test/demo build/mesos-docker-containerizer docs/examples/bridged-webapp.json

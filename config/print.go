@@ -24,6 +24,33 @@ type Setting struct {
 	Doc string
 }
 
+// Description is a flag without the value that it has in a Config.
+type Description struct {
+	Name string
+	// Doc says what the flag does, and Accepts which values it takes.
+	Doc, Accepts string
+	// Default is empty where the flag is not set by default.
+	Default string
+	// Boolean flags may stand without a value, and with no- before the name.
+	Boolean bool
+	// Choices are all accepted values, nil where they cannot be listed.
+	Choices []string
+}
+
+// Describe lists every flag, in the order of the table.
+func Describe() []Description {
+	all := make([]Description, 0, len(flags))
+	for _, f := range flags {
+		v := f.bind(new(Config))
+		d := Description{Name: f.name, Doc: f.doc, Accepts: v.accepts(), Default: f.standard, Boolean: v.form() == boolean}
+		if c, ok := v.(interface{ choices() []string }); ok {
+			d.Choices = c.choices()
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
 // Effective lists every flag, in the order of the table.
 func (c *Config) Effective() []Setting {
 	all := make([]Setting, 0, len(flags))

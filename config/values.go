@@ -62,6 +62,14 @@ func (f field[T]) text() string    { return f.write(*f.target) }
 func (f field[T]) accepts() string { return f.wants }
 func (f field[T]) form() form      { return f.as }
 
+// choice is a field that takes one of some words.
+type choice[T any] struct {
+	field[T]
+	words []string
+}
+
+func (c choice[T]) choices() []string { return c.words }
+
 // boolValue accepts what the agent accepts, where an empty value is true.
 func boolValue(p *bool) value {
 	read := func(s string) (bool, error) {
@@ -170,7 +178,7 @@ func choiceValue(p *string, words ...string) value {
 	}
 	last := len(words) - 1
 	wants := strings.Join(words[:last], ", ") + " or " + words[last]
-	return field[string]{p, read, identity, wants, plain}
+	return choice[string]{field[string]{p, read, identity, wants, plain}, words}
 }
 
 func identity(s string) string { return s }
@@ -320,7 +328,11 @@ func logLevelValue(p *zapcore.Level) value {
 		}
 		return 0, errors.New("it is not a level")
 	}
-	return field[zapcore.Level]{p, read, zapcore.Level.String, "debug, info, warn or error", plain}
+	var words []string
+	for _, l := range logLevels {
+		words = append(words, l.String())
+	}
+	return choice[zapcore.Level]{field[zapcore.Level]{p, read, zapcore.Level.String, "debug, info, warn or error", plain}, words}
 }
 
 // refusedValue stands for a flag of the agent that we cannot work with.

@@ -24,7 +24,8 @@ type refusedError string
 
 func (e refusedError) Error() string { return string(e) }
 
-// askDaemon asks the daemon of the configuration's run_dir and decodes its JSON answer.
+// askDaemon asks the daemon of the configuration's run_dir and decodes its JSON answer. Its error has the status exitEnvironment,
+// or is a refusedError.
 func askDaemon(c *config.Config, method, path string, limit time.Duration, answer any) error {
 	socket := filepath.Join(c.RunDir, containerizer.AdminSocket)
 	client := http.Client{Timeout: limit, Transport: &http.Transport{
@@ -35,11 +36,11 @@ func askDaemon(c *config.Config, method, path string, limit time.Duration, answe
 	}}
 	request, err := http.NewRequest(method, "http://daemon"+path, nil)
 	if err != nil {
-		return err
+		return withStatus(exitEnvironment, err)
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("no daemon answers at %s: %w; %w", socket, err, errNoDaemon)
+		return withStatus(exitEnvironment, fmt.Errorf("no daemon answers at %s: %w; %w", socket, err, errNoDaemon))
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
@@ -51,15 +52,7 @@ func askDaemon(c *config.Config, method, path string, limit time.Duration, answe
 		return refusedError("the daemon at " + socket + " answers " + response.Status)
 	}
 	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
-		return fmt.Errorf("the answer of the daemon at %s: %w", socket, err)
+		return withStatus(exitEnvironment, fmt.Errorf("the answer of the daemon at %s: %w", socket, err))
 	}
 	return nil
-}
-
-// askingFailed tells the person why there is no answer.
-func (t terminal) askingFailed(err error) int {
-	if _, refused := errors.AsType[refusedError](err); refused {
-		return t.problem(exitFailed, err)
-	}
-	return t.problem(exitEnvironment, err)
 }

@@ -1,6 +1,10 @@
 package main
 
-import "mesos-docker-containerizer/config"
+import (
+	"flag"
+
+	"mesos-docker-containerizer/config"
+)
 
 const configUsage = `
 Usage: mesos-docker-containerizer config [FLAG...]
@@ -22,25 +26,13 @@ Exit status: 0, or 2 when a setting is wrong.
 `
 
 // showConfig prints the effective configuration.
-func showConfig(t terminal, args []string) int {
-	a := newArguments("config", configUsage)
-	asJSON := a.own.Bool("json", false, "print a JSON array with one object for each setting")
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
+func showConfig(own *flag.FlagSet) action {
+	asJSON := own.Bool("json", false, "print a JSON array with one object for each setting")
+	return func(t terminal, c *config.Config, _ []string) error {
+		show := config.Print
+		if *asJSON {
+			show = config.PrintJSON
+		}
+		return show(t.stdout, c)
 	}
-	c, positional, err := a.parse(t.environ, args)
-	if err == nil {
-		err = nothingElse(positional)
-	}
-	if err != nil {
-		return t.problem(exitUsage, err)
-	}
-	show := config.Print
-	if *asJSON {
-		show = config.PrintJSON
-	}
-	if err := show(t.stdout, c); err != nil {
-		return t.problem(exitFailed, err)
-	}
-	return exitOK
 }

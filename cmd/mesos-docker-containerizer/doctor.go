@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,46 +32,35 @@ being root, with a message in place of a report, with --json, too.
 const systemdDirectory = "/run/systemd/system"
 
 // runDoctor checks the host.
-func runDoctor(t terminal, args []string) int {
-	var agent, overlayPath, programs string
-	asJSON := false
-	a := newArguments("doctor", doctorUsage)
-	a.own.StringVar(&agent, "agent", "", "`HOST:PORT` of the agent; default: from its flags ip and port")
-	a.own.StringVar(&overlayPath, "overlay", defaultOverlay, "`DIR` that setup has made; default: the agent's launcher_dir, else "+defaultOverlay)
-	a.own.StringVar(&programs, "programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
-	a.own.BoolVar(&asJSON, "json", false, "one JSON object with all checks")
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
+func runDoctor(own *flag.FlagSet) action {
+	agent := own.String("agent", "", "`HOST:PORT` of the agent; default: from its flags ip and port")
+	overlayPath := own.String("overlay", defaultOverlay, "`DIR` that setup has made; default: the agent's launcher_dir, else "+defaultOverlay)
+	programs := own.String("programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
+	asJSON := own.Bool("json", false, "one JSON object with all checks")
+	return func(t terminal, c *config.Config, _ []string) error {
+		o, err := doctorOptions(c, *agent, *programs)
+		if err != nil {
+			return withStatus(exitUsage, err)
+		}
+		if os.Geteuid() != 0 { // everything that is root's alone would look broken
+			return withStatus(exitEnvironment, errors.New("doctor looks at what only root may see, so it needs root itself; nothing was checked"))
+		}
+		docker, err := engine.New(engine.Options{Socket: c.DockerSocket})
+		if err != nil {
+			return withStatus(exitUsage, err)
+		}
+		defer docker.Close()
+		o.Containers, o.Overlay = docker, filepath.Clean(*overlayPath)
+		report := doctor.Run(context.Background(), o)
+		show := report.Print
+		if *asJSON {
+			show = report.PrintJSON
+		}
+		if err := show(t.stdout); err != nil || report.Status == doctor.Failed {
+			return &exitError{status: exitFailed}
+		}
+		return nil
 	}
-	c, positional, err := a.parse(t.environ, args)
-	if err == nil {
-		err = nothingElse(positional)
-	}
-	var o doctor.Options
-	if err == nil {
-		o, err = doctorOptions(c, agent, programs)
-	}
-	if err != nil {
-		return t.problem(exitUsage, err)
-	}
-	if os.Geteuid() != 0 { // everything that is root's alone would look broken
-		return t.problem(exitEnvironment, errors.New("doctor looks at what only root may see, so it needs root itself; nothing was checked"))
-	}
-	docker, err := engine.New(engine.Options{Socket: c.DockerSocket})
-	if err != nil {
-		return t.problem(exitUsage, err)
-	}
-	defer docker.Close()
-	o.Containers, o.Overlay = docker, filepath.Clean(overlayPath)
-	report := doctor.Run(context.Background(), o)
-	show := report.Print
-	if asJSON {
-		show = report.PrintJSON
-	}
-	if err := show(t.stdout); err != nil || report.Status == doctor.Failed {
-		return exitFailed
-	}
-	return exitOK
 }
 
 // doctorOptions finds what there is to look at. What is missing is for the doctor to say.

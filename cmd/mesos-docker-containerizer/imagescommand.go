@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,44 +37,33 @@ Exit status: 0, 1 when the daemon cannot do it, 2 when a flag or setting is wron
 const imagesTimeout = 30 * time.Minute
 
 // images asks the daemon for its images, or to clean up.
-func images(t terminal, args []string) int {
-	a := newArguments("images", imagesUsage)
-	all := a.own.Bool("all", false, "also images that somebody else has brought to the host")
-	dryRun := a.own.Bool("dry-run", false, "with gc: only say what would be removed")
-	asJSON := a.own.Bool("json", false, "one JSON object instead of a table")
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
+func images(own *flag.FlagSet) action {
+	all := own.Bool("all", false, "also images that somebody else has brought to the host")
+	dryRun := own.Bool("dry-run", false, "with gc: only say what would be removed")
+	asJSON := own.Bool("json", false, "one JSON object instead of a table")
+	return func(t terminal, c *config.Config, arguments []string) error {
+		collect := len(arguments) > 0 && arguments[0] == "gc"
+		if collect {
+			arguments = arguments[1:]
+		}
+		switch {
+		case len(arguments) > 0:
+			return withStatus(exitUsage, fmt.Errorf("unexpected argument %q", arguments[0]))
+		case *dryRun && !collect:
+			return withStatus(exitUsage, errors.New("--dry-run belongs to `images gc`"))
+		}
+		report, err := askImages(c, collect && !*dryRun)
+		if err != nil {
+			return err
+		}
+		if !*all && !collect {
+			report.Images = slices.DeleteFunc(report.Images, func(j image.Judged) bool { return j.Verdict == image.NotOurs })
+		}
+		if *asJSON {
+			return json.NewEncoder(t.stdout).Encode(report)
+		}
+		return printImages(t.stdout, report, time.Now())
 	}
-	c, positional, err := a.parse(t.environ, args)
-	collect := len(positional) > 0 && positional[0] == "gc"
-	if err == nil && collect {
-		positional = positional[1:]
-	}
-	if err == nil {
-		err = nothingElse(positional)
-	}
-	if err == nil && *dryRun && !collect {
-		err = fmt.Errorf("--dry-run belongs to `images gc`")
-	}
-	if err != nil {
-		return t.problem(exitUsage, err)
-	}
-	report, err := askImages(c, collect && !*dryRun)
-	if err != nil {
-		return t.askingFailed(err)
-	}
-	if !*all && !collect {
-		report.Images = slices.DeleteFunc(report.Images, func(j image.Judged) bool { return j.Verdict == image.NotOurs })
-	}
-	if *asJSON {
-		err = json.NewEncoder(t.stdout).Encode(report)
-	} else {
-		err = printImages(t.stdout, report, time.Now())
-	}
-	if err != nil {
-		return t.problem(exitFailed, err)
-	}
-	return exitOK
 }
 
 func askImages(c *config.Config, collect bool) (report image.Report, err error) {

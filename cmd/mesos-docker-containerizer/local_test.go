@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,16 +66,16 @@ func TestEngineSocket(t *testing.T) {
 }
 
 func TestArguments(t *testing.T) {
-	a := newArguments("x", "")
-	duration := a.own.Duration("for", 0, "")
-	flag := a.own.Bool("json", false, "")
-	c, positional, err := a.parse([]string{"MESOS_DOCKER_CONTAINERIZER_HOSTNAME=h"},
-		[]string{"one", "--for", "3s", "-", "--orphan_grace=1mins", "two", "--json", "--", "--for=4s"})
+	own := flag.NewFlagSet("x", flag.ContinueOnError)
+	duration := own.Duration("for", 0, "")
+	asJSON := own.Bool("json", false, "")
+	c, positional, err := new(command).parse([]string{"MESOS_DOCKER_CONTAINERIZER_HOSTNAME=h"},
+		[]string{"one", "--for", "3s", "-", "--orphan_grace=1mins", "two", "--json", "--", "--for=4s"}, own)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *duration != 3*time.Second || !*flag || c.OrphanGrace != time.Minute || c.Hostname != "h" {
-		t.Errorf("for %v, json %v, orphan_grace %v, hostname %s", *duration, *flag, c.OrphanGrace, c.Hostname)
+	if *duration != 3*time.Second || !*asJSON || c.OrphanGrace != time.Minute || c.Hostname != "h" {
+		t.Errorf("for %v, json %v, orphan_grace %v, hostname %s", *duration, *asJSON, c.OrphanGrace, c.Hostname)
 	}
 	if want := "[one - two --for=4s]"; want != fmt.Sprint(positional) {
 		t.Errorf("positional arguments %v, want %s", positional, want)

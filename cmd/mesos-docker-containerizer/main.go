@@ -1,8 +1,8 @@
 // Command mesos-docker-containerizer is the daemon that runs the Docker containers of Mesos tasks, and the command line of the
 // people who look after it. `mesos-docker-containerizer help` lists what it can do.
 //
-// This package only wires: each subcommand has a file of its own, and what it takes to run a task without a cluster is in the
-// packages below internal. Every subcommand takes the flags of package config next to its own.
+// This package only wires: main.go has the table of subcommands, each has a file of its own, and what it takes to run a task
+// without a cluster is in the packages below internal. Subcommands take the flags of package config next to their own.
 package main
 
 import (
@@ -33,31 +33,36 @@ type terminal struct {
 	environ []string
 }
 
-// problem tells the person what is wrong and returns the exit status.
-func (t terminal) problem(status int, err error) int {
-	fmt.Fprintln(t.stderr, "mesos-docker-containerizer:", err)
-	return status
-}
+// program is the name by which people and scripts call it.
+const program = "mesos-docker-containerizer"
 
-// subcommand is one thing the program can do.
-type subcommand struct {
-	name    string
-	summary string
-	run     func(t terminal, args []string) int
-}
-
-// subcommands are in the order in which help shows them.
-func subcommands() []subcommand {
-	return []subcommand{
-		{"serve", "run the daemon", serve},
-		{"run", "run Marathon apps on this host without a cluster, in the foreground", run},
-		{"ps", "list the daemon's tasks and what they are doing", ps},
-		{"images", "list the images that were pulled for tasks, and clean them up", images},
-		{"setup", "put the programs in the place of the agent's own, or take that back", runSetup},
-		{"doctor", "check this host from end to end, and say what to do", runDoctor},
-		{"config", "show every setting and where it comes from", showConfig},
-		{"version", "show versions", showVersion},
+// commands are in the order in which help shows them.
+func commands() []*command {
+	return []*command{
+		{name: "serve", summary: "run the daemon", usage: serveUsage, define: serve},
+		{name: "run", summary: "run Marathon apps on this host without a cluster, in the foreground", usage: runUsage, define: run, arguments: true},
+		{name: "ps", summary: "list the daemon's tasks and what they are doing", usage: psUsage, define: ps},
+		{name: "images", summary: "list the images that were pulled for tasks, and clean them up", usage: imagesUsage, define: images,
+			arguments: true, words: []string{"gc"}},
+		{name: "setup", summary: "put the programs in the place of the agent's own, or take that back", usage: setupUsage, define: runSetup},
+		{name: "doctor", summary: "check this host from end to end, and say what to do", usage: doctorUsage, define: runDoctor},
+		{name: "config", summary: "show every setting and where it comes from", usage: configUsage, define: showConfig},
+		{name: "completion", summary: "print what makes a shell complete the command line", usage: completionUsage, define: completion,
+			noSettings: true, arguments: true, words: shells},
+		{name: "manual", summary: "print a manual page", usage: manualUsage, define: manual,
+			noSettings: true, arguments: true, words: manuals},
+		{name: "version", summary: "show versions", usage: versionUsage, define: showVersion, noSettings: true},
 	}
+}
+
+// commandByName is nil where there is no such command.
+func commandByName(name string) *command {
+	for _, c := range commands() {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
 }
 
 func main() {
@@ -81,23 +86,25 @@ func dispatch(t terminal, args []string) int {
 		}
 		name, args = args[1], []string{args[1], "--help"}
 	}
+	if isCompletionRequest(name) {
+		return t.status(complete(t, args))
+	}
 	if name == "--version" || name == "-v" { // as other programs have it
 		name = "version"
 	}
-	for _, s := range subcommands() {
-		if s.name == name {
-			return s.run(t, args[1:])
-		}
+	c := commandByName(name)
+	if c == nil {
+		return t.status(withStatus(exitUsage, fmt.Errorf("there is no subcommand %q; `mesos-docker-containerizer help` lists them", name)))
 	}
-	return t.problem(exitUsage, fmt.Errorf("there is no subcommand %q; `mesos-docker-containerizer help` lists them", name))
+	return c.run(t, args[1:])
 }
 
 func overview(w io.Writer) {
 	fmt.Fprint(w, "Usage: mesos-docker-containerizer SUBCOMMAND [FLAG...] [ARGUMENT...]\n\n"+
 		"Runs the Docker containers of Mesos tasks.\n\n")
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	for _, s := range subcommands() {
-		fmt.Fprintf(table, "  %s\t%s\n", s.name, s.summary)
+	for _, c := range commands() {
+		fmt.Fprintf(table, "  %s\t%s\n", c.name, c.summary)
 	}
 	table.Flush()
 	fmt.Fprint(w, "\n`mesos-docker-containerizer help SUBCOMMAND` says more about one of them.\n")

@@ -40,12 +40,12 @@ func TestMain(m *testing.M) {
 		os.Exit(parameters.ParseMain(os.Stdin, os.Stdout))
 	}
 	if os.Getenv(asProgram) != "" {
-		os.Exit(program())
+		os.Exit(asProgramMain())
 	}
 	os.Exit(install(m))
 }
 
-func program() int {
+func asProgramMain() int {
 	t := terminal{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	status := dispatch(t, os.Args[1:])
 	if err := goleak.Find(goleak.IgnoreTopFunction("os/signal.loop")); err != nil {

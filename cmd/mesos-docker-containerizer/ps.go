@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"text/tabwriter"
 	"time"
 
+	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 )
 
@@ -25,33 +27,18 @@ Exit status: 0, 2 when a flag or setting is wrong, 3 when no daemon answers.
 const psTimeout = 10 * time.Second
 
 // ps asks the daemon for its tasks.
-func ps(t terminal, args []string) int {
-	asJSON := false
-	a := newArguments("ps", psUsage)
-	a.own.BoolVar(&asJSON, "json", false, "one JSON list instead of a table")
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
+func ps(own *flag.FlagSet) action {
+	asJSON := own.Bool("json", false, "one JSON list instead of a table")
+	return func(t terminal, c *config.Config, _ []string) error {
+		var reports []containerizer.TaskReport
+		if err := askDaemon(c, http.MethodGet, "/tasks", psTimeout, &reports); err != nil {
+			return err
+		}
+		if *asJSON {
+			return json.NewEncoder(t.stdout).Encode(reports)
+		}
+		return printTasks(t.stdout, reports, time.Now())
 	}
-	c, positional, err := a.parse(t.environ, args)
-	if err == nil {
-		err = nothingElse(positional)
-	}
-	if err != nil {
-		return t.problem(exitUsage, err)
-	}
-	var reports []containerizer.TaskReport
-	if err := askDaemon(c, http.MethodGet, "/tasks", psTimeout, &reports); err != nil {
-		return t.askingFailed(err)
-	}
-	if asJSON {
-		err = json.NewEncoder(t.stdout).Encode(reports)
-	} else {
-		err = printTasks(t.stdout, reports, time.Now())
-	}
-	if err != nil {
-		return t.problem(exitFailed, err)
-	}
-	return exitOK
 }
 
 func printTasks(w io.Writer, reports []containerizer.TaskReport, now time.Time) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -62,8 +63,8 @@ type runFlags struct {
 	keepSandbox bool
 }
 
-func (f *runFlags) define(a *arguments) {
-	a.own.Func("ports", "host ports for the tasks, as `RANGES` such as 31000-32000,33000\n(default "+defaultPorts+" and the ports that "+
+func (f *runFlags) define(own *flag.FlagSet) {
+	own.Func("ports", "host ports for the tasks, as `RANGES` such as 31000-32000,33000\n(default "+defaultPorts+" and the ports that "+
 		"apps name); of these, ones that are in use or\nbelong to another run are passed over", func(s string) error {
 		f.ports = s
 		if s == "" {
@@ -71,13 +72,13 @@ func (f *runFlags) define(a *arguments) {
 		}
 		return nil
 	})
-	a.own.BoolVar(&f.strict, "strict", false, "refuse what Marathon passed over, such as unknown keys; without, it is warned of")
-	a.own.StringVar(&f.output, "output", "text", "`FORMAT` of what is shown: text, or json for one object a line")
-	a.own.Func("for", "kill the tasks when all have run for this `DURATION`, such as 30secs, 5mins or 30s", func(s string) (err error) {
+	own.BoolVar(&f.strict, "strict", false, "refuse what Marathon passed over, such as unknown keys; without, it is warned of")
+	own.StringVar(&f.output, "output", "text", "`FORMAT` of what is shown: text, or json for one object a line")
+	own.Func("for", "kill the tasks when all have run for this `DURATION`, such as 30secs, 5mins or 30s", func(s string) (err error) {
 		f.duration, err = readDuration(s)
 		return err
 	})
-	a.own.BoolVar(&f.keepSandbox, "keep-sandbox", false, "keep the sandboxes and say where they are")
+	own.BoolVar(&f.keepSandbox, "keep-sandbox", false, "keep the sandboxes and say where they are")
 }
 
 // readDuration takes durations as settings have them, and as Go writes them.
@@ -103,38 +104,31 @@ func (f *runFlags) check(files []string) error {
 }
 
 // run runs apps in the foreground.
-func run(t terminal, args []string) int {
+func run(own *flag.FlagSet) action {
 	var f runFlags
-	a := newArguments("run", runUsage)
-	f.define(a)
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
-	}
-	c, files, err := a.parse(t.environ, args)
-	if err == nil {
-		err = f.check(files)
-	}
-	if err != nil {
-		return t.problem(exitUsage, err)
+	f.define(own)
+	return func(t terminal, c *config.Config, files []string) error { return f.run(t, c, files) }
+}
+
+func (f *runFlags) run(t terminal, c *config.Config, files []string) error {
+	if err := f.check(files); err != nil {
+		return withStatus(exitUsage, err)
 	}
 	interrupts := make(chan os.Signal, 3)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(interrupts)
 	signal.Ignore(syscall.SIGPIPE) // a reader that went away is noticed, not died of
 
-	offer, ports, launch, err := readTasks(t, c, &f, files)
+	offer, ports, launch, err := readTasks(t, c, f, files)
 	if err != nil {
-		return t.problem(exitUsage, err)
+		return withStatus(exitUsage, err)
 	}
-	result, err := runTasks(t, c, &f, offer, launch, interrupts)
+	result, err := runTasks(t, c, f, offer, launch, interrupts)
 	err = errors.Join(err, ports.Close())
-	switch {
-	case err != nil:
-		return t.problem(exitEnvironment, err)
-	case !result.Good():
-		return exitFailed
+	if err == nil && !result.Good() {
+		return &exitError{status: exitFailed}
 	}
-	return exitOK
+	return withStatus(exitEnvironment, err)
 }
 
 // readTasks reads the files and makes tasks of them for an agent that exists only here. The caller closes the offer's ports.

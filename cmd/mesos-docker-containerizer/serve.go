@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -40,26 +41,17 @@ Exit status: 0 when told to end, 1 when it cannot run or fails, 2 when a flag or
 var errToldToEnd = errors.New("mesos-docker-containerizer is told to end")
 
 // serve is the daemon.
-func serve(t terminal, args []string) int {
-	a := newArguments("serve", serveUsage)
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
+func serve(*flag.FlagSet) action {
+	return func(t terminal, c *config.Config, _ []string) error {
+		logger := newJSONLogger(t, c.LogLevel)
+		ctx, stop := untilToldToEnd()
+		defer stop()
+		if err := runDaemon(ctx, c, logger); err != nil {
+			logger.Error("the daemon ends", zap.Error(err))
+			return &exitError{status: exitFailed}
+		}
+		return nil
 	}
-	c, positional, err := a.parse(t.environ, args)
-	if err == nil {
-		err = nothingElse(positional)
-	}
-	if err != nil {
-		return t.problem(exitUsage, err)
-	}
-	logger := newJSONLogger(t, c.LogLevel)
-	ctx, stop := untilToldToEnd()
-	defer stop()
-	if err := runDaemon(ctx, c, logger); err != nil {
-		logger.Error("the daemon ends", zap.Error(err))
-		return exitFailed
-	}
-	return exitOK
 }
 
 // untilToldToEnd is the daemon's life, with errToldToEnd as its cause.

@@ -168,17 +168,17 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"--help"}} {
 		p := start(t, args...)
 		p.wantStatus(exitOK)
-		for _, s := range subcommands() {
-			if !strings.Contains(p.out(), "  "+s.name+" ") {
-				t.Errorf("%v does not name %s", args, s.name)
+		for _, c := range commands() {
+			if !strings.Contains(p.out(), "  "+c.name+" ") {
+				t.Errorf("%v does not name %s", args, c.name)
 			}
 		}
 	}
-	for _, s := range subcommands() {
-		for _, args := range [][]string{{s.name, "--help"}, {"help", s.name}, {s.name, "-h", "--nonsense=1"}} {
+	for _, c := range commands() {
+		for _, args := range [][]string{{c.name, "--help"}, {"help", c.name}, {c.name, "-h", "--nonsense=1"}} {
 			p := start(t, args...)
 			p.wantStatus(exitOK)
-			if !strings.HasPrefix(p.out(), "Usage: mesos-docker-containerizer "+s.name) {
+			if !strings.HasPrefix(p.out(), "Usage: mesos-docker-containerizer "+c.name) {
 				t.Errorf("%v shows %q", args, p.out())
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,66 +42,57 @@ type setupFlags struct {
 	write, undo, force                                    bool
 }
 
-func runSetup(t terminal, args []string) int {
+func runSetup(own *flag.FlagSet) action {
 	var f setupFlags
-	a := newArguments("setup", setupUsage)
-	a.own.StringVar(&f.libexec, "mesos-libexec", "", "`DIR` with Mesos's own helpers, as /usr/libexec/mesos; default: that of the last setup,\nelse the running agent's launcher_dir")
-	a.own.StringVar(&f.overlay, "overlay", defaultOverlay, "`DIR` to make; default: "+defaultOverlay)
-	a.own.StringVar(&f.directory, "agent-directory", "", "`DIR` of the agent's files; default: /etc/mesos-slave or /etc/mesos-agent")
-	a.own.StringVar(&f.programs, "programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
-	a.own.StringVar(&f.agent, "agent", "", "`HOST:PORT` of the agent; default: from its flags ip and port")
-	a.own.StringVar(&f.version, "mesos-version", "", "the agent's `VERSION`; default: what it says")
-	a.own.BoolVar(&f.write, "write", false, "write the agent's files")
-	a.own.BoolVar(&f.undo, "undo", false, "put the agent's files back")
-	a.own.BoolVar(&f.force, "force", false, "undo although tasks live")
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
+	own.StringVar(&f.libexec, "mesos-libexec", "", "`DIR` with Mesos's own helpers, as /usr/libexec/mesos; default: that of the last setup,\nelse the running agent's launcher_dir")
+	own.StringVar(&f.overlay, "overlay", defaultOverlay, "`DIR` to make; default: "+defaultOverlay)
+	own.StringVar(&f.directory, "agent-directory", "", "`DIR` of the agent's files; default: /etc/mesos-slave or /etc/mesos-agent")
+	own.StringVar(&f.programs, "programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
+	own.StringVar(&f.agent, "agent", "", "`HOST:PORT` of the agent; default: from its flags ip and port")
+	own.StringVar(&f.version, "mesos-version", "", "the agent's `VERSION`; default: what it says")
+	own.BoolVar(&f.write, "write", false, "write the agent's files")
+	own.BoolVar(&f.undo, "undo", false, "put the agent's files back")
+	own.BoolVar(&f.force, "force", false, "undo although tasks live")
+	return func(t terminal, c *config.Config, _ []string) (err error) {
+		if f.undo && f.write || f.force && !f.undo {
+			return withStatus(exitUsage, errors.New("--undo goes without --write, and --force with --undo"))
+		}
+		if f.overlay, err = filepath.Abs(f.overlay); err != nil {
+			return withStatus(exitUsage, err)
+		}
+		if os.Geteuid() != 0 {
+			return withStatus(exitEnvironment, errors.New("setup makes what the agent runs as root, so it needs root itself; nothing was done"))
+		}
+		if f.undo {
+			return undoSetup(t, c, f)
+		}
+		return makeSetup(t, c, f)
 	}
-	c, positional, err := a.parse(t.environ, args)
-	if err == nil {
-		err = nothingElse(positional)
-	}
-	if err == nil && (f.undo && f.write || f.force && !f.undo) {
-		err = errors.New("--undo goes without --write, and --force with --undo")
-	}
-	if err == nil {
-		f.overlay, err = filepath.Abs(f.overlay)
-	}
-	if err != nil {
-		return t.problem(exitUsage, err)
-	}
-	if os.Geteuid() != 0 {
-		return t.problem(exitEnvironment, errors.New("setup makes what the agent runs as root, so it needs root itself; nothing was done"))
-	}
-	if f.undo {
-		return undoSetup(t, c, f)
-	}
-	return makeSetup(t, c, f)
 }
 
 // makeSetup makes the overlay, and writes or prints the files.
-func makeSetup(t terminal, c *config.Config, f setupFlags) int {
+func makeSetup(t terminal, c *config.Config, f setupFlags) error {
 	options, err := setupOptions(c, f)
 	if err != nil {
-		return t.problem(exitUsage, err)
+		return withStatus(exitUsage, err)
 	}
 	plan, err := setup.Prepare(options)
 	if err != nil {
-		return t.problem(exitUsage, err)
+		return withStatus(exitUsage, err)
 	}
 	if err := plan.MakeOverlay(); err != nil {
-		return t.problem(exitFailed, err)
+		return err
 	}
 	if f.write {
 		if err := plan.WriteFiles(); err != nil {
-			return t.problem(exitFailed, err)
+			return err
 		}
 	}
 	if err := askDaemon(c, http.MethodGet, "/tasks", lookTimeout, new([]containerizer.TaskReport)); err != nil {
 		plan.Notes = append(plan.Notes, fmt.Sprintf("start the daemon before the agent is restarted, which ends where nobody answers its docker command: %v", err))
 	}
 	printSetup(t.stdout, plan, f)
-	return exitOK
+	return nil
 }
 
 func printSetup(w io.Writer, plan *setup.Plan, f setupFlags) {

@@ -16,10 +16,10 @@ import (
 )
 
 // undoSetup takes everything back.
-func undoSetup(t terminal, c *config.Config, f setupFlags) int {
+func undoSetup(t terminal, c *config.Config, f setupFlags) error {
 	docker, err := engine.New(engine.Options{Socket: c.DockerSocket})
 	if err != nil {
-		return t.problem(exitUsage, err)
+		return withStatus(exitUsage, err)
 	}
 	defer docker.Close()
 	directories := config.AgentDirectories()
@@ -41,12 +41,12 @@ func undoSetup(t terminal, c *config.Config, f setupFlags) int {
 	}
 	switch {
 	case errors.Is(err, setup.ErrNothingToUndo):
-		return t.problem(exitUsage, err)
+		return withStatus(exitUsage, err)
 	case err != nil:
-		return t.problem(exitFailed, err)
+		return err
 	}
 	fmt.Fprintln(t.stdout, "Now restart the agent; the daemon serves running tasks until they end.")
-	return exitOK
+	return nil
 }
 
 // dropInTasks asks the daemon.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"runtime"
 	"text/tabwriter"
 
 	"github.com/docker/docker/api"
 
+	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -28,33 +30,20 @@ type versions struct {
 	DockerAPI string `json:"docker_api"`
 }
 
-func showVersion(t terminal, args []string) int {
-	asJSON := false
-	a := newArguments("version", versionUsage)
-	a.own.BoolVar(&asJSON, "json", false, "one JSON object")
-	if a.wantsHelp(t.stdout, args) {
-		return exitOK
-	}
-	// Settings are not read: their mistakes must not keep the version from being told.
-	if err := a.own.Parse(args); err != nil {
-		return t.problem(exitUsage, fmt.Errorf("%w; `mesos-docker-containerizer help version` lists the flags", err))
-	}
-	if err := nothingElse(a.own.Args()); err != nil {
-		return t.problem(exitUsage, err)
-	}
-	v := versions{version, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, wire.Version, api.DefaultVersion}
-	if asJSON {
-		if err := json.NewEncoder(t.stdout).Encode(v); err != nil {
-			return t.problem(exitFailed, err)
+// showVersion reads no settings: their mistakes must not keep the version from being told.
+func showVersion(own *flag.FlagSet) action {
+	asJSON := own.Bool("json", false, "one JSON object")
+	return func(t terminal, _ *config.Config, _ []string) error {
+		v := versions{version, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, wire.Version, api.DefaultVersion}
+		if *asJSON {
+			return json.NewEncoder(t.stdout).Encode(v)
 		}
-		return exitOK
+		table := tabwriter.NewWriter(t.stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(table, "mesos-docker-containerizer\t%s\n", v.Version)
+		fmt.Fprintf(table, "commit\t%s\n", v.Commit)
+		fmt.Fprintf(table, "go\t%s %s\n", v.Go, v.Platform)
+		fmt.Fprintf(table, "wire\t%d\n", v.Wire)
+		fmt.Fprintf(table, "docker API\t%s\n", v.DockerAPI)
+		return table.Flush()
 	}
-	table := tabwriter.NewWriter(t.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "mesos-docker-containerizer\t%s\n", v.Version)
-	fmt.Fprintf(table, "commit\t%s\n", v.Commit)
-	fmt.Fprintf(table, "go\t%s %s\n", v.Go, v.Platform)
-	fmt.Fprintf(table, "wire\t%d\n", v.Wire)
-	fmt.Fprintf(table, "docker API\t%s\n", v.DockerAPI)
-	table.Flush()
-	return exitOK
 }

@@ -1,27 +1,9 @@
 // Command mesos-docker-executor is started by the Mesos agent, once per task. It runs the task in a Docker container by way of
 // mesos-docker-containerizer, which must be running on the host.
 //
-// It takes the command line of the stock executor of the same name (contract section 1.4); flags that neither knows are ignored
-// with a warning, because agents of other versions pass other flags, and some of the stock executor's have no meaning here (see
-// unusedFlags). What it reads of them:
-//
-//	--container=NAME            the container's exact name; given by agents that run us in place of the stock executor
-//	--sandbox_directory=PATH    the sandbox on the host; default: the working directory, which the agent sets
-//	--mapped_directory=PATH     the sandbox in the container; default: the daemon's sandbox_directory
-//	--task_environment=JSON     variables for the task, an object of texts; they win over the task's own
-//	--stop_timeout=DURATION     raises the shutdown grace period, as in stock
-//	--cgroups_enable_cfs=BOOL   the agent's settings of these names, which for its executors win over the daemon's
-//	--default_container_dns=JSON
-//	--docker_socket=PATH        the agent's Engine; a daemon with another one makes for a warning, and nothing else
-//	--network_cni_config_dir=PATHS
-//	                            where ClusterD's agents look for CNI configurations, directories separated by colons. A task
-//	                            that names a network defined there fails and says so, unless Docker has the network too
-//	--logging_level=LEVEL       INFO, WARNING or ERROR; default WARNING
-//	--protocol=v0|v1            how to speak with the agent: over libprocess or the executor HTTP API; default: v0 with
-//	                            --container, because agents recover no other executor of their docker containerizer, else v1
-//	--socket=PATH               the daemon's socket; default: the content of /etc/mesos-docker-containerizer/socket
-//	--route=local               set by `mesos-docker-containerizer run`
-//	--version                   print the version and exit
+// It takes the command line of the stock executor of the same name (contract section 1.4). It ignores flags that neither knows,
+// with a warning, because agents of other versions pass other flags; some of the stock executor's have no meaning here
+// (unusedFlags). Package executor/manual describes the others.
 package main
 
 import (
