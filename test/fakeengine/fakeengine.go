@@ -115,7 +115,8 @@ func (p *Proxy) Release() {
 	}
 }
 
-// Count tells how many requests with a method and a path have come.
+// Count tells how many requests with a method and a path have come. One that hangs or is late has come when all of it has: it then
+// takes effect once it is released.
 func (p *Proxy) Count(method, path string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,6 +151,16 @@ func (p *Proxy) Back() {
 
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	kind, failing, released := p.next(r)
+	if failing && (kind == Hang || kind == Late) {
+		// Nothing hangs, or is late, that has not come to its end; and its caller may be gone when it is needed.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			abort(w)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	p.saw(r)
 	switch {
 	case !failing:
 		p.reverse.ServeHTTP(w, r)
@@ -159,25 +170,16 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	case kind == Break:
 		abort(w)
 	case kind == Hang:
-		body, err := io.ReadAll(r.Body) // the caller will be gone
-		if err != nil {
-			abort(w)
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
 		<-released
 		ctx, cancel := untilAnswered(r.Context())
 		defer cancel()
 		p.reverse.ServeHTTP(w, r.WithContext(ctx))
 	case kind == Late:
-		if body, err := io.ReadAll(r.Body); err == nil {
-			late := r.Clone(context.Background())
-			late.Body = io.NopCloser(bytes.NewReader(body))
-			p.serving.Go(func() {
-				<-released
-				p.reverse.ServeHTTP(&discard{header: http.Header{}}, late)
-			})
-		}
+		late := r.Clone(context.Background())
+		p.serving.Go(func() {
+			<-released
+			p.reverse.ServeHTTP(&discard{header: http.Header{}}, late)
+		})
 		abort(w)
 	case kind == Fail:
 		w.Header().Set("Content-Type", "application/json")
@@ -204,7 +206,6 @@ func untilAnswered(caller context.Context) (context.Context, context.CancelFunc)
 func (p *Proxy) next(r *http.Request) (Kind, bool, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
 	for _, f := range p.faults {
 		if f.left > 0 && f.method == r.Method && f.path.MatchString(r.URL.Path) {
 			f.left--
@@ -212,6 +213,12 @@ func (p *Proxy) next(r *http.Request) (Kind, bool, <-chan struct{}) {
 		}
 	}
 	return 0, false, nil
+}
+
+func (p *Proxy) saw(r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
 }
 
 // abort breaks the connection a request came on.

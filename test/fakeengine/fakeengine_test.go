@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -58,5 +59,44 @@ func TestHangTakesEffect(t *testing.T) {
 				leave()
 			}
 		})
+	}
+}
+
+// A request is counted when it has come to its end: from then on it takes effect, whatever its caller does.
+func TestCountedRequestTakesEffect(t *testing.T) {
+	for _, kind := range []Kind{Hang, Late} {
+		effect := make(chan string, 1)
+		p := New(t, engine(t, func(r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			effect <- string(b)
+		}))
+		p.Fault(kind, http.MethodPost, "/containers/create", 1)
+		body, rest := io.Pipe()
+		ctx, leave := context.WithCancel(t.Context())
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			defer func() { _ = recover() }() // the recorder's connection cannot be broken
+			p.serve(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/containers/create", body))
+		}()
+		if _, err := io.WriteString(rest, "{"); err != nil { // it is being read
+			t.Fatal(err)
+		}
+		if n := p.Count(http.MethodPost, "/containers/create"); n != 0 {
+			t.Errorf("half a request is counted %d times", n)
+		}
+		if _, err := io.WriteString(rest, "}"); err != nil {
+			t.Fatal(err)
+		}
+		rest.Close()
+		for p.Count(http.MethodPost, "/containers/create") == 0 {
+			runtime.Gosched()
+		}
+		leave()
+		p.Release()
+		if got := <-effect; got != "{}" {
+			t.Errorf("%q", got)
+		}
+		<-served
 	}
 }
