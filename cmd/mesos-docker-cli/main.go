@@ -1,4 +1,4 @@
-// Command mesos-docker-cli is the docker command of a Mesos agent (its flag --docker, contract section 1.8). It owns nothing: the
+// Command mesos-docker-cli is the docker command of a Mesos agent (its flag --docker, contract 1.8). It owns nothing: the
 // daemon, mesos-docker-containerizer, carries the commands out on its own connection to the Engine, and this program hands over
 // its arguments, its HOME and its streams. Which commands there are is up to the daemon; docs/docker-command.md lists them.
 //
@@ -21,7 +21,7 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
-// dockerVersion is the release of docker whose behaviour is followed; agents parse it (contract section 1.8).
+// dockerVersion is the release of docker whose behaviour is followed; agents parse it (contract 1.8).
 const dockerVersion = "28.5.2"
 
 // version is set by the linker.

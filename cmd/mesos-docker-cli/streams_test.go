@@ -50,7 +50,7 @@ func TestManyAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// TestKilledClient: agents kill the docker commands of a task that they destroy (contract section 1.2).
+// TestKilledClient: agents kill the docker commands of a task that they destroy (contract 1.2).
 func TestKilledClient(t *testing.T) {
 	begun, ended := make(chan struct{}), make(chan struct{})
 	d := startDaemon(t, t.TempDir(), func(ctx context.Context, _ dockercli.Call) int {

@@ -17,7 +17,7 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// The daemon's socket is found by file or flag, never by environment, which is the task's to set (design section 5).
+// The daemon's socket is found by file or flag, never by environment, which is the task's to set (docs/architecture.md, "Trust").
 const (
 	defaultSocket = "/run/mesos-docker-containerizer/executor.sock"
 	socketFile    = "/etc/mesos-docker-containerizer/socket"
@@ -51,7 +51,7 @@ const (
 	protocolV1 = "v1" // the executor HTTP API
 )
 
-// unusedFlags are those of the stock executors (contract section 1.4) that have no meaning here, and why.
+// unusedFlags are those of the stock executors (contract 1.4) that have no meaning here, and why.
 var unusedFlags = map[string]string{
 	"docker":                  "no docker command is started",
 	"launcher_dir":            "no helper program is started",

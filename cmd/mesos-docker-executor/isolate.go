@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// The environment of a command task's executor is the task's to set (contract section 1.5), and this process is often root's.
+// The environment of a command task's executor is the task's to set (contract 1.5), and this process is often root's.
 // So it starts itself once more with only the variables that the agent means for an executor: a GODEBUG, HTTP_PROXY or
 // SSL_CERT_FILE of the task's reaches nothing. GOMAXPROCS=1 comes with it: on machines with many cores that saves a megabyte a
 // task, and works only from the environment.

@@ -1,7 +1,7 @@
 // Command mesos-docker-executor is started by the Mesos agent, once per task. It runs the task in a Docker container by way of
 // mesos-docker-containerizer, which must be running on the host.
 //
-// It takes the command line of the stock executor of the same name (contract section 1.4). It ignores flags that neither knows,
+// It takes the command line of the stock executor of the same name (contract 1.4). It ignores flags that neither knows,
 // with a warning, because agents of other versions pass other flags; some of the stock executor's have no meaning here
 // (unusedFlags). Package executor/manual describes the others.
 package main

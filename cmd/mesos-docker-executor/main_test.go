@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestParseFlags(t *testing.T) {
-	// A real agent's command line, contract section 1.4, and what agents to come may add.
+	// A real agent's command line, contract 1.4, and what agents to come may add.
 	got, ignored, err := parseFlags([]string{
 		"--cgroups_enable_cfs=false", "--container=mesos-1", "--docker=/usr/bin/docker", "--docker_socket=/var/run/docker.sock",
 		"--help=false", "--initialize_driver_logging=true", "--launcher_dir=/usr/libexec/mesos", "--logbufsecs=0",
@@ -134,7 +134,7 @@ func TestParseAgentFlags(t *testing.T) {
 	}
 }
 
-// Every flag of contract section 1.4 and of ClusterD is known: either it is read or it stands among those that are not, and why.
+// Every flag of contract 1.4 and of ClusterD is known: either it is read or it stands among those that are not, and why.
 func TestEveryStockFlagIsKnown(t *testing.T) {
 	stock := map[string]string{
 		"cgroups_enable_cfs": "true", "container": "mesos-1", "default_container_dns": "{}", "docker": "docker",

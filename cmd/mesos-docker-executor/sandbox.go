@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// inSandbox returns a lookup that knows the sandbox from the working directory, which is the agent's to choose (contract section
+// inSandbox returns a lookup that knows the sandbox from the working directory, which is the agent's to choose (contract
 // 1.3), and not from variables, which are the task's to set: a container must get the sandbox that was made for it. The agent's
 // own name of the directory is kept. MESOS_SANDBOX, its name elsewhere, is needed by nobody here and hidden.
 //

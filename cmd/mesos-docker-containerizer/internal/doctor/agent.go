@@ -53,7 +53,7 @@ func (d *doctor) agentFlags(context.Context) finding {
 	return ok("%s", text)
 }
 
-// containerizers is about which tasks get to our executor at all (contract section 1.1).
+// containerizers is about which tasks get to our executor at all (contract 1.1).
 func (d *doctor) containerizers(context.Context) finding {
 	if !d.Config.DockerEnabled() {
 		return failed("the daemon refuses DOCKER tasks, as docker is not among the containerizers ("+d.Config.Origin("containerizers").String()+")",

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// API versions at which something changes for us or for stock agents (contract section 1.10).
+// API versions at which something changes for us or for stock agents (contract 1.10).
 const (
 	oldestAPI       = "1.40" // of Engine 19.03; the oldest that is spoken
 	imageLostConfig = "1.45" // of Engine 26: image inspect without ContainerConfig, which stock agents insist on
@@ -79,7 +79,7 @@ func (d *doctor) engineLimits(context.Context) finding {
 
 func off(feature *bool) bool { return feature != nil && !*feature }
 
-// cgroups says which routes the host's cgroup version leaves (design section 3).
+// cgroups says which routes the host's cgroup version leaves (docs/architecture.md, "Routes").
 func (d *doctor) cgroups(context.Context) finding {
 	h, err := d.docker()
 	if err != nil {

@@ -29,7 +29,7 @@ func (p *Plan) containerizers(file string) string {
 	if slices.Contains(names, "docker") {
 		return file
 	}
-	// First: agents up to 1.0.0 offer a task in this order, later ones in that of the alphabet (contract section 1.1).
+	// First: agents up to 1.0.0 offer a task in this order, later ones in that of the alphabet (contract 1.1).
 	return strings.Join(append([]string{"docker"}, names...), ",")
 }
 

@@ -35,7 +35,7 @@ type UndoOptions struct {
 	// names it.
 	Sources []Source
 	// Force undoes although tasks live. They run on: an executor holds its program and needs neither folder nor flags, and the
-	// agent's own docker command inspects, stops and removes their containers (contract section 1.6).
+	// agent's own docker command inspects, stops and removes their containers (contract 1.6).
 	Force bool
 	// LauncherDir is the running agent's; empty where it is not known.
 	LauncherDir string
@@ -202,7 +202,7 @@ func (o UndoOptions) users() ([]string, error) {
 }
 
 // StartedFrom says that a process that lives was started from the folder, or given it as where to start programs from, as every
-// executor of an agent's docker containerizer is (contract section 1.4).
+// executor of an agent's docker containerizer is (contract 1.4).
 func StartedFrom(pid int, folder string) bool {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	return err == nil && refers(strings.Split(string(line), "\x00"), folder)
