@@ -15,7 +15,7 @@ import (
 // it afterwards. The rules for each field stand in the table in flags.go.
 type Config struct {
 	// Containerizers are the names in the agent's flag, without duplicates.
-	// Their order means nothing (contract section 1.1).
+	// Their order means nothing (contract 1.1).
 	Containerizers []string
 	// ExecutorRegistrationTimeout is zero where nobody set it: the agent's own
 	// default of one minute is not taken over. See [Config.PrepareLimit].

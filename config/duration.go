@@ -32,7 +32,7 @@ const durationExamples = "a Mesos duration such as 30secs, 5mins or 1.5hrs (unit
 const maxNumber = 64
 
 // ParseDuration reads a duration as the Mesos agent writes it in flags: a
-// decimal number and a unit with nothing between them (contract section 1.4).
+// decimal number and a unit with nothing between them (contract 1.4).
 // It calculates exactly and cuts off below a nanosecond, where mesos-go's
 // parser goes through floating point and lets large values overflow.
 func ParseDuration(s string) (time.Duration, error) {

@@ -282,7 +282,7 @@ func hostnameValue(p *string) value {
 }
 
 // containerizerNames are all that an agent knows; external went with 1.1
-// (contract section 6).
+// (contract 6).
 var containerizerNames = []string{"docker", "mesos", "external"}
 
 func containerizersValue(p *[]string) value {
