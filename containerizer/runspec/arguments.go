@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// generated writes the options as arguments of docker run, in stock's order (contract section 2.1). What stock has no argument
+// generated writes the options as arguments of docker run, in stock's order (contract 2.1). What stock has no argument
 // for but docker does comes at the end, before the task's parameters, which therefore win.
 func (r *runOptions) generated() []string {
 	var list []string

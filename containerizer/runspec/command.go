@@ -2,7 +2,7 @@ package runspec
 
 import "fmt"
 
-// describeCommand sets entrypoint and arguments (contract section 2.7). With shell, the value runs under /bin/sh in place of
+// describeCommand sets entrypoint and arguments (contract 2.7). With shell, the value runs under /bin/sh in place of
 // the image's ENTRYPOINT; without, value and arguments follow the ENTRYPOINT, and none at all leaves the image's CMD.
 func (r *runOptions) describeCommand(src *source, o Options) error {
 	command := src.command

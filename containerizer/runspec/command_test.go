@@ -8,7 +8,7 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
-// TestCommand is contract section 2.7, row by row.
+// TestCommand is contract 2.7, row by row.
 func TestCommand(t *testing.T) {
 	tests := []struct {
 		name       string

@@ -18,7 +18,7 @@ const testDNS = `{
 		{"network_mode": "USER", "dns": {"nameservers": ["1.1.1.1"]}},
 		{"network_mode": "USER", "network_name": "weave", "dns": {"nameservers": ["2.2.2.2"]}}]}`
 
-// TestDefaultContainerDNS is contract section 2.8.
+// TestDefaultContainerDNS is contract 2.8.
 func TestDefaultContainerDNS(t *testing.T) {
 	dns, err := agentdns.Parse([]byte(testDNS))
 	if err != nil {

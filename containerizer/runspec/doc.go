@@ -1,6 +1,6 @@
 // Package runspec translates a Mesos TaskInfo into what the Docker Engine's create call takes.
 //
-// The rules are those of the stock executor, which hands an argument list to the docker command (contract section 2); the
+// The rules are those of the stock executor, which hands an argument list to the docker command (contract 2); the
 // result here is the Engine API's own types, equal to what the docker command would send for that list. Translate is the
 // whole of it:
 //

@@ -8,7 +8,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// The variables every task gets, whatever it sets itself (contract section 2.3).
+// The variables every task gets, whatever it sets itself (contract 2.3).
 const (
 	variableSandbox        = "MESOS_SANDBOX"
 	variableContainerName  = "MESOS_CONTAINER_NAME"
@@ -16,7 +16,7 @@ const (
 )
 
 // describeEnvironment layers the container's environment: what is inherited, the CommandInfo's, the agent's hooks, ours.
-// Of several variables with one name the last wins (contract section 2.3).
+// Of several variables with one name the last wins (contract 2.3).
 func (r *runOptions) describeEnvironment(t Task, src *source) error {
 	values := make(map[string]string)
 	if err := r.takeVariables(values, src.inheritedField, src.inherited); err != nil {

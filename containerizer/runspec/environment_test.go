@@ -10,7 +10,7 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
-// TestEnvironment is contract section 2.3: layers, duplicates, order, values to the letter.
+// TestEnvironment is contract 2.3: layers, duplicates, order, values to the letter.
 func TestEnvironment(t *testing.T) {
 	task := taskOf(infoOf(t, dockerTask("", "", `, "resources": [
 			{"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}, "allocation_info": {"role": "web"}},

@@ -10,7 +10,7 @@ import (
 const maxGPUs = 1024
 
 // describeGPUs asks the Engine for as many GPUs as the task has of the gpus resource. Stock accounts for them and hands out
-// none (contract section 1.2, step 7); here the task gets them or is refused.
+// none (contract 1.2, step 7); here the task gets them or is refused.
 func (r *runOptions) describeGPUs(info mesos.TaskInfo, o Options) error {
 	const field = "resources.gpus"
 	amount, found, err := scalar(resourcesOf(info), "gpus")

@@ -11,7 +11,7 @@ import (
 )
 
 // describeLimits sets what stock ignores and we honour: resource limits of processes, capabilities and a terminal (contract
-// section 2.9). The other fields of LinuxInfo are about containers that share their parent's namespaces; like stock we leave
+// 2.9). The other fields of LinuxInfo are about containers that share their parent's namespaces; like stock we leave
 // them alone.
 func (r *runOptions) describeLimits(info *mesos.ContainerInfo) error {
 	if err := r.describeRlimits(info.RlimitInfo); err != nil {

@@ -6,7 +6,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// describeNetwork sets the network (contract section 2.5). A net or network parameter replaces it afterwards, but the checks
+// describeNetwork sets the network (contract 2.5). A net or network parameter replaces it afterwards, but the checks
 // here and for host name and ports go by DockerInfo.network, as stock's do.
 func (r *runOptions) describeNetwork(info *mesos.ContainerInfo) error {
 	name, err := networkName(info)

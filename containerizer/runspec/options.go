@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// runOptions is the option list that stock would hand to docker run (contract section 2.1), and what we add to it. Its zero
+// runOptions is the option list that stock would hand to docker run (contract 2.1), and what we add to it. Its zero
 // values mean "not given", as an absent argument does.
 type runOptions struct {
 	privileged        bool
@@ -46,7 +46,7 @@ type runOptions struct {
 	sandboxPaths []string
 	mountSources []string
 
-	// replacedNetwork is the parameter whose value stands in network, nil when there is none (contract section 2.5, HEAD).
+	// replacedNetwork is the parameter whose value stands in network, nil when there is none (contract 2.5, HEAD).
 	replacedNetwork *parameter
 
 	texts []namedText

@@ -59,7 +59,7 @@ type parameter struct {
 func (p parameter) argument() string { return "--" + p.name + "=" + p.value }
 
 // takeParameters splits the docker parameters and takes the first net or network out of the list: it replaces the network
-// (contract section 2.5, HEAD).
+// (contract 2.5, HEAD).
 func (r *runOptions) takeParameters(declared []mesos.Parameter) {
 	for i, d := range declared {
 		field := fmt.Sprintf("container.docker.parameters[%d], key %s", i, quote(d.Key))

@@ -18,7 +18,7 @@ type publishedPort struct {
 	protocol  string // "" leaves it to docker, which takes tcp
 }
 
-// describePorts publishes ports on the host (contract section 2.5). Every host port must lie in the task's ports resource.
+// describePorts publishes ports on the host (contract 2.5). Every host port must lie in the task's ports resource.
 func (r *runOptions) describePorts(docker *mesos.ContainerInfo_DockerInfo, resources []mesos.Resource) error {
 	const field = "container.docker.port_mappings"
 	if len(docker.PortMappings) == 0 {

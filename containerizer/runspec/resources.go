@@ -7,7 +7,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// Floors and units of the agent's cgroups isolator, which stock applies to docker tasks too (contract section 2.2).
+// Floors and units of the agent's cgroups isolator, which stock applies to docker tasks too (contract 2.2).
 const (
 	cpuSharesPerCPU = 1024
 	minCPUShares    = 2
@@ -28,7 +28,7 @@ func resourcesOf(info mesos.TaskInfo) []mesos.Resource {
 	return slices.Concat(info.Resources, info.Executor.Resources)
 }
 
-// describeResources sets cpu and memory limits (contract section 2.2).
+// describeResources sets cpu and memory limits (contract 2.2).
 func (r *runOptions) describeResources(info mesos.TaskInfo, o Options) error {
 	resources := resourcesOf(info)
 	if err := r.describeCPU(resources, info.Limits, o); err != nil {

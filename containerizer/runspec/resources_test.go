@@ -23,7 +23,7 @@ type limits struct {
 	OOMScoreAdj                        int
 }
 
-// TestResources is contract section 2.2, row by row.
+// TestResources is contract 2.2, row by row.
 func TestResources(t *testing.T) {
 	infinite := math.Inf(1)
 	const mib = 1 << 20

@@ -60,7 +60,7 @@ func (l *RunLine) Check(engineAPI string) error {
 }
 
 // Declared are the names of the options that whoever wrote the task has declared as docker parameters: an agent appends them to
-// its own, of which the container's name is the last (contract section 2.1). Without a name all count.
+// its own, of which the container's name is the last (contract 2.1). Without a name all count.
 func (l *RunLine) Declared() []string {
 	var declared []string
 	for _, given := range l.Given {

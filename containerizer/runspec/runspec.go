@@ -55,7 +55,7 @@ type Options struct {
 	// GPUs says that the Engine can hand GPUs to containers. Without it a task that asks for gpus is refused.
 	GPUs bool
 
-	// HonorCommandUser makes CommandInfo.user the user in the container. Stock ignores it (contract section 2.7).
+	// HonorCommandUser makes CommandInfo.user the user in the container. Stock ignores it (contract 2.7).
 	HonorCommandUser bool
 
 	// CopiesFiles says that the caller puts Spec.Files into the container. Without it a task with a secret volume is refused

@@ -10,10 +10,10 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// describeVolumes translates the volumes in declared order and the sandbox last (contract section 2.4). Beyond stock, sources
+// describeVolumes translates the volumes in declared order and the sandbox last (contract 2.4). Beyond stock, sources
 // of the types HOST_PATH, SANDBOX_PATH and SECRET are honoured, and the driver options and propagation modes with them.
 //
-// Persistent volumes need nothing: the agent puts them into the sandbox, and the container sees them there (contract section
+// Persistent volumes need nothing: the agent puts them into the sandbox, and the container sees them there (contract
 // 1.2, step 6).
 func (r *runOptions) describeVolumes(t Task, info *mesos.ContainerInfo) error {
 	if !filepath.IsAbs(t.SandboxDirectory) {

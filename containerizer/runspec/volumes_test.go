@@ -12,7 +12,7 @@ import (
 
 const sandboxBind = testSandbox + ":" + testMapped
 
-// TestBinds is contract section 2.4, row by row, and what we add to it.
+// TestBinds is contract 2.4, row by row, and what we add to it.
 func TestBinds(t *testing.T) {
 	tests := []struct {
 		name, docker, volumes string

@@ -13,7 +13,7 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
-// agentLine is how an agent begins an executor's container (contract section 2.1).
+// agentLine is how an agent begins an executor's container (contract 2.1).
 var agentLine = []string{
 	"--cpu-shares", "20", "--memory", "33554432", "-e", "A=b c", "-e", "MESOS_SANDBOX=/mnt/mesos/sandbox",
 	"-v", "/work/slaves/S0/frameworks/F/executors/e/runs/1:/mnt/mesos/sandbox", "--net", "host", "--entrypoint", "/bin/sh",
