@@ -17,7 +17,7 @@ type agentContainer struct {
 	IPv4, IPv6 string
 }
 
-// parseAsAgent reads the answer to an inspect by the rules of a stock agent (contract section 1.10). What fails here makes an agent
+// parseAsAgent reads the answer to an inspect by the rules of a stock agent (contract 1.10). What fails here makes an agent
 // give up a task, or end.
 func parseAsAgent(output string) (agentContainer, error) {
 	var c agentContainer

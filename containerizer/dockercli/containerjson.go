@@ -8,7 +8,7 @@ import (
 
 // completeContainer adds to a container's inspect what agents do not find any more: the address at the top of NetworkSettings,
 // which Engines leave out from API 1.52 on. An agent looks there whenever the network mode is not the name of a network that it
-// finds under NetworkSettings.Networks, and takes the lack of it for a failed inspect (contract section 1.10). An inspect that has
+// finds under NetworkSettings.Networks, and takes the lack of it for a failed inspect (contract 1.10). An inspect that has
 // it is returned as it is.
 func completeContainer(raw json.RawMessage) (json.RawMessage, error) {
 	return edit(raw, "NetworkSettings", func(settings *object) bool {

@@ -11,7 +11,7 @@ import (
 )
 
 // credentialsFrom adds the credentials in the caller's home to a request. An agent sets HOME to the sandbox or, where that has
-// no credentials and the agent has a docker_config, to a directory that it has made of it (contract section 1.2.4). Any other
+// no credentials and the agent has a docker_config, to a directory that it has made of it (contract 1.2, step 4). Any other
 // HOME, that of root above all, is the agent's own environment shining through, and no login in it is meant for tasks.
 func (d *Docker) credentialsFrom(home string, r image.Request) image.Request {
 	home = filepath.Clean(home)

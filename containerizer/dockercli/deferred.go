@@ -213,7 +213,7 @@ func engineAway(err error) bool {
 }
 
 // pendingImage is the image inspect that an agent gets of an image that is still being pulled: all that agents look for, and the
-// little that is known (contract section 1.2.4).
+// little that is known (contract 1.2, step 4).
 func pendingImage(reference string) (json.RawMessage, error) {
 	pending := struct {
 		ID              string `json:"Id"`

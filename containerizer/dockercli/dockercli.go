@@ -1,5 +1,5 @@
 // Package dockercli answers the docker command of a Mesos agent: the few commands that agents and the frameworks' own scripts
-// issue (contract section 1.8), carried out by the daemon on its own connection to the Engine, with deadlines. The process that
+// issue (contract 1.8), carried out by the daemon on its own connection to the Engine, with deadlines. The process that
 // the agent starts, cmd/mesos-docker-cli, only hands over its arguments and its streams.
 //
 // What agents parse is answered byte for byte as docker answers it; what they do not, in docker's manner. Anything that is not

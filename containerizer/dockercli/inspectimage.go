@@ -9,7 +9,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// agentImageFields are the members that an agent insists on, although it makes no use of their values (contract sections 1.2.4
+// agentImageFields are the members that an agent insists on, although it makes no use of their values (contract 1.2
 // and 1.10). Apache Mesos looks for them in ContainerConfig, ClusterD in Config or in either.
 var agentImageFields = []string{"Entrypoint", "Env"}
 

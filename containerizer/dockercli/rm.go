@@ -48,7 +48,7 @@ func (d *Docker) rm(ctx context.Context, call Call) error {
 }
 
 // rmOne removes a container. Its error is errAbsent if there is none, but not if an agent has just been told that there is one:
-// old agents end if they cannot remove what they were told of (contract section 8, MESOS-7777), and it is removed.
+// old agents end if they cannot remove what they were told of (contract 1.7, MESOS-7777), and it is removed.
 func (d *Docker) rmOne(ctx context.Context, name string, o engine.RemoveOptions) error {
 	if o.Force {
 		// A session sees how its container ends, before it sees that it is gone. What becomes of that does not matter here.

@@ -32,7 +32,7 @@ const runHelp = "\nUsage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n%s\n
 	"parameters, and the ones that a\n  Mesos agent gives: docs/docker-command.md, docs/parameters.md\n"
 
 // run creates a container, starts it and ends with its exit status. It is how an agent starts an executor that is to live in a
-// container (contract section 1.1, b2). That container is the agent's: it has none of the labels by which we recover tasks, so
+// container (contract 1.1, b2). That container is the agent's: it has none of the labels by which we recover tasks, so
 // nothing of ours stops or removes it, and what becomes of it when the client dies is decided by the agent, as with docker.
 //
 // The daemon may go away at any time, and the client then asks the next one for the same run (Call.Again): takeup.go.

@@ -8,7 +8,7 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
-// agentsContainer finds the id that an agent gives a container in the names that it gives it to (contract section 1.7). Agents
+// agentsContainer finds the id that an agent gives a container in the names that it gives it to (contract 1.7). Agents
 // since 1.0.2 know no others for their own.
 var agentsContainer = regexp.MustCompile(`^mesos-(?:.+\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.executor)?$`)
 

@@ -10,7 +10,7 @@ import (
 // Times of the commands, besides those that each call to the Engine has.
 const (
 	// RecoveryTime is how long after a `ps -a` every container it listed can be inspected: an agent that recovers inspects each
-	// one that is named as its own, and ends if one of these fails (contract section 1.7).
+	// one that is named as its own, and ends if one of these fails (contract 1.7).
 	RecoveryTime = time.Minute
 
 	// rememberLimit bounds what is done for that after the answer to `ps -a`. It is that of two inspects which the Engine does not
