@@ -9,7 +9,7 @@
 //   - graves (graves.go): names under which a container may still appear though its task has ended.
 //
 // The server keeps no state on disk. What a container is for stands in its labels, whether it runs the Engine knows, and what
-// was asked of it its executor says again when it attaches (design section 4). An error of the Engine is never an exit, and an
+// was asked of it its executor says again when it attaches (docs/architecture.md, "State"). An error of the Engine is never an exit, and an
 // absent container never a reason to create a second one.
 //
 // The leaves: engine (the Engine's API with deadlines and kinds of errors), image (pulls), runspec (TaskInfo to container),

@@ -23,7 +23,7 @@ const (
 	lookInterval = 30 * time.Second
 
 	// lostExitTimeout is how long the Engine may take to report the exit of a container whose process is gone (contract
-	// section 3.3: some Engines never do).
+	// 3.3: some Engines never do).
 	lostExitTimeout = 60 * time.Second
 
 	// lostExitInterval is the time between two looks in that case.

@@ -14,7 +14,7 @@ const readableName = 60
 
 // containerName is the name of a task's container: the agent's where it demands one, else one that only this executor process
 // can have. It follows from what an executor that attaches again says, so that the answer to a create that was lost with a
-// daemon can be found by name. It never begins with "mesos-", which agents take for their own (contract section 1.7).
+// daemon can be found by name. It never begins with "mesos-", which agents take for their own (contract 1.7).
 func containerName(a *wire.Attach, task string, executor wire.Process) string {
 	if a.ContainerName != "" {
 		return a.ContainerName

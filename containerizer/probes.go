@@ -24,7 +24,7 @@ type probes struct {
 }
 
 // probesOf reads a task's checks and says of each that is not valid why. Such a task runs without it, as under the stock executor
-// (contract section 4.1).
+// (contract 4.1).
 func probesOf(launch wire.Launch) (wanted probes, warnings []string) {
 	var info mesos.TaskInfo
 	if decode(launch.TaskInfo, info.Unmarshal) != nil {
@@ -47,7 +47,7 @@ func probesOf(launch wire.Launch) (wanted probes, warnings []string) {
 }
 
 // probe carries out the task's checks until its container has exited, with which ctx ends, or is being stopped: they are not
-// taken up again then (contract section 4.2). It does not wait; s.probing does. Results are told to the executor and to nobody
+// taken up again then (contract 4.2). It does not wait; s.probing does. Results are told to the executor and to nobody
 // else. It alone knows what follows from them, so a restart of the daemon loses none of that.
 func (s *session) probe(ctx context.Context, c *engine.Container) {
 	if s.probes.health == nil && s.probes.check == nil || s.killed() {

@@ -12,7 +12,7 @@ func (s *session) reportRunning(c *engine.Container) bool {
 	return c.State.Running
 }
 
-// addresses are the container's in the network it was created with (contract section 3.2).
+// addresses are the container's in the network it was created with (contract 3.2).
 func addresses(c *engine.Container) (ipv4, ipv6 string) {
 	if c.NetworkSettings == nil || c.HostConfig == nil {
 		return "", ""

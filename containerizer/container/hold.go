@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// AgentPrefix begins the names of containers that agents take for their own (contract section 1.7).
+// AgentPrefix begins the names of containers that agents take for their own (contract 1.7).
 const AgentPrefix = "mesos-"
 
 // RemovalHold keeps containers in place that an agent has been told of. A recovering agent inspects each of them, and ends if there

@@ -18,7 +18,7 @@ type Container struct {
 	container.InspectResponse
 
 	// Raw is the Engine's own JSON object, with the fields this version of the docker client does not know. A framework gets
-	// it in the data of TASK_RUNNING, within an array (contract section 3.1, row 3).
+	// it in the data of TASK_RUNNING, within an array (contract 3.1, row 3).
 	Raw []byte
 }
 

@@ -24,7 +24,7 @@ func (c *Client) Kill(ctx context.Context, id, signal string) error {
 
 // Stop sends the container's stop signal and, when it still runs after the grace, SIGKILL. It returns when the container has
 // ended; one that does not run is a success. The Engine counts in whole seconds and a fraction is cut off, as the stock executor
-// does (contract section 3.4); a negative grace is IsInvalid. The Engine carries on stopping when the call is given up.
+// does (contract 3.4); a negative grace is IsInvalid. The Engine carries on stopping when the call is given up.
 func (c *Client) Stop(ctx context.Context, id string, grace time.Duration) error {
 	const op = "stop container"
 	if grace < 0 {

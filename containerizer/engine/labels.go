@@ -38,7 +38,7 @@ type Labels struct {
 	Framework string
 	Executor  string
 	Task      string
-	Route     string        // the way the task came: design vocabulary, not interpreted here
+	Route     string        // the way the task came (docs/architecture.md, "Routes"); not interpreted here
 	Sandbox   string        // path on the host
 	StopGrace time.Duration // between the stop signal and SIGKILL; a label holds it as "1m30s"
 

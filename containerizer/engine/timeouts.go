@@ -26,7 +26,7 @@ const (
 	// it, so volume drivers are asked over the network.
 	copyLimit = time.Minute
 
-	// inspectLimit is that of the stock executor for each attempt (contract section 3.1, row 3). Inspect waits for the
+	// inspectLimit is that of the stock executor for each attempt (contract 3.1, row 3). Inspect waits for the
 	// container's lock, which a running start or stop of the same container holds: the answer to a miss is to ask again.
 	inspectLimit = 5 * time.Second
 

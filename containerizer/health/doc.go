@@ -4,7 +4,7 @@
 //	spec, err := health.FromHealthCheck(info.HealthCheck) // or FromCheck; an error means: run the task without
 //	health.Run(ctx, spec, health.Target{ContainerID: id, PID: pid, Engine: engine}, startedAt, func(r health.Result) { ... })
 //
-// One file per idea: translate.go is what the framework may ask for (contract section 4.1), schedule.go when probes are due
+// One file per idea: translate.go is what the framework may ask for (contract 4.1), schedule.go when probes are due
 // (4.2), http.go, tcp.go and command.go how each kind is carried out (4.3).
 //
 // HTTP and TCP probes connect to the container's own loopback. Only the creation of a socket happens in the container's network

@@ -27,7 +27,7 @@ const (
 	userAgent = "mesos-docker-containerizer"
 )
 
-// http asks the container's own server. An answer succeeds with a status of 200 to 399, after redirects (contract section 4.3).
+// http asks the container's own server. An answer succeeds with a status of 200 to 399, after redirects (contract 4.3).
 //
 // Redirects are followed on the container's loopback alone. One that leads elsewhere is the answer, and a success: to look up its
 // name, or to judge the task by another's server, is not for a root process on the host.

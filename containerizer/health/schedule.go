@@ -17,7 +17,7 @@ const (
 
 // Run probes a container until ctx ends, and calls report with each result, never two at a time. The first probe comes a delay
 // after the container has started (the zero time for now), each other an interval after the end of the one before (contract
-// section 4.2). Where several would have been made before Run was called, the first comes at a random moment soon. A probe that
+// 4.2). Where several would have been made before Run was called, the first comes at a random moment soon. A probe that
 // ctx interrupts has no result. Run returns when ctx has ended and the last command was killed, which takes a moment at most.
 func Run(ctx context.Context, spec Spec, target Target, started time.Time, report func(Result)) {
 	p := newProber(spec, target)

@@ -16,7 +16,7 @@ const (
 	schemeHTTPS = "https"
 )
 
-// FromHealthCheck translates a task's health check (contract section 4.1). A type that is not set follows from what is: masters
+// FromHealthCheck translates a task's health check (contract 4.1). A type that is not set follows from what is: masters
 // before 1.1 do not fill it in. An error names the field at fault, and never the value of a variable; the task is then to run
 // without health checks, as it does under the stock executor.
 func FromHealthCheck(check *mesos.HealthCheck) (Spec, error) {
@@ -77,7 +77,7 @@ func FromCheck(check *mesos.CheckInfo) (Spec, error) {
 		command := check.Command.Command
 		if !command.GetShell() && len(command.Arguments) > 0 {
 			// Of a check they begin with the name under which the program is started, as those of a task do for the executors that
-			// carry out checks; of a health check in a container they do not (contract section 4.3).
+			// carry out checks; of a health check in a container they do not (contract 4.3).
 			command.Arguments = command.Arguments[1:]
 		}
 		err = spec.command("check.command.command", &command)

@@ -12,7 +12,7 @@ import (
 // DockerConfig is a file of credentials that the operator of the host has written.
 type DockerConfig struct {
 	Source  string // what it is called in messages: "docker_config", say
-	Content []byte // a config.json, or in the form of a .dockercfg (contract section 1.2.4)
+	Content []byte // a config.json, or in the form of a .dockercfg (contract 1.2, step 4)
 }
 
 // adminFile is what a DockerConfig says. Unlike a task's it may name credential helpers.

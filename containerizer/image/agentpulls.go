@@ -15,7 +15,7 @@ const agentPullTime = 5 * time.Minute
 
 // agentPulls are the images that agents have pulled of late with a docker_config that they alone may have. The task that such a pull
 // was for comes next, and may force it: the registry has been asked on its behalf then, as under the stock containerizer, which asks
-// once (contract section 1.2.4).
+// once (contract 1.2, step 4).
 type agentPulls struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by reference and platform; guarded by mu

@@ -58,7 +58,7 @@ func (p *Puller) attempt(ctx context.Context, w wanted, report func(Progress)) (
 // errWrongPlatform says that a registry has an image for other platforms only.
 var errWrongPlatform = errors.New("the registry does not have it for platform")
 
-// confirm looks whether the image is there after a pull that ended well (contract section 1.2.4): a stream that ends cleanly
+// confirm looks whether the image is there after a pull that ended well (contract 1.2, step 4): a stream that ends cleanly
 // is no promise, and where a registry has one platform only, some Engines bring that one whatever was asked for.
 func (p *Puller) confirm(ctx context.Context, w wanted) error {
 	_, err := p.engine.InspectImage(ctx, w.ref, w.platform)

@@ -17,7 +17,7 @@ import (
 
 // Credentials are looked for in this order, and the first entry for the registry wins:
 //
-//  1. .docker/config.json in the sandbox, where the fetcher puts what the task's uris deliver (contract section 1.2.4),
+//  1. .docker/config.json in the sandbox, where the fetcher puts what the task's uris deliver (contract 1.2, step 4),
 //  2. .dockercfg in the sandbox,
 //  3. the same two files in the directory that the agent made of its docker_config, where it has made one,
 //  4. the operator's, in the order of Options.DockerConfigs (admin.go).

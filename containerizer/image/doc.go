@@ -24,7 +24,7 @@
 //
 // # Caveats
 //
-//   - An image that is present is used without asking a registry, unless Force is set (contract section 1.2.4). So tasks without
+//   - An image that is present is used without asking a registry, unless Force is set (contract 1.2, step 4). So tasks without
 //     credentials can use images that others have pulled, as with the stock containerizer.
 //   - A forced request that joins a running pull gets what that pull finds, even if the tag moved after it had begun.
 //   - A registry that hangs is noticed after InactivityTimeout. There is no limit for a whole pull here: that is the context's.

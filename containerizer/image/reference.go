@@ -6,7 +6,7 @@ import (
 	"github.com/distribution/reference"
 )
 
-// parseReference completes an image name as docker does: "busybox" is docker.io/library/busybox:latest (contract section 1.2.4).
+// parseReference completes an image name as docker does: "busybox" is docker.io/library/busybox:latest (contract 1.2, step 4).
 // Where there are both a tag and a digest, the digest says which image it is and the tag is dropped. The result is a
 // reference.Named, or something else for the id of an image, which no registry knows.
 func parseReference(name string) (reference.Reference, error) {

@@ -1,5 +1,5 @@
-// Package policy judges what a task would have the Engine create against the policy files of the host's operator (design
-// section 9; docs/policy.md is the operator's view).
+// Package policy judges what a task would have the Engine create against the policy files of the host's operator (docs/architecture.md,
+// "Trust"; docs/policy.md is the operator's view).
 //
 // New reads the rules, one for each file. Judge takes the finished Config, HostConfig and networking, not the TaskInfo they came
 // from: a host path is judged the same whether it came as a volume, as a parameter, in a named volume that is a bind mount, or
