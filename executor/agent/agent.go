@@ -15,7 +15,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 )
 
-// Event is one event of the executor API, in its v1 form whatever the protocol (contract section 5.1).
+// Event is one event of the executor API, in its v1 form whatever the protocol (contract 5.1).
 type Event = executor.Event
 
 // Cursor is a position in the order in which updates were recorded. The zero Cursor stands before the first.

@@ -13,7 +13,7 @@ import (
 	mesostime "github.com/mesos/mesos-go/api/v1/lib/time"
 )
 
-// Values that hold where the agent says nothing, as in the stock executor library (contract sections 1.5 and 5.1).
+// Values that hold where the agent says nothing, as in the stock executor library (contract 1.5 and 5.1).
 const (
 	defaultRecoveryTimeout        = 15 * time.Minute
 	defaultSubscriptionBackoffMax = 2 * time.Second
@@ -41,7 +41,7 @@ func (t Token) GoString() string { return strconv.Quote(t.String()) }
 // MarshalText keeps the secret out of JSON, and so out of structured logs.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// Environment is what the Mesos agent tells an executor in its environment (contract section 1.5).
+// Environment is what the Mesos agent tells an executor in its environment (contract 1.5).
 //
 // A task can override every one of these variables, so nothing in it is more trustworthy than the task. It grants nothing:
 // whoever sets a false endpoint or token only cuts its own task off from the agent.
@@ -69,7 +69,7 @@ type Environment struct {
 	TLS        TLS
 }
 
-// Libprocess is where a libprocess process is to listen and how others reach it (contract section 5.2). The values are as the
+// Libprocess is where a libprocess process is to listen and how others reach it (contract 5.2). The values are as the
 // environment has them: an agent sets only the first two, a task anything, and who speaks no libprocess must not care.
 type Libprocess struct {
 	IP            string // LIBPROCESS_IP

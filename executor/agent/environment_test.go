@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// asAgentSets is the environment of an executor of a checkpointing framework (contract section 1.5).
+// asAgentSets is the environment of an executor of a checkpointing framework (contract 1.5).
 func asAgentSets(changes ...string) func(string) string {
 	variables := map[string]string{
 		"LIBPROCESS_PORT":                      "0",

@@ -1,5 +1,5 @@
 // Package v0 is the executor's connection to the Mesos agent over libprocess, the protocol of the stock docker executor
-// (contract section 5.2). Agents recover the executors of their docker containerizer over no other.
+// (contract 5.2). Agents recover the executors of their docker containerizer over no other.
 //
 // New takes what the agent said in the environment, Run does the rest until its context ends: it listens for the agent's
 // messages and hands them to the executor as events of the v1 API, registers, and delivers the updates of the executor's ledger
@@ -280,7 +280,7 @@ func (r *run) belongTo(agentID string) {
 }
 
 // reconnect follows the agent that says it is ours after a restart, and says what it may have missed. An agent may ask more
-// than once, and then takes only the first answer that reaches it (contract section 5.2): while our link to it had not ended, it
+// than once, and then takes only the first answer that reaches it (contract 5.2): while our link to it had not ended, it
 // may be one that has taken us already and will not read in this answer what was lost on that link. So the updates follow again
 // by themselves, which an agent that has them acknowledges again.
 func (r *run) reconnect(ctx context.Context, m message, agentID string) {

@@ -10,7 +10,7 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-// Names of the messages, contract section 5.2.
+// Names of the messages, contract 5.2.
 const (
 	registerExecutor      = "RegisterExecutorMessage"
 	reregisterExecutor    = "ReregisterExecutorMessage"
@@ -37,7 +37,7 @@ type received struct {
 // errUnknownMessage is the error for a message that executors do not get.
 var errUnknownMessage = errors.New("no message for an executor")
 
-// decode turns a message into what it says. Embedded messages have the same numbers in mesos and mesos.v1 (contract section
+// decode turns a message into what it says. Embedded messages have the same numbers in mesos and mesos.v1 (contract
 // 5.0), so they are decoded as the latter. The event shares no memory with body.
 func decode(name string, body []byte) (r received, err error) {
 	defer func() {

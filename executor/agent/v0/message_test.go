@@ -14,7 +14,7 @@ import (
 	"mesos-docker-containerizer/test/fakeagent"
 )
 
-// numbers are contract section 5.0: name, number and, behind an asterisk, that it repeats. The names slave and agent are one. What no
+// numbers are contract 5.0: name, number and, behind an asterisk, that it repeats. The names slave and agent are one. What no
 // agent since 0.25 sends is left out: CommandInfo.container, NetworkInfo.ip_address, SlaveInfo.checkpoint.
 var numbers = map[reflect.Type]string{
 	reflect.TypeFor[mesos.FrameworkID]():                          "value 1",
@@ -54,7 +54,7 @@ var numbers = map[reflect.Type]string{
 	reflect.TypeFor[mesos.CheckInfo]():                            "type 1, command 2, http 3, delay_seconds 4, interval_seconds 5, timeout_seconds 6, tcp 7",
 }
 
-// enumerations are contract section 5.0 again.
+// enumerations are contract 5.0 again.
 var enumerations = []struct {
 	names  map[int32]string
 	prefix string

@@ -48,7 +48,7 @@ var (
 
 func agentInfo(r *received, value []byte) error { return r.event.Subscribed.AgentInfo.Unmarshal(value) }
 
-// messages are those that executors get (contract section 5.2). A ReregisterExecutorMessage leaves its event incomplete: it
+// messages are those that executors get (contract 5.2). A ReregisterExecutorMessage leaves its event incomplete: it
 // repeats neither the executor nor the framework. A ShutdownExecutorMessage has nothing in it from agents before 0.23.
 var messages = map[string]form{
 	executorRegistered: {

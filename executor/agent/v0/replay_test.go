@@ -17,7 +17,7 @@ import (
 )
 
 // The recorded agent's bytes reach our executor, with nothing but the ports changed, and our messages are those of the recorded
-// executor: byte for byte but for the statuses, to which ours add uuid, source and executor_id (contract section 5.2).
+// executor: byte for byte but for the statuses, to which ours add uuid, source and executor_id (contract 5.2).
 func TestRecordedSessions(t *testing.T) {
 	for _, name := range captures {
 		t.Run(name, func(t *testing.T) { newReplay(t, recorded(t, name)).run() })

@@ -23,7 +23,7 @@ const (
 // errRequest says that bytes are not a request that libprocess sends. What follows on the connection cannot be understood.
 var errRequest = errors.New("not a libprocess message")
 
-// request is a message on the wire, HTTP in the forms that libprocess has used since Mesos 0.20 (contract section 5.2).
+// request is a message on the wire, HTTP in the forms that libprocess has used since Mesos 0.20 (contract 5.2).
 type request struct {
 	method   string
 	receiver string // "executor(1)" of "/executor(1)/mesos.internal.RunTaskMessage"

@@ -1,4 +1,4 @@
-// Package v1 is the executor's connection to the Mesos agent over the executor HTTP API v1 (contract section 5.1).
+// Package v1 is the executor's connection to the Mesos agent over the executor HTTP API v1 (contract 5.1).
 //
 // New takes what the agent said in the environment, Run does the rest until its context ends: it subscribes, hands every event
 // to the executor in order, and delivers the updates of the executor's ledger (agent.Outbox). Nothing else is kept here, so

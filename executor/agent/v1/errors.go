@@ -40,7 +40,7 @@ func (r *refusal) Error() string {
 }
 
 // permanent tells whether the same call would be refused again. 404 is an agent whose routes are not installed yet, 503 one that
-// recovers (contract section 5.1); no other answer below 500 is a matter of time. The API never redirects.
+// recovers (contract 5.1); no other answer below 500 is a matter of time. The API never redirects.
 func (r *refusal) permanent() bool {
 	return r.code < http.StatusInternalServerError && r.code != http.StatusNotFound
 }

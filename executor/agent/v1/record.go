@@ -31,7 +31,7 @@ func (e *oversizedError) Error() string {
 	return fmt.Sprintf("the agent sent an event of more than %d MiB, the largest that is accepted", e.limit>>20)
 }
 
-// recordReader splits a stream into records (RecordIO, contract section 5.1): the decimal length, a newline, that many bytes.
+// recordReader splits a stream into records (RecordIO, contract 5.1): the decimal length, a newline, that many bytes.
 // It keeps no record once it is returned. It is a framing.Reader of mesos-go.
 type recordReader struct {
 	stream *bufio.Reader

@@ -73,7 +73,7 @@ func TestFirstSubscriptionWaitsForAnAgentThatStarts(t *testing.T) {
 	})
 }
 
-// The agent's window is 2 s after it has recovered (contract section 5.1).
+// The agent's window is 2 s after it has recovered (contract 5.1).
 func TestRetriesAreRandomAndNeverSlowerThanHalfASecond(t *testing.T) {
 	for name, limit := range map[string]time.Duration{"default": 2 * time.Second, "largest": 15 * time.Second, "small": 100 * time.Millisecond, "zero": 0} {
 		t.Run(name, func(t *testing.T) {

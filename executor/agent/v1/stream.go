@@ -63,7 +63,7 @@ func complete(event *agent.Event) bool {
 }
 
 // wanted tells whether an event is the executor's business: unknown types must be ignored, a HEARTBEAT only keeps the
-// connection in use (contract section 5.1).
+// connection in use (contract 5.1).
 func wanted(event *agent.Event) bool {
 	_, known := executor.Event_Type_name[int32(event.Type)]
 	return known && event.Type != executor.Event_UNKNOWN && event.Type != executor.Event_HEARTBEAT

@@ -19,7 +19,7 @@ const (
 	updateTries = 8
 
 	// slowestRetry bounds every pause before a retry. Once recovered the agent gives its executors 2 s by default to
-	// subscribe again and then kills them, so it has to be asked at least every 0.5 s (contract section 5.1).
+	// subscribe again and then kills them, so it has to be asked at least every 0.5 s (contract 5.1).
 	slowestRetry = 500 * time.Millisecond
 
 	// quickestRetry is the least upper bound of those pauses: the configured one may be 0, which would be a busy loop.
