@@ -7,7 +7,7 @@ import (
 )
 
 // noCheckStatus is the status of a check of which nothing is known, or nothing any more: its type and a value that is not set
-// (contract section 4.5). It is nil for no check, and for one that says not what it is.
+// (contract 4.5). It is nil for no check, and for one that says not what it is.
 func noCheckStatus(check *mesos.CheckInfo) *mesos.CheckStatusInfo {
 	if check == nil {
 		return nil

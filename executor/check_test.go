@@ -14,7 +14,7 @@ func commandCheck() *mesos.CheckInfo {
 	return &mesos.CheckInfo{Type: mesos.CheckInfo_COMMAND, Command: &mesos.CheckInfo_Command{}}
 }
 
-// Contract section 4.5: the type and its message are always there, a value only where the probe came to one, and never another
+// Contract 4.5: the type and its message are always there, a value only where the probe came to one, and never another
 // type's.
 func TestCheckStatus(t *testing.T) {
 	all := &wire.Check{ExitCode: new(int32(7)), StatusCode: new(uint32(503)), Succeeded: new(false)}

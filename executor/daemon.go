@@ -207,7 +207,7 @@ func (e *executor) onRunning(r *wire.Running) {
 	e.task.started = time.Now()
 	e.task.container = containerStatus(&e.task.info, r)
 	if e.task.why.killed {
-		return // contract section 3.1, row 3
+		return // contract 3.1, row 3
 	}
 	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) {
 		s.Data = inspectArray(r.Inspect)
@@ -243,7 +243,7 @@ func (e *executor) conclude() {
 	e.update(state, func(s *mesos.TaskStatus) {
 		s.Reason = reason
 		if e.task.why.unhealthy != "" {
-			s.Healthy = new(false) // contract section 3.3
+			s.Healthy = new(false) // contract 3.3
 		}
 		if message != "" {
 			s.Message = &message

@@ -58,10 +58,10 @@ type Options struct {
 // Times of the executor that no flag sets.
 const (
 	// shutdownMargin is taken off the shutdown grace period for the container's stop, so that the terminal update can be
-	// delivered before the agent destroys us: one second for the agent's reaping, one for us (contract section 3.5).
+	// delivered before the agent destroys us: one second for the agent's reaping, one for us (contract 3.5).
 	shutdownMargin = 2 * time.Second
 
-	// acknowledgementTimeout is the fail-safe of contract section 3.3: an agent that does not acknowledge a terminal update
+	// acknowledgementTimeout is the fail-safe of contract 3.3: an agent that does not acknowledge a terminal update
 	// for so long will not do so at all.
 	acknowledgementTimeout = 60 * time.Second
 

@@ -11,7 +11,7 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// health judges a task by the results of its health check: contract section 4.4. The zero value judges one that has none.
+// health judges a task by the results of its health check: contract 4.4. The zero value judges one that has none.
 type health struct {
 	grace time.Duration // how long failures do not count, until the first success
 	limit uint32        // so many failures in a row end the task
@@ -59,7 +59,7 @@ func (t *task) probed() bool {
 	return t.running && t.exit == nil && !t.why.killed && !t.why.completed
 }
 
-// onHealth reports a change of the task's health, and each failure, and ends a task that has failed too often: contract section
+// onHealth reports a change of the task's health, and each failure, and ends a task that has failed too often: contract
 // 4.4. The update comes before those of the end.
 func (e *executor) onHealth(m *wire.Health) {
 	if !e.task.probed() || e.task.info.HealthCheck == nil {

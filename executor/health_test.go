@@ -17,7 +17,7 @@ type probe struct {
 	age     time.Duration
 }
 
-// Contract section 4.4, by example. In want, "+" and "-" are updates with healthy true and false, "." is none and "!" the kill.
+// Contract 4.4, by example. In want, "+" and "-" are updates with healthy true and false, "." is none and "!" the kill.
 func TestHealth(t *testing.T) {
 	const second = time.Second
 	good := func(age time.Duration) probe { return probe{true, age} }

@@ -13,7 +13,7 @@ import (
 const killMargin = time.Second
 
 // onKill stops the task. A kill that overtook its launch is answered at once, and the launch, should it come, is not followed
-// (contract section 9, item 7).
+// (contract 3.4).
 func (e *executor) onKill(id mesos.TaskID, policy *mesos.KillPolicy) {
 	if e.task == nil {
 		if !e.refused[id.Value] {
@@ -29,7 +29,7 @@ func (e *executor) onKill(id mesos.TaskID, policy *mesos.KillPolicy) {
 }
 
 // grace is how long the container may take to end by itself: the kill's own policy, else the task's, else the executor's
-// shutdown grace period (contract section 3.4).
+// shutdown grace period (contract 3.4).
 func (e *executor) grace(policy *mesos.KillPolicy) time.Duration {
 	for _, p := range []*mesos.KillPolicy{policy, e.task.info.KillPolicy} {
 		if d := p.GetGracePeriod(); d != nil {
@@ -46,7 +46,7 @@ func (e *executor) stop(grace time.Duration, announce bool) {
 	if e.task.exit != nil {
 		return
 	}
-	e.completion.stop() // a kill cancels it, contract section 3.4
+	e.completion.stop() // a kill cancels it, contract 3.4
 	e.task.why.killed = true
 	e.order(grace)
 	if announce && e.canKilling && !e.task.killing {
@@ -65,7 +65,7 @@ func (e *executor) order(grace time.Duration) {
 	e.giveUpAfter(time.Until(kill.Deadline) + killMargin)
 }
 
-// onCompletion ends a task that used up its max_completion_time: at once, without TASK_KILLING (contract section 3.4).
+// onCompletion ends a task that used up its max_completion_time: at once, without TASK_KILLING (contract 3.4).
 func (e *executor) onCompletion() {
 	e.completion.stop()
 	if e.task.exit != nil {

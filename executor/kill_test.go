@@ -44,7 +44,7 @@ func TestKillWhilePreparing(t *testing.T) {
 	})
 }
 
-// Contract section 3.4: the kill's policy, then the task's, then the shutdown grace period; repeated kills count anew, but are
+// Contract 3.4: the kill's policy, then the task's, then the shutdown grace period; repeated kills count anew, but are
 // announced once.
 func TestKillPolicies(t *testing.T) {
 	inBubble(t, func(h *harness) {

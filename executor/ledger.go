@@ -11,7 +11,7 @@ import (
 )
 
 // ledger is what the executor owes the agent: the tasks of which no update was acknowledged and the updates that were not
-// (contract section 3.6). An update enters it before anybody can send it, so none is lost with a connection. It implements
+// (contract 3.6). An update enters it before anybody can send it, so none is lost with a connection. It implements
 // agent.Outbox.
 type ledger struct {
 	mu      sync.Mutex   // guards what follows

@@ -11,7 +11,7 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// newStatus is an update as the agent accepts it (contract section 5.1): a UUID of 16 raw bytes, the executor as its source,
+// newStatus is an update as the agent accepts it (contract 5.1): a UUID of 16 raw bytes, the executor as its source,
 // the time in seconds.
 func newStatus(task mesos.TaskID, executor mesos.ExecutorID, state mesos.TaskState, message string, now time.Time) mesos.TaskStatus {
 	source := mesos.SOURCE_EXECUTOR
@@ -46,7 +46,7 @@ type why struct {
 	unhealthy string // if its health was the reason: what was found; else empty
 }
 
-// terminal says how a task ended: contract section 3.3, with the reasons and texts that stock loses.
+// terminal says how a task ended: contract 3.3, with the reasons and texts that stock loses.
 func terminal(exit wire.Exited, w why) (state mesos.TaskState, reason *mesos.TaskStatus_Reason, message string) {
 	state, message = mesos.TASK_FAILED, exit.Message
 	switch exit.Outcome {
@@ -83,7 +83,7 @@ func terminal(exit wire.Exited, w why) (state mesos.TaskState, reason *mesos.Tas
 	return state, reason, message
 }
 
-// containerStatus reports the container's addresses (contract section 3.2): the task's first NetworkInfo with its addresses
+// containerStatus reports the container's addresses (contract 3.2): the task's first NetworkInfo with its addresses
 // replaced. It is nil when there is none, as in host networks, where the agent fills in its own.
 func containerStatus(task *mesos.TaskInfo, running *wire.Running) *mesos.ContainerStatus {
 	var addresses []mesos.NetworkInfo_IPAddress

@@ -9,7 +9,7 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// Contract section 3.3, row by row, and what we say beyond it.
+// Contract 3.3, row by row, and what we say beyond it.
 func TestTerminal(t *testing.T) {
 	none := mesos.TaskStatus_Reason(-1)
 	for name, test := range map[string]struct {

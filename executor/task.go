@@ -78,7 +78,7 @@ func (e *executor) onSubscribed(s *mesosexec.Event_Subscribed) {
 	}
 }
 
-// onLaunch takes the first task and refuses every other, without harm to the first (contract section 3.1).
+// onLaunch takes the first task and refuses every other, without harm to the first (contract 3.1).
 func (e *executor) onLaunch(info mesos.TaskInfo) {
 	id := info.TaskID.Value
 	if e.refused[id] || e.task != nil && e.task.info.TaskID.Value == id {

@@ -179,7 +179,7 @@ func statuses(call *executor.Call) []mesos.TaskStatus {
 	return all
 }
 
-// validate is the agent's validation of a call that has a type (contract section 5.1). The texts are the agent's; none
+// validate is the agent's validation of a call that has a type (contract 5.1). The texts are the agent's; none
 // means valid.
 func validate(call *executor.Call) string {
 	switch {

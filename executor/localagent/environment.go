@@ -11,7 +11,7 @@ import (
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// environment is all that an executor sees (contract section 1.5); nothing is inherited. Later layers win: the agent's
+// environment is all that an executor sees (contract 1.5); nothing is inherited. Later layers win: the agent's
 // --executor_environment_variables, the agent's own, those of the executor's CommandInfo.
 func (a *Agent) environment(e *executorRun) (map[string]string, error) {
 	checkpoint := e.framework.info.GetCheckpoint()

@@ -41,7 +41,7 @@ func (f *refusal) write(w http.ResponseWriter) {
 	io.WriteString(w, f.text) // the client may have gone; there is nobody to tell
 }
 
-// handle answers one request. The order of the checks is the real agent's (contract section 5.1): routing, authentication,
+// handle answers one request. The order of the checks is the real agent's (contract 5.1): routing, authentication,
 // recovery, method, body, validation, Accept, recovery again, lookup, claims, subscription.
 func (a *Agent) handle(w http.ResponseWriter, r *http.Request) {
 	call, caller, refused := a.receive(r)

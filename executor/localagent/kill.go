@@ -69,7 +69,7 @@ func (a *Agent) Shutdown(executorID string) error {
 	return nil
 }
 
-// shutdown begins an executor's end: SHUTDOWN now, SIGKILL after the grace period (contract section 1.6).
+// shutdown begins an executor's end: SHUTDOWN now, SIGKILL after the grace period (contract 1.6).
 func (a *Agent) shutdown(e *executorRun) {
 	a.log.Info("shutting down executor", e.fields()...)
 	e.state = terminating

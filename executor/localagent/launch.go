@@ -15,7 +15,7 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-// Of an executor that it invents for a task, a real agent says this (contract section 1.5).
+// Of an executor that it invents for a task, a real agent says this (contract 1.5).
 const (
 	// graceOverhead is what the kill policy's grace is extended by: one reap interval and a second more.
 	graceOverhead  = 2 * time.Second

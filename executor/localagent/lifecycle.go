@@ -180,7 +180,7 @@ func (a *Agent) Reconnect() error {
 	return nil
 }
 
-// endWindow ends recovery: who has not subscribed again is destroyed (contract section 3.6).
+// endWindow ends recovery: who has not subscribed again is destroyed (contract 3.6).
 func (a *Agent) endWindow() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

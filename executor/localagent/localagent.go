@@ -11,7 +11,7 @@
 //
 // # Where to find what
 //
-//   - handler.go, call.go, token.go: what is refused, in which order, with which code and text (contract section 5.1).
+//   - handler.go, call.go, token.go: what is refused, in which order, with which code and text (contract 5.1).
 //   - stream.go: the event stream of a subscription.
 //   - updates.go: what happens to a status update: completed, stored once, reported once, acknowledged (section 3.6).
 //   - launch.go, subscribe.go, environment.go, sandbox.go, process.go, fetch.go: an executor's start (sections 1.3 and 1.5) and end (1.6).

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Defaults of the real agent's flags (contract section 1.9).
+// Defaults of the real agent's flags (contract 1.9).
 const (
 	defaultRecoveryTimeout      = 15 * time.Minute
 	defaultReregistrationWindow = 2 * time.Second
@@ -67,7 +67,7 @@ type Options struct {
 	// Tokens demands of each call the token its executor was given.
 	Tokens bool
 	// TLS, if set, is the configuration of an agent that speaks https only. Executors learn it from
-	// LIBPROCESS_SSL_ENABLED, which is the caller's to set (contract section 1.5).
+	// LIBPROCESS_SSL_ENABLED, which is the caller's to set (contract 1.5).
 	TLS *tls.Config
 	// DomainSocket, if set, is the path of a Unix domain socket to serve beside TCP.
 	DomainSocket string

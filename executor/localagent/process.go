@@ -26,7 +26,7 @@ type process struct {
 	over bool
 }
 
-// startProcess runs a program in its sandbox as the agent does (contract section 1.3): own session, empty stdin, output files
+// startProcess runs a program in its sandbox as the agent does (contract 1.3): own session, empty stdin, output files
 // opened for append, and no other environment than the given.
 func startProcess(path string, args []string, environment map[string]string, sandbox string) (*process, error) {
 	stdout, err := openOutput(sandbox, "stdout")

@@ -7,7 +7,7 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-// subscribe makes s the stream of an executor (contract section 5.1). The caller holds mu.
+// subscribe makes s the stream of an executor (contract 5.1). The caller holds mu.
 func (a *Agent) subscribe(e *executorRun, call *executor.Call_Subscribe, s *stream) {
 	if e.state == terminating || e.state == terminated {
 		s.send(agent.Event{Type: executor.Event_SHUTDOWN})

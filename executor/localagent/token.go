@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// claims are what an executor's token says about its bearer (contract section 1.5).
+// claims are what an executor's token says about its bearer (contract 1.5).
 type claims struct {
 	FrameworkID string `json:"fid"`
 	ExecutorID  string `json:"eid"`

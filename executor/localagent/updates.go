@@ -16,7 +16,7 @@ type Update struct {
 	Status      mesos.TaskStatus
 }
 
-// update takes a status update from an executor (contract section 3.6). It is completed, stored and reported once, and
+// update takes a status update from an executor (contract 3.6). It is completed, stored and reported once, and
 // acknowledged as often as it comes. The caller holds mu.
 func (a *Agent) update(e *executorRun, status mesos.TaskStatus) {
 	e.complete(a, &status)
@@ -51,7 +51,7 @@ func (e *executorRun) complete(a *Agent, status *mesos.TaskStatus) {
 }
 
 // fillContainerStatus adds what the containerizer says about a live container, and the agent's own address for a task that
-// has none (contract section 3.2). For a task that the executor never got there is no container to speak of.
+// has none (contract 3.2). For a task that the executor never got there is no container to speak of.
 func (a *Agent) fillContainerStatus(e *executorRun, t *Task, status *mesos.TaskStatus) {
 	if t.stage == queued || e.exited {
 		return

@@ -8,7 +8,8 @@ import (
 // Version is the newest version of the protocol that this build speaks. It grows when a side must know what the other understands.
 const Version = 1
 
-// Route says how an executor came to be, which decides its container's name and who removes the container (design section 3).
+// Route says how an executor came to be, which decides its container's name and who removes the container (docs/architecture.md,
+// "Routes").
 type Route string
 
 // The routes.
@@ -51,7 +52,7 @@ type Attach struct {
 	MappedDirectory string `json:"mapped_directory,omitempty"`
 	ContainerName   string `json:"container_name,omitempty"`
 
-	// TaskEnvironment is what hooks of the agent add to the task's environment, and wins there (contract section 2.3). Its
+	// TaskEnvironment is what hooks of the agent add to the task's environment, and wins there (contract 2.3). Its
 	// values are secrets.
 	TaskEnvironment map[string]string `json:"task_environment,omitempty"`
 
@@ -65,7 +66,7 @@ type Attach struct {
 	State *State `json:"state,omitempty"`
 }
 
-// AgentFlags are settings that an agent hands to the executors of its docker containerizer (contract section 1.4). They hold for
+// AgentFlags are settings that an agent hands to the executors of its docker containerizer (contract 1.4). They hold for
 // the executor's task and win over the daemon's own; what the agent does not say is the daemon's to set.
 type AgentFlags struct {
 	CgroupsEnableCFS    *bool           `json:"cgroups_enable_cfs,omitempty"`
