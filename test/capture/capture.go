@@ -5,7 +5,7 @@
 //	for _, step := range session.Steps() { … }
 //
 // A recording has one row per TCP segment or connection event. Segments carry HTTP, and the stream of a subscription carries
-// events as RecordIO in chunks (contract section 5.1).
+// events as RecordIO in chunks (contract 5.1).
 package capture
 
 import (

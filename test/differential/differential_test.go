@@ -170,7 +170,7 @@ func TestEachDifference(t *testing.T) {
 	}
 }
 
-// contractErrors are the texts that contract section 2 lists, for which frameworks may look.
+// contractErrors are the texts that contract 2 lists, for which frameworks may look.
 var contractErrors = []struct {
 	text string
 	make func(*assignment)

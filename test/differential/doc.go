@@ -6,7 +6,7 @@
 //	go test ./test/differential -docker /path/docker   # another docker command than the machine's
 //
 // Each task goes two ways. On ours, runspec.Translate's result is given to the Engine. On the other, stock_test.go states anew,
-// from contract section 2 and without a line of package runspec, the arguments that stock would give to the docker command,
+// from contract 2 and without a line of package runspec, the arguments that stock would give to the docker command,
 // and the real command is called with them. Then both have refused in the same words, or the two containers are equal under
 // inspect.
 //

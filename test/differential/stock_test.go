@@ -33,7 +33,7 @@ type assignment struct {
 	api            string       // version of the Engine's API
 }
 
-// stock returns the arguments that the stock executor gives to docker run, without the name (contract section 2.1), or the
+// stock returns the arguments that the stock executor gives to docker run, without the name (contract 2.1), or the
 // error with which it fails the task.
 func stock(a assignment) ([]string, error) {
 	info := a.Info.Container
@@ -101,7 +101,7 @@ func allResources(info mesos.TaskInfo) []mesos.Resource {
 	return info.Resources
 }
 
-// stockResources restates contract section 2.2.
+// stockResources restates contract 2.2.
 func stockResources(a assignment) (line []string) {
 	const mib = 1 << 20
 	number := func(option string, value int64) { line = append(line, option, strconv.FormatInt(value, 10)) }
@@ -137,7 +137,7 @@ func stockResources(a assignment) (line []string) {
 	return line
 }
 
-// stockEnvironment restates contract section 2.3.
+// stockEnvironment restates contract 2.3.
 func stockEnvironment(a assignment) (line []string) {
 	values := map[string]string{}
 	for _, v := range a.Info.Command.GetEnvironment().GetVariables() {
@@ -163,7 +163,7 @@ func stockEnvironment(a assignment) (line []string) {
 	return line
 }
 
-// stockVolumes restates contract section 2.4.
+// stockVolumes restates contract 2.4.
 func stockVolumes(a assignment, info *mesos.ContainerInfo) (line []string, err error) {
 	driver := ""
 	for i, v := range info.Volumes {
@@ -214,7 +214,7 @@ func stockVolumes(a assignment, info *mesos.ContainerInfo) (line []string, err e
 	return line, nil
 }
 
-// stockNetwork restates the network of contract section 2.5, with the parameter that replaces it at HEAD, and returns the
+// stockNetwork restates the network of contract 2.5, with the parameter that replaces it at HEAD, and returns the
 // parameters that are left.
 func stockNetwork(info *mesos.ContainerInfo) (name string, rest []mesos.Parameter, err error) {
 	switch info.Docker.GetNetwork() {
@@ -246,7 +246,7 @@ func stockNetwork(info *mesos.ContainerInfo) (name string, rest []mesos.Paramete
 	return name, rest, nil
 }
 
-// stockDNS restates contract section 2.8.
+// stockDNS restates contract 2.8.
 func stockDNS(a assignment, network string) (line []string) {
 	docker := a.Info.Container.Docker
 	if a.dns == nil || slices.ContainsFunc(docker.Parameters, func(p mesos.Parameter) bool {
@@ -286,7 +286,7 @@ func stockDNS(a assignment, network string) (line []string) {
 	return line
 }
 
-// stockPorts restates the port mappings of contract section 2.5.
+// stockPorts restates the port mappings of contract 2.5.
 func stockPorts(a assignment, docker *mesos.ContainerInfo_DockerInfo) (line []string, err error) {
 	if len(docker.PortMappings) == 0 {
 		return nil, nil
@@ -323,7 +323,7 @@ func stockPorts(a assignment, docker *mesos.ContainerInfo_DockerInfo) (line []st
 	return line, nil
 }
 
-// stockCommand restates contract section 2.7.
+// stockCommand restates contract 2.7.
 func stockCommand(c *mesos.CommandInfo) (entrypoint, arguments []string, err error) {
 	switch {
 	case c == nil:

@@ -10,7 +10,7 @@ import (
 	"mesos-docker-containerizer/test/environment/testimage"
 )
 
-// Contract section 2.7, by the argv that the process in the container has.
+// Contract 2.7, by the argv that the process in the container has.
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// behaviour is one that a test of Mesos proves of the stock docker containerizer (contract section 7), under that test's name.
+// behaviour is one that a test of Mesos proves of the stock docker containerizer (contract 7), under that test's name.
 type behaviour struct {
 	name string
 

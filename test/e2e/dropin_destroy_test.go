@@ -44,7 +44,7 @@ func (d *dropin) session(t *testing.T) []int {
 	return found
 }
 
-// destroy is what an agent does (contract section 1.6): SIGTERM to the executor's whole tree and, without waiting, docker stop
+// destroy is what an agent does (contract 1.6): SIGTERM to the executor's whole tree and, without waiting, docker stop
 // of the container with docker_stop_timeout, 0. It returns how long the executor took to end.
 func (d *dropin) destroy(t *testing.T) time.Duration {
 	t.Helper()

@@ -30,7 +30,7 @@ func (d *dropin) processEnviron(t *testing.T) map[string]string {
 	return values
 }
 
-// survivors are the variables of contract section 1.5, and those of libprocess, that mean something to the executor. Nothing else
+// survivors are the variables of contract 1.5, and those of libprocess, that mean something to the executor. Nothing else
 // survives its start.
 var survivors = []string{
 	"GOMAXPROCS", // ours

@@ -23,7 +23,7 @@ import (
 	"mesos-docker-containerizer/test/fakeagent"
 )
 
-// dropin is one executor in the stock executor's place, as an agent's docker containerizer starts it: contract sections 1.3 to
+// dropin is one executor in the stock executor's place, as an agent's docker containerizer starts it: contract 1.3 to
 // 1.5.
 type dropin struct {
 	*fakeagent.Agent
@@ -167,7 +167,7 @@ func (d *dropin) start(t *testing.T, o *dropInOptions) {
 	})
 }
 
-// environ is the executor's environment, the layers of contract section 1.5 from the lowest up.
+// environ is the executor's environment, the layers of contract 1.5 from the lowest up.
 func (d *dropin) environ(o *dropInOptions) []string {
 	layers := slices.Concat(o.variables, d.Environ(!o.forgets, d.sandbox), []string{
 		"MESOS_HTTP_COMMAND_EXECUTOR=0", "MESOS_NATIVE_JAVA_LIBRARY=/usr/lib/libmesos.so", "MESOS_NATIVE_LIBRARY=/usr/lib/libmesos.so",

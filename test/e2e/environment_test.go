@@ -27,7 +27,7 @@ func routes(t *testing.T, h *host, each func(t *testing.T, change ...func(*local
 	})
 }
 
-// Contract section 2.3, complete: nothing but these variables is there, least of all what the executor was given.
+// Contract 2.3, complete: nothing but these variables is there, least of all what the executor was given.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, func(o *localagent.Options) {

@@ -192,7 +192,7 @@ func runPrivileged(t *testing.T, h *host) error {
 	return h.docker.ContainerStart(t.Context(), created.ID, container.StartOptions{})
 }
 
-// Contract section 2.2, as the kernel holds it against the container.
+// Contract 2.2, as the kernel holds it against the container.
 func TestResources(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

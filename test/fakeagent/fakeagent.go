@@ -1,5 +1,5 @@
 // Package fakeagent is a stand-in for a Mesos agent as an executor of its docker containerizer meets it: libprocess messages
-// over TCP (contract section 5.2). It is test support, and strict: a message that an agent would drop or answer with a shutdown
+// over TCP (contract 5.2). It is test support, and strict: a message that an agent would drop or answer with a shutdown
 // is a violation, which Violations tells, and so is an update that comes out of order.
 //
 //	a, err := fakeagent.New(fakeagent.Options{…})
@@ -120,7 +120,7 @@ func (a *Agent) Executor() string {
 	return a.executor
 }
 
-// Environ is what an executor finds in its environment (contract section 1.5).
+// Environ is what an executor finds in its environment (contract 1.5).
 func (a *Agent) Environ(checkpoint bool, sandbox string) []string {
 	flag := "0"
 	if checkpoint {
@@ -135,7 +135,7 @@ func (a *Agent) Environ(checkpoint bool, sandbox string) []string {
 }
 
 // Start listens again, on another port if so asked, and looks whether the executor lives as a recovering agent does: by a
-// connection without a byte (contract section 1.7).
+// connection without a byte (contract 1.7).
 func (a *Agent) Start(anotherPort bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// The messages of contract section 5.2, for the protocol buffer library to encode and decode: what the executor does by hand is
+// The messages of contract 5.2, for the protocol buffer library to encode and decode: what the executor does by hand is
 // measured against it.
 type (
 	registerExecutor struct {
@@ -116,7 +116,7 @@ func (*acknowledgement) ProtoMessage()      {}
 func (*shutdownExecutor) ProtoMessage()     {}
 func (*frameworkToExecutor) ProtoMessage()  {}
 
-// check is what an agent demands of an update (contract section 5.2) and of the status in it (section 5.1).
+// check is what an agent demands of an update (contract 5.2) and of the status in it (section 5.1).
 func (u *update) check(o *Options) error {
 	status := u.Status
 	switch {

@@ -221,7 +221,7 @@ func (a *Agent) onUpdate(u *update) error {
 	return nil
 }
 
-// follows checks that a task goes through its states in their order (contract section 9), and that nothing follows its end.
+// follows checks that a task goes through its states in their order (contract 3.1), and that nothing follows its end.
 func (a *Agent) follows(next *mesos.TaskStatus) error {
 	for _, last := range slices.Backward(a.stored) {
 		if last.TaskID != next.TaskID {
