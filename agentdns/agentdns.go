@@ -12,7 +12,7 @@ import (
 	"mesos-docker-containerizer/strictjson"
 )
 
-// ContainerDNS is the flag's value (contract section 2.8). The names of all fields are those of its JSON.
+// ContainerDNS is the flag's value (contract 2.8). The names of all fields are those of its JSON.
 type ContainerDNS struct {
 	// Mesos is for the agent's other containerizer, and only kept.
 	Mesos []json.RawMessage `json:"mesos,omitempty"`
