@@ -52,23 +52,6 @@ func (a *Agent) Kill(taskID string, policy *mesos.KillPolicy) error {
 	return nil
 }
 
-// Shutdown asks an executor to end with all its tasks. If it is still there after its grace period, it is destroyed.
-func (a *Agent) Shutdown(executorID string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err := a.ready(); err != nil {
-		return fmt.Errorf("shut down executor %q: %w", executorID, err)
-	}
-	e, err := a.executor(executorID)
-	if err != nil {
-		return fmt.Errorf("shut down: %w", err)
-	}
-	if e.state == registering || e.state == subscribed {
-		a.shutdown(e)
-	}
-	return nil
-}
-
 // shutdown begins an executor's end: SHUTDOWN now, SIGKILL after the grace period (contract 1.6).
 func (a *Agent) shutdown(e *executorRun) {
 	a.log.Info("shutting down executor", e.fields()...)

@@ -14,9 +14,14 @@
 //   - handler.go, call.go, token.go: what is refused, in which order, with which code and text (contract 5.1).
 //   - stream.go: the event stream of a subscription.
 //   - updates.go: what happens to a status update: completed, stored once, reported once, acknowledged (section 3.6).
-//   - launch.go, subscribe.go, environment.go, sandbox.go, process.go, fetch.go: an executor's start (sections 1.3 and 1.5) and end (1.6).
-//   - kill.go, lifecycle.go: kills and shutdowns; the agent's own stop, recovery and the window for re-subscription.
-//   - faults.go: misbehaviour for tests.
+//   - launch.go, subscribe.go, environment.go, process.go, fetch.go: an executor's start (sections 1.3 and 1.5) and end (1.6).
+//   - kill.go: kills and shutdowns.
+//
+// No program calls what is in the other files, only tests do:
+//
+//   - restart.go: the agent's own stop, recovery and the window for re-subscription.
+//   - faults.go: misbehaviour on demand.
+//   - fortests.go: what tests ask about an agent and its tasks.
 //
 // # Caveats
 //
@@ -27,7 +32,6 @@
 package localagent
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,6 +75,18 @@ type Agent struct {
 	faults     faults
 }
 
+// phase is how far the agent is. What each answers is in handle.
+type phase int
+
+const (
+	running      phase = iota
+	down               // nothing listens: connections are refused
+	starting           // listens, routes are not installed: 404
+	recovering         // routes are installed, the containerizer recovers: 503
+	reconnecting       // executors may subscribe again, other calls are answered 503
+	closed
+)
+
 // framework is one framework with live executors, by executor id.
 type framework struct {
 	info      mesos.FrameworkInfo
@@ -106,12 +122,6 @@ func New(options Options) (*Agent, error) {
 	return a, nil
 }
 
-// Endpoint is the agent's "ip:port". It stays the same when the agent stops and starts again.
-func (a *Agent) Endpoint() string { return a.address }
-
-// Info describes the agent as SUBSCRIBED does.
-func (a *Agent) Info() mesos.AgentInfo { return a.info }
-
 // Close destroys every executor, stops listening and waits until nothing of the agent is left: no process, no goroutine, no
 // open connection. Tasks that had not ended get no further update; who waits for one is told ErrClosed. Sandboxes stay.
 func (a *Agent) Close() error {
@@ -142,19 +152,6 @@ func (a *Agent) Close() error {
 	return err
 }
 
-// Updates yields every update the agent has stored, of all tasks, in the order in which they were stored and from the first
-// one on, then waits for more. It ends with ctx or after Close. Each caller sees all of them.
-func (a *Agent) Updates(ctx context.Context) func(yield func(Update) bool) {
-	return func(yield func(Update) bool) {
-		for i := 0; ; i++ {
-			update, err := a.updates.at(ctx, &a.mu, i)
-			if err != nil || !yield(update) {
-				return
-			}
-		}
-	}
-}
-
 // all lists the live executors. The caller holds mu.
 func (a *Agent) all() []*executorRun {
 	var runs []*executorRun
@@ -164,16 +161,6 @@ func (a *Agent) all() []*executorRun {
 		}
 	}
 	return runs
-}
-
-// executor finds a live executor by its id; with several frameworks, ids must differ for this. The caller holds mu.
-func (a *Agent) executor(id string) (*executorRun, error) {
-	for _, f := range a.frameworks {
-		if e, ok := f.executors[id]; ok {
-			return e, nil
-		}
-	}
-	return nil, fmt.Errorf("executor %q: %w", id, ErrUnknown)
 }
 
 // task finds a task of a live executor by its id. The caller holds mu.

@@ -2,9 +2,9 @@ package localagent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
@@ -53,19 +53,6 @@ func (t *Task) Updates(ctx context.Context) func(yield func(mesos.TaskStatus) bo
 	}
 }
 
-// Wait returns the terminal update. It fails with ctx's error, or ErrClosed if the agent was closed first.
-func (t *Task) Wait(ctx context.Context) (mesos.TaskStatus, error) {
-	for i := 0; ; i++ {
-		status, err := t.updates.at(ctx, &t.agent.mu, i)
-		if err != nil {
-			return mesos.TaskStatus{}, fmt.Errorf("wait for the end of task %q: %w", t.ID, err)
-		}
-		if terminalState(status.GetState()) {
-			return status, nil
-		}
-	}
-}
-
 // WaitExecutor waits until the task's executor is reaped and returns how it ended; nil if it was never started.
 func (t *Task) WaitExecutor(ctx context.Context) (*os.ProcessState, error) {
 	select {
@@ -76,15 +63,59 @@ func (t *Task) WaitExecutor(ctx context.Context) (*os.ProcessState, error) {
 	}
 }
 
-// errNotStarted says that an executor has no process (yet).
-var errNotStarted = errors.New("executor has not been started")
+// record is a list that only grows. Every reader sees every entry, in order, whenever it comes. The lock of its owner guards
+// it, the zero value is empty.
+type record[T any] struct {
+	entries []T
+	ended   bool
+	changed chan struct{} // closed at the next change; nil while nobody waits
+}
 
-// ExecutorProcess is the executor's process id, for tests that harm it. It may be gone by the time it is used.
-func (t *Task) ExecutorProcess() (int, error) {
-	t.agent.mu.Lock()
-	defer t.agent.mu.Unlock()
-	if t.run.process == nil {
-		return 0, fmt.Errorf("task %q: %w", t.ID, errNotStarted)
+// add appends an entry and wakes who waits for it.
+func (r *record[T]) add(entry T) {
+	r.entries = append(r.entries, entry)
+	r.wake()
+}
+
+// end says that no entry will follow.
+func (r *record[T]) end() {
+	r.ended = true
+	r.wake()
+}
+
+func (r *record[T]) wake() {
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
 	}
-	return t.run.process.pid(), nil
+}
+
+// at waits for entry i. It fails with ctx's error, or with ErrClosed if the record ended before. It takes mu, the lock that
+// guards the record.
+func (r *record[T]) at(ctx context.Context, mu *sync.Mutex, i int) (T, error) {
+	for {
+		mu.Lock()
+		if i < len(r.entries) {
+			entry := r.entries[i]
+			mu.Unlock()
+			return entry, nil
+		}
+		if r.ended {
+			mu.Unlock()
+			var none T
+			return none, ErrClosed
+		}
+		if r.changed == nil {
+			r.changed = make(chan struct{})
+		}
+		changed := r.changed
+		mu.Unlock()
+
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			var none T
+			return none, ctx.Err()
+		}
+	}
 }

@@ -136,3 +136,13 @@ func terminalState(s mesos.TaskState) bool {
 	}
 	return false
 }
+
+// lostState is the state for a task that is no more: what a partition-aware framework understands, else TASK_LOST.
+func (f *framework) lostState(aware mesos.TaskState) mesos.TaskState {
+	for _, c := range f.info.Capabilities {
+		if c.Type == mesos.FrameworkInfo_Capability_PARTITION_AWARE {
+			return aware
+		}
+	}
+	return mesos.TASK_LOST
+}

@@ -9,18 +9,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// phase is how far the agent is. What each answers is in handle.
-type phase int
-
-const (
-	running      phase = iota
-	down               // nothing listens: connections are refused
-	starting           // listens, routes are not installed: 404
-	recovering         // routes are installed, the containerizer recovers: 503
-	reconnecting       // executors may subscribe again, other calls are answered 503
-	closed
-)
-
 // Outage says how long each part of a restart takes. Zero skips no part, it only makes it short.
 type Outage struct {
 	Down       time.Duration // connections are refused
@@ -216,14 +204,4 @@ func (a *Agent) advance(from, to phase) error {
 	default:
 		return fmt.Errorf("local agent is in phase %d, expected %d", a.phase, from)
 	}
-}
-
-// lostState is the state for a task that is no more: what a partition-aware framework understands, else TASK_LOST.
-func (f *framework) lostState(aware mesos.TaskState) mesos.TaskState {
-	for _, c := range f.info.Capabilities {
-		if c.Type == mesos.FrameworkInfo_Capability_PARTITION_AWARE {
-			return aware
-		}
-	}
-	return mesos.TASK_LOST
 }
