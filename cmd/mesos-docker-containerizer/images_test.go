@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +14,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,11 +53,38 @@ func TestPrintImages(t *testing.T) {
 	if diff := cmp.Diff(want, out.String()); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
-	for _, v := range image.Verdicts() {
+	for _, v := range verdicts(t) {
 		if verdictWords[v] == "" {
 			t.Errorf("there are no words for %s", v)
 		}
 	}
+}
+
+// verdicts returns the constants that package image declares.
+func verdicts(t *testing.T) (all []image.Verdict) {
+	const source = "../../containerizer/image/survey.go"
+	file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if of, ok := spec.Type.(*ast.Ident); ok && of.Name == "Verdict" {
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, image.Verdict(value))
+		}
+		return true
+	})
+	if !slices.Contains(all, image.Due) || !slices.Contains(all, image.NotOurs) {
+		t.Fatalf("%s has the verdicts %q: this test reads wrong", source, all)
+	}
+	return all
 }
 
 func TestMistakesWithImages(t *testing.T) {

@@ -32,11 +32,6 @@ const (
 	Failed  Verdict = "failed"  // it was due and the Engine did not remove it
 )
 
-// Verdicts returns all there are.
-func Verdicts() []Verdict {
-	return []Verdict{NotOurs, InUse, BuiltOn, Held, Excluded, Off, UnknownUse, TooYoung, BelowThreshold, Due, Removed, Failed}
-}
-
 // Judged is an image of the Engine with a Collector's verdict.
 type Judged struct {
 	ID      string    `json:"id"`

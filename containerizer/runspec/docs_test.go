@@ -48,7 +48,7 @@ func ruleTable() string {
 	var table strings.Builder
 	var passed []string
 	table.WriteString("\n| parameter | decision | why, or what to know |\n|---|---|---|\n")
-	for _, rule := range runspec.Rules() {
+	for _, rule := range runspec.Rules {
 		if rule.Reason == "" {
 			passed = append(passed, "`"+rule.Name+"`")
 			continue

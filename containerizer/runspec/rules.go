@@ -31,17 +31,17 @@ type Rule struct {
 	check func(value string) string
 }
 
-// Rules returns the decision about every option that docker run has, sorted by name. A test holds the list equal to docker's
-// own, so that an option of a later docker cannot slip in undecided.
-func Rules() []Rule { return slices.Clone(rules) }
+// Rules are the decisions about every option that docker run has, sorted by name, and must not be changed. A test holds the list
+// equal to docker's own, so that an option of a later docker cannot slip in undecided.
+var Rules = buildRules()
 
 // ruleFor finds the rule of an option.
 func ruleFor(name string) (Rule, bool) {
-	i, found := slices.BinarySearchFunc(rules, name, func(r Rule, name string) int { return strings.Compare(r.Name, name) })
+	i, found := slices.BinarySearchFunc(Rules, name, func(r Rule, name string) int { return strings.Compare(r.Name, name) })
 	if !found {
 		return Rule{}, false
 	}
-	return rules[i], true
+	return Rules[i], true
 }
 
 // Reasons that several options share.
@@ -52,8 +52,6 @@ const (
 	reasonWindows    = "it exists on Windows only"
 	reasonStreams    = "output always goes to the sandbox, and a task has no input"
 )
-
-var rules = buildRules()
 
 // buildRules lists every option of docker run. Those without a word are passed as they are.
 func buildRules() []Rule {

@@ -116,7 +116,7 @@ func (b *bench) knownOptions(t *testing.T) []string {
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		// These two are not in the help text.
 		alias := name == "net" || name == "net-alias" || name == "dns-opt"
-		rule := slices.IndexFunc(runspec.Rules(), func(r runspec.Rule) bool { return r.Name == name })
+		rule := slices.IndexFunc(runspec.Rules, func(r runspec.Rule) bool { return r.Name == name })
 		if alias || rule < 0 || strings.Contains(help, "--"+name+" ") {
 			known = append(known, name)
 		} else {
@@ -436,7 +436,7 @@ func clone(a assignment) assignment {
 
 // optionNames are all options of docker run.
 func optionNames() (names []string) {
-	for _, rule := range runspec.Rules() {
+	for _, rule := range runspec.Rules {
 		names = append(names, rule.Name)
 	}
 	return names

@@ -45,6 +45,7 @@ var links = []struct {
 	{"containerizer/runspec/...", []string{"containerizer", "executor/..."}, "it is a leaf: from a task to what the Engine creates, without side effects"},
 	{"config/...", []string{"containerizer/...", "executor/..."}, "packages take small options, so settings need to know none of them"},
 	{"systemd/...", []string{"containerizer/...", "executor/...", "config/..."}, "it is a leaf: readiness and sockets alone"},
+	{"cmd/...", []string{"test/...", "testing", "net/http/httptest"}, "test support is no part of the programs"},
 }
 
 // pending are packages that rules name before they are written. A name goes from here once the package is there, so that it

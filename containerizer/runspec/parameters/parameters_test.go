@@ -183,7 +183,7 @@ func TestRefusedParameters(t *testing.T) {
 		"restart":      "always",
 		"security-opt": "seccomp=/etc/shadow",
 	}
-	for _, rule := range runspec.Rules() {
+	for _, rule := range runspec.Rules {
 		if rule.Decision != runspec.Refused && rule.Decision != runspec.Restricted {
 			continue
 		}
@@ -250,7 +250,7 @@ func checkFault(t *testing.T, err error, text, field string) {
 // FuzzParameters tries keys and values against rules and parser: whatever comes, the result is a spec that keeps what the
 // daemon relies on, or an error about that parameter.
 func FuzzParameters(f *testing.F) {
-	for _, rule := range runspec.Rules() {
+	for _, rule := range runspec.Rules {
 		f.Add(rule.Name, "true")
 	}
 	f.Add("label=x", "y")

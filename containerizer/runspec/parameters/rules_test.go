@@ -27,7 +27,7 @@ func TestRulesAreComplete(t *testing.T) {
 	slices.Sort(options)
 
 	var decided []string
-	for _, rule := range runspec.Rules() {
+	for _, rule := range runspec.Rules {
 		decided = append(decided, rule.Name)
 	}
 	if diff := cmp.Diff(options, decided); diff != "" {
