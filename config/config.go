@@ -86,7 +86,8 @@ type Config struct {
 
 	Policy Policy
 
-	origins map[string]Origin
+	origins  map[string]Origin
+	unusable []*Mistake
 }
 
 // DockerEnabled says whether DOCKER tasks may be launched at all. Where they
@@ -109,6 +110,19 @@ func (c *Config) PrepareLimit() (limit time.Duration, flag string) {
 // one of the table's; any other gives the zero Origin.
 func (c *Config) Origin(name string) Origin {
 	return c.origins[name]
+}
+
+// Unusable says why words of the agent on flags that the daemon does not use
+// cannot be used. These flags have their defaults. It is for whoever uses one
+// to say so; without names it is about all flags.
+func (c *Config) Unusable(names ...string) []*Mistake {
+	var found []*Mistake
+	for _, m := range c.unusable {
+		if len(names) == 0 || slices.Contains(names, m.Flag) {
+			found = append(found, m)
+		}
+	}
+	return found
 }
 
 // Layer is a place that flags are set in. A higher layer wins.

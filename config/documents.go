@@ -74,6 +74,9 @@ func logOptsValue(p *map[string]string) value {
 			}
 			return opts, nil
 		}
+		if strings.Contains(s, ";") {
+			return nil, errSemicolon
+		}
 		for item := range strings.SplitSeq(s, ",") {
 			key, val, ok := strings.Cut(strings.TrimSpace(item), "=")
 			if !ok || key == "" {
@@ -96,7 +99,7 @@ func formatLogOpts(opts map[string]string) string {
 	var items []string
 	for _, key := range slices.Sorted(maps.Keys(opts)) {
 		item := key + "=" + opts[key]
-		if strings.ContainsAny(key, "={") || strings.Contains(item, ",") || strings.TrimSpace(item) != item {
+		if strings.ContainsAny(key, "={") || strings.ContainsAny(item, ",;") || strings.TrimSpace(item) != item {
 			return marshal(opts)
 		}
 		items = append(items, item)

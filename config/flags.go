@@ -12,6 +12,9 @@ type flag struct {
 	standard string
 	// optional flags may be given an empty value, which means not set.
 	optional bool
+	// others flags are of no use to the daemon: run, doctor and setup look at
+	// them. The agent's word on one does not keep the daemon from starting.
+	others bool
 	// secret values are shown to nobody.
 	secret bool
 	// bind gives the field of c that holds the flag's value.
@@ -107,22 +110,22 @@ var flags = append([]*flag{
 		doc:  "The agent's work directory, below which sandboxes lie.",
 	},
 	{
-		name: "launcher_dir", agents: true, optional: true,
+		name: "launcher_dir", agents: true, others: true, optional: true,
 		bind: func(c *Config) value { return pathValue(&c.LauncherDir) },
 		doc:  "The directory that the agent starts its helper programs and `mesos-docker-executor` from.",
 	},
 	{
-		name: "ip", agents: true, optional: true,
+		name: "ip", agents: true, others: true, optional: true,
 		bind: func(c *Config) value { return ipValue(&c.IP) },
 		doc:  "The address that the agent listens on. A plain `IP=` in the agent's defaults sets it too.",
 	},
 	{
-		name: "port", agents: true, standard: "5051",
+		name: "port", agents: true, others: true, standard: "5051",
 		bind: func(c *Config) value { return portValue(&c.Port) },
 		doc:  "The port that the agent listens on; 0 is one of its own choice.",
 	},
 	{
-		name: "hostname", agents: true, optional: true,
+		name: "hostname", agents: true, others: true, optional: true,
 		bind: func(c *Config) value { return hostnameValue(&c.Hostname) },
 		doc:  "The name under which the agent announces itself.",
 	},

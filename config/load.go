@@ -94,7 +94,7 @@ func (s *scan) settle(c *Config, f *flag) {
 	last := len(all) - 1
 	for i, each := range all {
 		if i == last {
-			c.origins[f.name] = s.judgeAgreement(each, c)
+			c.origins[f.name] = s.settleLast(each, c)
 		} else if !each.origin.Layer.agents() {
 			s.judge(each, new(Config))
 		}
@@ -102,6 +102,22 @@ func (s *scan) settle(c *Config, f *flag) {
 	if f.name == "docker_config" && all[last].origin.Layer == OwnFiles && c.DockerConfig != nil {
 		s.keepAgents(c, all)
 	}
+}
+
+// settleLast is judgeAgreement that makes no mistake of what the agent alone
+// needs to understand.
+func (s *scan) settleLast(each candidate, c *Config) Origin {
+	if !each.flag.others || !each.origin.Layer.agents() {
+		return s.judgeAgreement(each, c)
+	}
+	before := len(s.mistakes)
+	s.judgeAgreement(each, new(Config))
+	if len(s.mistakes) == before {
+		return s.judge(each, c)
+	}
+	c.unusable = append(c.unusable, s.mistakes[before:]...)
+	s.mistakes = s.mistakes[:before]
+	return s.judge(candidate{flag: each.flag, text: each.flag.standard}, c)
 }
 
 // keepAgents stores the agent's docker_config next to our own: credentials for

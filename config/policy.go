@@ -90,6 +90,9 @@ func allowedValue(p *[]string, items string) value {
 		} else {
 			for line := range strings.Lines(s) {
 				if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+					if strings.Contains(line, ";") {
+						return nil, errSemicolon
+					}
 					list = append(list, strings.Split(line, ",")...)
 				}
 			}
@@ -107,6 +110,10 @@ func allowedValue(p *[]string, items string) value {
 	}
 	return field[[]string]{p, read, formatAllowed, "* for anything, none for nothing, or a list of " + items, plain}
 }
+
+// errSemicolon is about lists with commas. An item with a semicolon can stand
+// in a list in JSON.
+var errSemicolon = errors.New("there is a semicolon in it, and items are separated by commas")
 
 // itemError says what is wrong with one item of a list; the first is number 1.
 type itemError struct {
@@ -139,7 +146,7 @@ func checkAllowed(item string) error {
 
 func formatAllowed(list []string) string {
 	for _, item := range list {
-		if strings.ContainsAny(item, ",#[") {
+		if strings.ContainsAny(item, ",;#[") {
 			return marshal(list)
 		}
 	}

@@ -155,6 +155,9 @@ func percentValue(p *float64) value {
 func patternsValue(p *[]string) value {
 	read := func(s string) ([]string, error) {
 		var patterns []string
+		if strings.Contains(s, ";") {
+			return nil, errSemicolon
+		}
 		for item := range strings.SplitSeq(s, ",") {
 			item = strings.TrimSpace(item)
 			if item == "" || strings.ContainsFunc(item, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
@@ -288,6 +291,9 @@ var containerizerNames = []string{"docker", "mesos", "external"}
 func containerizersValue(p *[]string) value {
 	read := func(s string) ([]string, error) {
 		var names []string
+		if strings.Contains(s, ";") {
+			return nil, errSemicolon
+		}
 		for name := range strings.SplitSeq(s, ",") {
 			name = strings.TrimSpace(name)
 			if !slices.Contains(containerizerNames, name) {

@@ -186,5 +186,5 @@ func (app *App) readPersistentVolume(v, path, mode value, vol *volume) {
 	if strings.Contains(vol.containerPath, "/") || vol.containerPath == "." || vol.containerPath == ".." {
 		path.mistake("the path of a persistent volume is a plain name in the sandbox, without slashes")
 	}
-	app.note(v, "becomes a disk resource; only an agent with that volume mounts it, into the sandbox")
+	app.note(v, "is a new and empty folder of the sandbox; an agent would mount the volume there and keep it for the next task")
 }
