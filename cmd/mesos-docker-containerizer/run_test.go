@@ -428,3 +428,28 @@ func TestKeptSandbox(t *testing.T) {
 	}
 	nothingLeft(t, id)
 }
+
+// TestPersistentVolume writes into a volume by both of its paths.
+func TestPersistentVolume(t *testing.T) {
+	id := unique(t)
+	app := strings.Replace(shell(t, id, "echo one > $MESOS_SANDBOX/data/one && echo two > /elsewhere/two && ls /elsewhere", ""), `"docker": {`,
+		`"volumes": [{"containerPath": "data", "mode": "RW", "persistent": {"size": 10}}, {"containerPath": "/elsewhere", "hostPath": "data", "mode": "RW"}], "docker": {`, 1)
+	p := start(t, "run", "--keep-sandbox", file(t, app))
+	p.wantStatus(exitOK)
+	for _, want := range []string{"| one\n", "| two\n", "/container/volumes/0/persistent: is a new and empty folder"} {
+		if !strings.Contains(p.out()+p.err(), want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+	_, directory, found := strings.Cut(p.err(), "the sandboxes are below ")
+	directory = strings.TrimSpace(directory)
+	if !found || !filepath.IsAbs(directory) {
+		t.Fatal("it does not say where the sandboxes are")
+	}
+	defer os.RemoveAll(directory)
+	kept, err := filepath.Glob(filepath.Join(directory, "slaves", "*", "frameworks", "*", "executors", id+"*", "runs", "latest", "data", "*"))
+	if err != nil || len(kept) != 2 {
+		t.Errorf("kept are %v, %v", kept, err)
+	}
+	nothingLeft(t, id)
+}

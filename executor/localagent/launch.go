@@ -119,6 +119,9 @@ func (a *Agent) Launch(request LaunchRequest) (*Task, error) {
 	if e.sandbox, err = a.makeSandbox(e); err != nil {
 		return nil, fmt.Errorf("launch task %q: %w", task.TaskID.Value, err)
 	}
+	if err := makeVolumes(e.sandbox, task, info); err != nil {
+		return nil, fmt.Errorf("launch task %q: %w", task.TaskID.Value, err)
+	}
 	f.executors[info.ExecutorID.Value] = e
 	a.frameworks[frameworkInfo.ID.Value] = f
 	t := a.enqueue(e, task)
