@@ -29,6 +29,7 @@ Exit status: 0, or 2 when a setting is wrong.
 func showConfig(own *flag.FlagSet) action {
 	asJSON := own.Bool("json", false, "print a JSON array with one object for each setting")
 	return func(t terminal, c *config.Config, _ []string) error {
+		t.warnUnusable(c)
 		show := config.Print
 		if *asJSON {
 			show = config.PrintJSON

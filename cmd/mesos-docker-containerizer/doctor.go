@@ -38,6 +38,7 @@ func runDoctor(own *flag.FlagSet) action {
 	programs := own.String("programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
 	asJSON := own.Bool("json", false, "one JSON object with all checks")
 	return func(t terminal, c *config.Config, _ []string) error {
+		t.warnUnusable(c, "ip", "port", "launcher_dir")
 		o, err := doctorOptions(c, *agent, *programs)
 		if err != nil {
 			return withStatus(exitUsage, err)

@@ -114,6 +114,7 @@ func (f *runFlags) run(t terminal, c *config.Config, files []string) error {
 	if err := f.check(files); err != nil {
 		return withStatus(exitUsage, err)
 	}
+	t.warnUnusable(c, "hostname", "ip", "launcher_dir")
 	interrupts := make(chan os.Signal, 3)
 	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(interrupts)

@@ -60,6 +60,7 @@ func runSetup(own *flag.FlagSet) action {
 		if f.overlay, err = filepath.Abs(f.overlay); err != nil {
 			return withStatus(exitUsage, err)
 		}
+		t.warnUnusable(c, "ip", "port", "launcher_dir")
 		if os.Geteuid() != 0 {
 			return withStatus(exitEnvironment, errors.New("setup makes what the agent runs as root, so it needs root itself; nothing was done"))
 		}
