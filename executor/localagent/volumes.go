@@ -13,8 +13,8 @@ import (
 // volumeMode is that of the agent's own volumes.
 const volumeMode = 0o755
 
-// makeVolumes creates in a sandbox the directory of each persistent volume, where an agent mounts the volume (contract section
-// 1.2, MOUNTING). Such a volume is new and goes with the sandbox. Of paths that lead out of the sandbox or have a slash an agent
+// makeVolumes creates in a sandbox the directory of each persistent volume, where an agent mounts the volume (contract
+// 1.2). Such a volume is new and goes with the sandbox. Of paths that lead out of the sandbox or have a slash an agent
 // takes no notice.
 func makeVolumes(sandbox string, task mesos.TaskInfo, executor mesos.ExecutorInfo) error {
 	for _, resource := range slices.Concat(task.Resources, executor.Resources) {
