@@ -74,7 +74,7 @@ var commandLines = []struct {
 	{`run /nonexistent --for=5s`, 2, ``, `nothing was started: /nonexistent: no such file or directory`},
 	{`run --ports=x /nonexistent`, 2, ``, `nothing was started: /nonexistent: no such file or directory`},
 	{`run -- --help`, 2, ``, `nothing was started: --help: no such file or directory`},
-	{`run -`, 2, ``, `nothing was started: standard input: line 1, column 1: unexpected end of JSON input`},
+	{`run -`, 2, ``, `nothing was started: standard input: line 1, column 1: there is nothing in it`},
 	{`run --keep-sandbox=2 f`, 2, ``, "invalid boolean value \"2\" for -keep-sandbox: parse error; `mesos-docker-containerizer help run` lists the flags"},
 	{`run --log_level=loud --for=soon /nonexistent`, 2, ``, `the configuration has a mistake: command line, --log_level: "loud" is refused: it is not a level; accepted is debug, info, warn or error`},
 	{`images gc extra`, 2, ``, `unexpected argument "extra"`},
