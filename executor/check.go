@@ -6,8 +6,8 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// noCheckStatus is the status of a check of which nothing is known, or nothing any more: its type and a value that is not set
-// (contract 4.5). It is nil for no check, and for one that says not what it is.
+// noCheckStatus returns the status of a check without a result: its type, and a message without a value (contract 4.5). It is
+// nil if there is no check, and if the check has no message for its type.
 func noCheckStatus(check *mesos.CheckInfo) *mesos.CheckStatusInfo {
 	if check == nil {
 		return nil
@@ -26,7 +26,7 @@ func noCheckStatus(check *mesos.CheckInfo) *mesos.CheckStatusInfo {
 	return status
 }
 
-// checkStatus is what a probe's result makes of the status of the check.
+// checkStatus returns the status of a check with the result of a probe.
 func checkStatus(check *mesos.CheckInfo, m *wire.Check) *mesos.CheckStatusInfo {
 	status := noCheckStatus(check)
 	switch {

@@ -19,8 +19,9 @@ const (
 	maxCNIFileSize = 1 << 20
 )
 
-// cniNetworks finds which of the networks that a task names are CNI's, and the file that says so. Agents of ClusterD attach
-// those to the container; nobody does here, so the daemon is told and the task fails in words unless Docker has the network.
+// cniNetworks returns those of the task's networks that CNI configurations define, each with its file. Agents of ClusterD attach
+// them to the container and this daemon does not: it fails the task with a message that names the file, unless Docker has a
+// network of that name.
 func (e *executor) cniNetworks(info *mesos.TaskInfo) map[string]string {
 	var wanted []string
 	for _, network := range info.GetContainer().GetNetworkInfos() {
@@ -40,8 +41,8 @@ func (e *executor) cniNetworks(info *mesos.TaskInfo) map[string]string {
 	return found
 }
 
-// searchCNI adds to found the networks wanted that files of a directory define; the first file counts. Its error tells of what
-// had to be passed over.
+// searchCNI adds to found the networks wanted that files of a directory define; the first file counts. Its error names the
+// files that were skipped.
 func searchCNI(directory string, wanted []string, found map[string]string) error {
 	opened, err := os.Open(directory)
 	if err != nil {
@@ -49,25 +50,25 @@ func searchCNI(directory string, wanted []string, found map[string]string) error
 	}
 	defer opened.Close()
 	names, err := opened.Readdirnames(maxCNIFiles + 1)
-	var troubles []error
+	var errs []error
 	if err != nil && err != io.EOF {
-		troubles = append(troubles, err)
+		errs = append(errs, err)
 	}
 	if len(names) > maxCNIFiles {
 		names = names[:maxCNIFiles]
-		troubles = append(troubles, fmt.Errorf("only %d of its files were looked at", maxCNIFiles))
+		errs = append(errs, fmt.Errorf("only %d of its files were looked at", maxCNIFiles))
 	}
 	slices.Sort(names)
 	for _, name := range names {
 		file := filepath.Join(directory, name)
 		network, err := cniNetwork(file)
 		if err != nil {
-			troubles = append(troubles, err)
+			errs = append(errs, err)
 		} else if slices.Contains(wanted, network) && found[network] == "" {
 			found[network] = file
 		}
 	}
-	return errors.Join(troubles...)
+	return errors.Join(errs...)
 }
 
 // cniNetwork is the name of the network that a file defines, empty for what is no file.

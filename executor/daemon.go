@@ -11,13 +11,13 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// tell sends a message if the daemon is there. If it is not, or the message gets lost, the next attach says the same.
-func (e *executor) tell(m wire.Message) {
+// send sends a message if the daemon is connected. If it is not, or the message is lost, the next attach carries the same state.
+func (e *executor) send(m wire.Message) {
 	if e.conn == nil {
 		return
 	}
 	if err := e.conn.Send(m, nil); err != nil {
-		e.conn.CloseWrite() // what the daemon has said is still read; then the link dials again
+		e.conn.CloseWrite() // what the daemon has sent is still read; then the link dials again
 		e.conn = nil
 	}
 }
@@ -34,28 +34,28 @@ func (e *executor) onLink(l linkEvent) {
 	}
 }
 
-// onDaemonAway notes why there is no daemon. It comes back, as a rule; a task that has no container yet waits only so long.
+// onDaemonAway records why the daemon cannot be reached. A task that has no container yet waits for it for a limited time.
 func (e *executor) onDaemonAway(err error) {
 	e.conn = nil
-	if e.trouble == nil || e.trouble.Error() != err.Error() {
+	if e.linkErr == nil || e.linkErr.Error() != err.Error() {
 		e.Logger.Warn("no connection to the daemon; dialling again", zap.Error(err))
 	}
-	e.trouble = err
+	e.linkErr = err
 	e.giveUpAfter(daemonTimeout)
 }
 
-// giveUpAfter bounds the wait for a daemon that is away while nothing can have been started.
+// giveUpAfter limits the wait for a daemon that is away while no container can have been started.
 func (e *executor) giveUpAfter(d time.Duration) {
 	if e.conn == nil && e.task != nil && e.task.exit == nil && e.task.state.ContainerID == "" && (e.unanswered.t == nil || d < daemonTimeout) {
 		e.unanswered.set(d)
 	}
 }
 
-// onUnanswered ends a task that no daemon has taken.
+// onUnanswered ends a task that no daemon has accepted in time.
 func (e *executor) onUnanswered() {
 	message := fmt.Sprintf("mesos-docker-containerizer did not answer at %s: is it running on this host?", e.Daemon)
-	if e.trouble != nil {
-		message += " Last: " + e.trouble.Error()
+	if e.linkErr != nil {
+		message += " Last: " + e.linkErr.Error()
 	}
 	e.onExited(&wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost, Message: message})
 }
@@ -80,7 +80,7 @@ func (e *executor) attach() {
 		state.Exited = e.task.exit != nil
 		attach.State = &state
 	}
-	e.tell(wire.Message{Attach: &attach})
+	e.send(wire.Message{Attach: &attach})
 }
 
 func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
@@ -89,7 +89,7 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 		return
 	}
 	if e.task == nil {
-		return // nothing else concerns an executor without a task
+		return // no other message concerns an executor without a task
 	}
 	switch {
 	case m.Accepted != nil:
@@ -119,15 +119,15 @@ func (e *executor) onAccepted(a *wire.Accepted) {
 	}
 	e.noteProbes(a.Probes)
 	if e.task.accepted {
-		return // a daemon says it again to an executor that attaches again
+		return // a daemon repeats it to an executor that attaches again
 	}
 	e.task.accepted = true
 	for _, warning := range a.Warnings {
-		e.Logger.Warn("the daemon warns", zap.String("warning", warning))
+		e.Logger.Warn("warning from the daemon", zap.String("warning", warning))
 	}
 }
 
-// noteProbes says in the log, once, that a daemon from before they were carried out does nothing for the task's checks.
+// noteProbes logs, once for each daemon, that the daemon is too old to carry out the task's checks.
 func (e *executor) noteProbes(carriedOut bool) {
 	wanted := e.task.info.HealthCheck != nil || e.task.info.Check != nil
 	if wanted && !carriedOut && !e.task.unprobed {
@@ -137,11 +137,11 @@ func (e *executor) noteProbes(carriedOut bool) {
 	e.task.unprobed = !carriedOut
 }
 
-// onRefused gives up where trying again is of no use. A container that may run is not ours to judge from here: another daemon,
-// of another version perhaps, will take the executor.
+// onRefused ends the task if the refusal is permanent and no container can run. A container that may run waits for another daemon,
+// perhaps of another version, that accepts the executor.
 func (e *executor) onRefused(r *wire.Refused) {
 	e.Logger.Error("the daemon refuses this executor", zap.String("reason", r.Reason))
-	e.trouble = fmt.Errorf("the daemon refuses this executor: %s", r.Reason)
+	e.linkErr = fmt.Errorf("the daemon refuses this executor: %s", r.Reason)
 	if !r.Permanent || e.task == nil || e.task.state.ContainerID != "" {
 		return
 	}
@@ -149,7 +149,7 @@ func (e *executor) onRefused(r *wire.Refused) {
 		Message: fmt.Sprintf("mesos-docker-containerizer at %s refuses this executor: %s", e.Daemon, r.Reason)})
 }
 
-// onOutput copies a stream until it ends. A stream that comes while one is held is of no use: both show the same.
+// onOutput copies a stream until it ends. A second stream shows the same output and is closed.
 func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 	if e.task.output != nil || e.task.exit != nil {
 		stream.Close()
@@ -157,7 +157,7 @@ func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 	}
 	e.task.output = stream
 	tty := o.TTY
-	go func() { e.outputs <- copyOutput(stream, tty, e.Stdout, e.Stderr) }() // awaited by closeOutput, for as long as makes sense
+	go func() { e.outputs <- copyOutput(stream, tty, e.Stdout, e.Stderr) }() // closeOutput waits for its end, up to a limit
 }
 
 // onOutputEnd concludes the task if its container has exited. Otherwise the Engine has gone away, or the exit is about to be
@@ -178,7 +178,7 @@ func (e *executor) onOutputEnd(end outputEnd) {
 	if end.err != nil {
 		e.Logger.Warn("output stream broke; asking for the rest", zap.Error(end.err))
 	}
-	e.tell(wire.Message{Resume: &wire.Resume{
+	e.send(wire.Message{Resume: &wire.Resume{
 		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: end.err != nil,
 	}})
 }
@@ -206,7 +206,7 @@ func (e *executor) onRunning(r *wire.Running) {
 	e.task.running = true
 	e.task.started = time.Now()
 	e.task.container = containerStatus(&e.task.info, r)
-	if e.task.why.killed {
+	if e.task.cause.killed {
 		return // contract 3.1, row 3
 	}
 	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) {
@@ -217,7 +217,7 @@ func (e *executor) onRunning(r *wire.Running) {
 	})
 }
 
-// onExited settles the outcome. The terminal update waits for the rest of the output, if there is any to come.
+// onExited records the exit. The terminal update waits for the rest of the output, if there is any.
 func (e *executor) onExited(x *wire.Exited) {
 	if e.task.exit != nil {
 		return
@@ -239,10 +239,10 @@ func (e *executor) conclude() {
 		return
 	}
 	e.task.concluded = true
-	state, reason, message := terminal(*e.task.exit, e.task.why)
+	state, reason, message := terminal(*e.task.exit, e.task.cause)
 	e.update(state, func(s *mesos.TaskStatus) {
 		s.Reason = reason
-		if e.task.why.unhealthy != "" {
+		if e.task.cause.unhealthy != "" {
 			s.Healthy = new(false) // contract 3.3
 		}
 		if message != "" {

@@ -8,6 +8,6 @@
 //
 //	LAUNCH -> STARTING -> RUNNING -> [KILLING ->] FINISHED, FAILED or KILLED -> acknowledged -> done, exit
 //
-// What survives what: an agent's restart, because the ledger is sent again; the daemon's, because the executor attaches again
+// What survives what: an agent's restart, because the outbox is sent again; the daemon's, because the executor attaches again
 // with all it knows and holds the output stream itself. The executor's own death is the order to stop the container.
 package executor

@@ -85,16 +85,16 @@ var errFinished = errors.New("finished")
 // executor is the state of one Run. Only the loop's goroutine touches it.
 type executor struct {
 	Options
-	ledger  *ledger
+	outbox  *outbox
 	link    *link
 	conn    sender // nil while the daemon is away
-	trouble error  // why it is, or refuses us
+	linkErr error  // the last failure to reach the daemon, or its refusal; nil for none
 
-	canKilling bool // the framework knows TASK_KILLING
-	custom     *mesos.ExecutorInfo
-	task       *task
-	ended      bool            // a terminal update was acknowledged
-	refused    map[string]bool // ids of tasks that were ended before they were launched
+	reportsKilling bool // the framework accepts TASK_KILLING
+	custom         *mesos.ExecutorInfo
+	task           *task
+	ended          bool            // a terminal update was acknowledged
+	refused        map[string]bool // ids of tasks that were ended before they were launched
 
 	outputs chan outputEnd
 
@@ -114,7 +114,7 @@ func Run(ctx context.Context, o Options) error {
 func newExecutor(o Options) *executor {
 	return &executor{
 		Options: o,
-		ledger:  newLedger(),
+		outbox:  newOutbox(),
 		link:    newLink(o.Dial),
 		refused: map[string]bool{},
 		outputs: make(chan outputEnd, 1),
@@ -126,7 +126,7 @@ func (e *executor) live(ctx context.Context) error {
 	events := make(chan *agent.Event)
 	gone := make(chan error, 1)
 	var wg sync.WaitGroup
-	wg.Go(func() { gone <- e.Agent.Run(inner, e.ledger, events) })
+	wg.Go(func() { gone <- e.Agent.Run(inner, e.outbox, events) })
 	wg.Go(func() { e.link.run(inner) })
 	defer wg.Wait()
 	defer cancel()
@@ -151,7 +151,7 @@ func (e *executor) loop(ctx context.Context, events <-chan *agent.Event, gone <-
 			e.onOutputEnd(end)
 		case <-terminate:
 			terminate = nil
-			e.Logger.Info("told to terminate")
+			e.Logger.Info("stopping the task after a termination signal")
 			err = e.onShutdown()
 		case err = <-gone:
 			return fmt.Errorf("agent connection: %w", err)

@@ -11,7 +11,7 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// health judges a task by the results of its health check: contract 4.4. The zero value judges one that has none.
+// health is the state of a task's health check (contract 4.4). The zero value is that of a task without one.
 type health struct {
 	grace time.Duration // how long failures do not count, until the first success
 	limit uint32        // so many failures in a row end the task
@@ -27,9 +27,9 @@ func newHealth(check *mesos.HealthCheck) health {
 	return health{grace: secondsOf(check.GetGracePeriodSeconds()), limit: check.GetConsecutiveFailures()}
 }
 
-// judge takes the result of a probe that ended a time after the container was started. Report tells whether the framework has to
-// hear of it, and kill whether the task has to end.
-func (h *health) judge(healthy bool, age time.Duration) (report, kill bool) {
+// record adds the result of a probe; age is the time from the start of the container to the end of the probe. The caller sends an
+// update if report is true, and ends the task if kill is true.
+func (h *health) record(healthy bool, age time.Duration) (report, kill bool) {
 	if healthy {
 		report = !h.succeeded || h.failures > 0
 		h.succeeded, h.failures = true, 0
@@ -42,7 +42,7 @@ func (h *health) judge(healthy bool, age time.Duration) (report, kill bool) {
 	return true, h.failures >= h.limit
 }
 
-// secondsOf converts a number of seconds, of which a framework may send any. What is no time is none at all.
+// secondsOf converts a number of seconds from a framework, which may be any float. Negative numbers and NaN become 0.
 func secondsOf(seconds float64) time.Duration {
 	switch {
 	case !(seconds > 0): // NaN too
@@ -53,10 +53,10 @@ func secondsOf(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// probed tells whether results of probes still count: not before TASK_RUNNING, and not once the task is ending, lest RUNNING
-// follow KILLING.
+// probed tells whether results of probes still count: not before TASK_RUNNING, and not once the task is ending, since RUNNING
+// must not follow KILLING.
 func (t *task) probed() bool {
-	return t.running && t.exit == nil && !t.why.killed && !t.why.completed
+	return t.running && t.exit == nil && !t.cause.killed && !t.cause.completed
 }
 
 // onHealth reports a change of the task's health, and each failure, and ends a task that has failed too often: contract
@@ -65,10 +65,10 @@ func (e *executor) onHealth(m *wire.Health) {
 	if !e.task.probed() || e.task.info.HealthCheck == nil {
 		return
 	}
-	report, kill := e.task.health.judge(m.Healthy, time.Since(e.task.started))
+	report, kill := e.task.health.record(m.Healthy, time.Since(e.task.started))
 	if !report {
 		if !m.Healthy {
-			e.Logger.Info("the health check fails, which does not count yet", zap.String("task", e.task.info.TaskID.Value),
+			e.Logger.Info("health check failed within the grace period; the failure does not count", zap.String("task", e.task.info.TaskID.Value),
 				zap.String("message", m.Message))
 		}
 		return
@@ -76,7 +76,7 @@ func (e *executor) onHealth(m *wire.Health) {
 	e.task.healthy = new(m.Healthy)
 	message := ""
 	if !m.Healthy {
-		message = e.task.health.complaint(m.Message)
+		message = e.task.health.failureMessage(m.Message)
 	}
 	e.update(mesos.TASK_RUNNING, func(s *mesos.TaskStatus) {
 		s.Reason = mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED.Enum()
@@ -85,13 +85,13 @@ func (e *executor) onHealth(m *wire.Health) {
 		}
 	})
 	if kill {
-		e.task.why.unhealthy = message
+		e.task.cause.unhealthy = message
 		e.stop(e.grace(nil), true)
 	}
 }
 
-// complaint says how often the health check has failed, and what the last probe found.
-func (h *health) complaint(found string) string {
+// failureMessage returns how often the health check has failed, and what the last probe found.
+func (h *health) failureMessage(found string) string {
 	message := "health check failed"
 	if h.failures > 1 {
 		message += fmt.Sprintf(" %d times in a row", h.failures)

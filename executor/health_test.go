@@ -44,7 +44,7 @@ func TestHealth(t *testing.T) {
 			h := health{grace: test.grace, limit: test.limit}
 			got := ""
 			for _, p := range test.probes {
-				report, kill := h.judge(p.healthy, p.age)
+				report, kill := h.record(p.healthy, p.age)
 				switch {
 				case !report:
 					got += "."
@@ -74,7 +74,7 @@ func TestHealthAgainstModel(t *testing.T) {
 		var history []probe
 		for age, healthy := range rapid.SliceOfN(rapid.Bool(), 1, 30).Draw(rt, "results") {
 			history = append(history, probe{healthy, time.Duration(age)})
-			report, kill := h.judge(healthy, time.Duration(age))
+			report, kill := h.record(healthy, time.Duration(age))
 			wantReport, wantKill := judgeHistory(history, grace, limit)
 			if report != wantReport || kill != wantKill {
 				rt.Fatalf("after %v: report %v, kill %v, want %v, %v", history, report, kill, wantReport, wantKill)

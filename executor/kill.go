@@ -9,7 +9,7 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// killMargin is what a kill that no daemon takes gets on top of its grace period, for one that is just starting.
+// killMargin is added to the grace period of a kill while the daemon is away, for a daemon that is just starting.
 const killMargin = time.Second
 
 // onKill stops the task. A kill that overtook its launch is answered at once, and the launch, should it come, is not followed
@@ -47,21 +47,22 @@ func (e *executor) stop(grace time.Duration, announce bool) {
 		return
 	}
 	e.completion.stop() // a kill cancels it, contract 3.4
-	e.task.why.killed = true
-	e.order(grace)
-	if announce && e.canKilling && !e.task.killing {
+	e.task.cause.killed = true
+	e.sendKill(grace)
+	if announce && e.reportsKilling && !e.task.killing {
 		e.task.killing = true
 		e.update(mesos.TASK_KILLING, nil)
 	}
 }
 
-func (e *executor) order(grace time.Duration) {
+// sendKill asks the daemon to stop the container, and again at each new connection.
+func (e *executor) sendKill(grace time.Duration) {
 	kill := wire.Kill{Deadline: time.Now().Add(grace)}
 	if earlier := e.task.state.Kill; earlier != nil && e.task.grace == grace {
 		kill.Deadline = earlier.Deadline
 	}
 	e.task.state.Kill, e.task.grace = &kill, grace
-	e.tell(wire.Message{Kill: &kill})
+	e.send(wire.Message{Kill: &kill})
 	e.giveUpAfter(time.Until(kill.Deadline) + killMargin)
 }
 
@@ -72,14 +73,14 @@ func (e *executor) onCompletion() {
 		return
 	}
 	e.Logger.Info("max_completion_time is over", zap.String("task", e.task.info.TaskID.Value))
-	e.task.why.completed = true
-	e.order(0)
+	e.task.cause.completed = true
+	e.sendKill(0)
 }
 
-// onShutdown stops the task so that its terminal update can leave before the agent destroys us; with nothing to run there is
-// nothing to wait for. A kill in progress is shortened, never extended.
+// onShutdown stops the task so that its terminal update can leave before the agent destroys the executor. An executor without a task
+// ends at once. A kill in progress is shortened, never extended.
 func (e *executor) onShutdown() error {
-	if e.task == nil && !e.ledger.pending() {
+	if e.task == nil && !e.outbox.pending() {
 		return errFinished
 	}
 	if e.shutdown.t != nil {

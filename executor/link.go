@@ -92,7 +92,7 @@ func (l *link) serve(ctx context.Context, conn *wire.Conn) {
 	for {
 		message, file, err := conn.Receive()
 		if errors.Is(err, transport.ErrFrame) || errors.Is(err, transport.ErrFrameTooLarge) {
-			err = fmt.Errorf("the daemon does not speak our language: %w", err)
+			err = fmt.Errorf("the daemon sent a frame that this version cannot read: %w", err)
 		}
 		event := linkEvent{message: message, err: err}
 		if file != nil {

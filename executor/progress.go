@@ -20,11 +20,11 @@ const (
 	// where the first interval is ten seconds: about as long as a preparation may take.
 	progressGrowth = 1.5
 
-	// terminalInterval is that of the local route, where updates go to a terminal, which keeps none and costs nobody anything.
+	// terminalInterval is that of the local route, where updates go to a terminal, which keeps none of them.
 	terminalInterval = 200 * time.Millisecond
 )
 
-// progress limits what a framework hears of a preparation.
+// progress limits the updates that a framework gets during a preparation.
 type progress struct {
 	interval time.Duration // before the next update; none is due if it is 0
 	terminal bool          // not limited
@@ -37,7 +37,7 @@ func newProgress(route wire.Route) progress {
 	return progress{interval: progressInterval, terminal: route == wire.RouteLocal}
 }
 
-// configure sets the first interval, or turns the updates off. A daemon that says it again does not undo their growth.
+// configure sets the first interval, or turns the updates off. A daemon that repeats it does not undo their growth.
 func (p *progress) configure(interval time.Duration) {
 	if p.sent == 0 || interval == 0 {
 		p.interval = interval
@@ -62,11 +62,11 @@ func (p *progress) note(now time.Time) {
 }
 
 // onProgress reports the preparation as TASK_STARTING with a message, and with the figures of a pull as JSON in data. An update
-// that comes too early, or while another waits for its acknowledgement, is dropped: the next one says more. One that only says
-// again what the last one said is no news to anybody.
+// that comes too early, or while another waits for its acknowledgement, is dropped: the next one is newer. An update that
+// repeats the last message is dropped too.
 func (e *executor) onProgress(p *wire.Progress) {
 	now := time.Now()
-	if e.task.running || e.task.exit != nil || e.task.why.killed || e.ledger.pending() || !e.task.progress.due(now) {
+	if e.task.running || e.task.exit != nil || e.task.cause.killed || e.outbox.pending() || !e.task.progress.due(now) {
 		return
 	}
 	if p.Pull == nil && p.Message == e.task.progress.message {

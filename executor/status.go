@@ -39,15 +39,15 @@ func newUUID() []byte {
 	return id
 }
 
-// why is what the executor itself knows about the end of a task.
-type why struct {
+// endCause is what the executor itself knows about the end of a task.
+type endCause struct {
 	killed    bool   // by the framework, a shutdown, a signal or its health
 	completed bool   // max_completion_time is over
 	unhealthy string // if its health was the reason: what was found; else empty
 }
 
-// terminal says how a task ended: contract 3.3, with the reasons and texts that stock loses.
-func terminal(exit wire.Exited, w why) (state mesos.TaskState, reason *mesos.TaskStatus_Reason, message string) {
+// terminal returns the state, reason and message of the terminal update: contract 3.3, with the reasons and texts that stock loses.
+func terminal(exit wire.Exited, cause endCause) (state mesos.TaskState, reason *mesos.TaskStatus_Reason, message string) {
 	state, message = mesos.TASK_FAILED, exit.Message
 	switch exit.Outcome {
 	case wire.OutcomeExited:
@@ -71,12 +71,12 @@ func terminal(exit wire.Exited, w why) (state mesos.TaskState, reason *mesos.Tas
 		}
 	}
 	switch {
-	case exit.Outcome != wire.OutcomeExited && exit.Outcome != wire.OutcomeFailed: // nobody can say that the kill did it
-	case w.completed:
+	case exit.Outcome != wire.OutcomeExited && exit.Outcome != wire.OutcomeFailed: // the kill may not have caused this end
+	case cause.completed:
 		return mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED.Enum(), message
-	case w.killed:
-		if w.unhealthy != "" {
-			message += ": killed because its " + w.unhealthy
+	case cause.killed:
+		if cause.unhealthy != "" {
+			message += ": killed because its " + cause.unhealthy
 		}
 		return mesos.TASK_KILLED, nil, message
 	}

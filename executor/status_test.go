@@ -14,42 +14,42 @@ func TestTerminal(t *testing.T) {
 	none := mesos.TaskStatus_Reason(-1)
 	for name, test := range map[string]struct {
 		exit    wire.Exited
-		why     why
+		cause   endCause
 		state   mesos.TaskState
 		reason  mesos.TaskStatus_Reason
 		message string
 	}{
-		"finished": {wire.Exited{Outcome: wire.OutcomeExited}, why{},
+		"finished": {wire.Exited{Outcome: wire.OutcomeExited}, endCause{},
 			mesos.TASK_FINISHED, none, "Container exited with status 0"},
-		"failed": {wire.Exited{Outcome: wire.OutcomeExited, Code: 3}, why{},
+		"failed": {wire.Exited{Outcome: wire.OutcomeExited, Code: 3}, endCause{},
 			mesos.TASK_FAILED, none, "Container exited with status 3"},
-		"with the Engine's words": {wire.Exited{Outcome: wire.OutcomeExited, Code: 128, Message: "boom"}, why{},
+		"with the Engine's words": {wire.Exited{Outcome: wire.OutcomeExited, Code: 128, Message: "boom"}, endCause{},
 			mesos.TASK_FAILED, none, "Container exited with status 128: boom"},
-		"out of memory": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137, OOM: true}, why{},
+		"out of memory": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137, OOM: true}, endCause{},
 			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LIMITATION_MEMORY, "Container exited with status 137: it ran out of memory"},
-		"a child ran out of memory": {wire.Exited{Outcome: wire.OutcomeExited, OOM: true}, why{},
+		"a child ran out of memory": {wire.Exited{Outcome: wire.OutcomeExited, OOM: true}, endCause{},
 			mesos.TASK_FINISHED, none, "Container exited with status 0"},
-		"killed, exit 0": {wire.Exited{Outcome: wire.OutcomeExited}, why{killed: true},
+		"killed, exit 0": {wire.Exited{Outcome: wire.OutcomeExited}, endCause{killed: true},
 			mesos.TASK_KILLED, none, "Container exited with status 0"},
-		"killed, exit 137": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137}, why{killed: true},
+		"killed, exit 137": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137}, endCause{killed: true},
 			mesos.TASK_KILLED, none, "Container exited with status 137"},
-		"killed before it ran": {wire.Exited{Outcome: wire.OutcomeFailed, Message: "killed"}, why{killed: true},
+		"killed before it ran": {wire.Exited{Outcome: wire.OutcomeFailed, Message: "killed"}, endCause{killed: true},
 			mesos.TASK_KILLED, none, "killed"},
-		"completion time": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137}, why{completed: true},
+		"completion time": {wire.Exited{Outcome: wire.OutcomeExited, Code: 137}, endCause{completed: true},
 			mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED, "Container exited with status 137"},
-		"completion time beats a kill": {wire.Exited{Outcome: wire.OutcomeExited}, why{completed: true, killed: true},
+		"completion time beats a kill": {wire.Exited{Outcome: wire.OutcomeExited}, endCause{completed: true, killed: true},
 			mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED, "Container exited with status 0"},
-		"never ran": {wire.Exited{Outcome: wire.OutcomeFailed, Message: "image a not found"}, why{},
+		"never ran": {wire.Exited{Outcome: wire.OutcomeFailed, Message: "image a not found"}, endCause{},
 			mesos.TASK_FAILED, mesos.REASON_CONTAINER_LAUNCH_FAILED, "image a not found"},
-		"unknown": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, why{},
+		"unknown": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, endCause{},
 			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
-		"unknown although killed": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, why{killed: true},
+		"unknown although killed": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, endCause{killed: true},
 			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
-		"of a later version": {wire.Exited{Outcome: "new"}, why{},
+		"of a later version": {wire.Exited{Outcome: "new"}, endCause{},
 			mesos.TASK_FAILED, none, "Failed to get exit status of container"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			state, reason, message := terminal(test.exit, test.why)
+			state, reason, message := terminal(test.exit, test.cause)
 			got := none
 			if reason != nil {
 				got = *reason

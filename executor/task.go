@@ -15,11 +15,11 @@ import (
 // task is the one task of an executor, from LAUNCH on.
 type task struct {
 	info  mesos.TaskInfo
-	state wire.State // what a daemon that knows nothing has to be told
-	why   why
+	state wire.State // what a new daemon needs to know
+	cause endCause
 
-	accepted  bool          // a daemon has it
-	unprobed  bool          // and that one does not know checks
+	accepted  bool          // a daemon has accepted it
+	unprobed  bool          // that daemon carries out no checks
 	running   bool          // TASK_RUNNING was sent
 	killing   bool          // TASK_KILLING was sent
 	grace     time.Duration // of the latest kill
@@ -47,7 +47,7 @@ func (e *executor) onEvent(event *agent.Event) error {
 	case mesosexec.Event_LAUNCH_GROUP:
 		group := event.GetLaunchGroup().GetTaskGroup()
 		for _, info := range group.GetTasks() {
-			e.ledger.launched(info)
+			e.outbox.launched(info)
 			e.refuse(info.TaskID, mesos.TASK_FAILED, "Task groups are not supported by the docker executor")
 		}
 	case mesosexec.Event_KILL:
@@ -69,7 +69,7 @@ func (e *executor) onSubscribed(s *mesosexec.Event_Subscribed) {
 	framework := s.GetFrameworkInfo()
 	for _, c := range framework.GetCapabilities() {
 		if c.GetType() == mesos.FrameworkInfo_Capability_TASK_KILLING_STATE {
-			e.canKilling = true
+			e.reportsKilling = true
 		}
 	}
 	if e.Route != wire.RouteDropIn {
@@ -84,7 +84,7 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 	if e.refused[id] || e.task != nil && e.task.info.TaskID.Value == id {
 		return // delivered again, or killed before it came
 	}
-	e.ledger.launched(info)
+	e.outbox.launched(info)
 	if e.task != nil || len(e.refused) > 0 {
 		e.refuse(info.TaskID, mesos.TASK_FAILED, `Attempted to run multiple tasks using a "docker" executor`)
 		return
@@ -112,14 +112,14 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 		e.completion.set(time.Duration(limit))
 	}
 	e.unanswered.set(daemonTimeout)
-	e.tell(wire.Message{Launch: &launch})
+	e.send(wire.Message{Launch: &launch})
 }
 
 // refuse ends a task that will not be run.
 func (e *executor) refuse(id mesos.TaskID, state mesos.TaskState, message string) {
 	e.refused[id.Value] = true
 	e.Logger.Warn("task refused", zap.String("task", id.Value), zap.String("reason", message))
-	e.ledger.update(newStatus(id, e.executorID(), state, message, time.Now()))
+	e.outbox.update(newStatus(id, e.executorID(), state, message, time.Now()))
 	if e.task == nil {
 		e.failSafe.set(acknowledgementTimeout)
 	}
@@ -139,26 +139,26 @@ func (e *executor) update(state mesos.TaskState, change func(*mesos.TaskStatus))
 	}
 	e.Logger.Info("task update", zap.String("task", e.task.info.TaskID.Value), zap.Stringer("state", state),
 		zap.Boolp("healthy", status.Healthy), zap.String("message", status.GetMessage()))
-	e.ledger.update(status)
+	e.outbox.update(status)
 }
 
 func (e *executor) executorID() mesos.ExecutorID {
 	return mesos.ExecutorID{Value: e.Environment.ExecutorID}
 }
 
-// onAcknowledged ends the executor's life with the acknowledgement of the last update it owes: of a task's end, or of the
-// refusal of one that never was.
+// onAcknowledged ends the executor once the agent has acknowledged its last update: the terminal update of its task, or of a
+// task that it refused.
 func (e *executor) onAcknowledged(id mesos.TaskID, uuid []byte) error {
-	status, known := e.ledger.acknowledged(id, uuid)
+	status, known := e.outbox.acknowledged(id, uuid)
 	if !known {
 		return nil
 	}
 	e.ended = e.ended || isTerminal(status.GetState())
-	if !e.ended || e.ledger.pending() || e.task != nil && !e.task.concluded {
+	if !e.ended || e.outbox.pending() || e.task != nil && !e.task.concluded {
 		return nil
 	}
 	if e.task != nil {
-		e.tell(wire.Message{Done: &wire.Done{}})
+		e.send(wire.Message{Done: &wire.Done{}})
 	}
 	return errFinished
 }

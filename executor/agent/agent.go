@@ -1,11 +1,11 @@
 // Package agent holds what the executor and its two agent connections have in common.
 //
-// A connection (executor/agent/v0 speaks libprocess, v1 the executor HTTP API) turns whatever its protocol says into v1 events
-// and delivers what the executor owes the agent. It owns sockets, framing and retries and decides nothing about the task. The
-// executor owns the task and never sees a socket.
+// A connection (executor/agent/v0 speaks libprocess, v1 the executor HTTP API) turns the messages of its protocol into v1 events
+// and delivers the updates of the executor. It owns sockets, framing and retries and decides nothing about the task. The executor
+// owns the task and never sees a socket.
 //
-// What is owed lives in one place, the executor's ledger, which a connection reads through Outbox. An update is therefore
-// recorded before it can be sent, and a connection that breaks loses nothing: what was not acknowledged is in the next snapshot.
+// Updates are in one place, the executor's outbox, which a connection reads through Outbox. An update is recorded before it is
+// sent, so a broken connection loses nothing: the next snapshot has all that was not acknowledged.
 package agent
 
 import (

@@ -41,10 +41,10 @@ func (t Token) GoString() string { return strconv.Quote(t.String()) }
 // MarshalText keeps the secret out of JSON, and so out of structured logs.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// Environment is what the Mesos agent tells an executor in its environment (contract 1.5).
+// Environment holds the variables that the Mesos agent sets for an executor (contract 1.5).
 //
-// A task can override every one of these variables, so nothing in it is more trustworthy than the task. It grants nothing:
-// whoever sets a false endpoint or token only cuts its own task off from the agent.
+// A task can override each of them, so they are no more trustworthy than the task, and they grant nothing: a task that sets a
+// false endpoint or token only cuts itself off from the agent.
 type Environment struct {
 	FrameworkID string // MESOS_FRAMEWORK_ID
 	ExecutorID  string // MESOS_EXECUTOR_ID

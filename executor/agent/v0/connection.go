@@ -2,18 +2,18 @@
 // (contract 5.2). Agents recover the executors of their docker containerizer over no other.
 //
 // New takes what the agent said in the environment, Run does the rest until its context ends: it listens for the agent's
-// messages and hands them to the executor as events of the v1 API, registers, and delivers the updates of the executor's ledger
+// messages and hands them to the executor as events of the v1 API, registers, and delivers the updates of the executor's outbox
 // (agent.Outbox). Nothing else is kept here, so nothing is lost with a connection: what the agent has not acknowledged is part
 // of the next re-registration.
 //
 // There are two TCP connections, one for each direction: the agent opens one to our address and sends its messages there
-// (server), we open one to the agent's (link). Messages have the form of HTTP requests; what comes back says nothing.
+// (server), we open one to the agent's (link). Messages have the form of HTTP requests; the responses carry nothing.
 //
 // # When the agent is away
 //
-// Its death is the end of the link. The agent that follows, perhaps elsewhere, asks us to re-register: whoever does so is the
-// agent from then on, with a new link. The executor is told by a SHUTDOWN event of our own, at most one and none after the
-// agent's, when
+// The link ends with the agent. The next agent, perhaps at another address, asks the executor to re-register. The sender of that
+// request is the agent from then on, with a new link. The connection sends the executor a SHUTDOWN event of its own, at most one
+// and none after the agent's, when
 //   - the link could not be made or ended before the agent had registered us: at once, it will not do so any more;
 //   - the framework does not checkpoint and the link ended: at once, for the agent keeps no such executor;
 //   - the framework does checkpoint and no agent has taken us back within MESOS_RECOVERY_TIMEOUT.
@@ -258,7 +258,7 @@ func (r *run) receive(ctx context.Context, m message) error {
 // largeMessage is the size from which memory is given back at once. Below it a collection costs more than it frees.
 const largeMessage = 1 << 20
 
-// checkRecipient refuses a message for somebody else, who had our port before us.
+// checkRecipient refuses a message for another executor, which had our port before us.
 func (r *run) checkRecipient(got received) error {
 	ours := r.identity.Load()
 	switch {

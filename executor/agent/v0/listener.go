@@ -148,7 +148,7 @@ func (s *server) connection(ctx context.Context, conn net.Conn, number uint64) {
 	}
 }
 
-// ended says why a connection is over where that is not its regular end.
+// ended logs why a connection has ended, unless that is its regular end.
 func (s *server) ended(ctx context.Context, conn net.Conn, err error) {
 	if ctx.Err() != nil || err == io.EOF {
 		return

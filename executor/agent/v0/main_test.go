@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait for something that must happen, on a loaded machine.
 const patience = 30 * time.Second
 
-// ledger is an Outbox.
-type ledger struct {
+// outbox is an Outbox.
+type outbox struct {
 	mu      sync.Mutex
 	tasks   []mesos.TaskInfo
 	updates []mesos.TaskStatus
@@ -31,15 +31,15 @@ type ledger struct {
 	changed chan struct{}
 }
 
-func newLedger() *ledger { return &ledger{acked: map[int]bool{}, changed: make(chan struct{})} }
+func newOutbox() *outbox { return &outbox{acked: map[int]bool{}, changed: make(chan struct{})} }
 
-func (l *ledger) launched(task mesos.TaskInfo) {
+func (l *outbox) launched(task mesos.TaskInfo) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tasks = append(l.tasks, task)
 }
 
-func (l *ledger) add(status mesos.TaskStatus) {
+func (l *outbox) add(status mesos.TaskStatus) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.updates = append(l.updates, status)
@@ -47,7 +47,7 @@ func (l *ledger) add(status mesos.TaskStatus) {
 	l.changed = make(chan struct{})
 }
 
-func (l *ledger) acknowledge(ack *executor.Event_Acknowledged) {
+func (l *outbox) acknowledge(ack *executor.Event_Acknowledged) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, u := range l.updates {
@@ -58,7 +58,7 @@ func (l *ledger) acknowledge(ack *executor.Event_Acknowledged) {
 	}
 }
 
-func (l *ledger) Unacknowledged() ([]mesos.TaskInfo, []mesos.TaskStatus, agent.Cursor) {
+func (l *outbox) Unacknowledged() ([]mesos.TaskInfo, []mesos.TaskStatus, agent.Cursor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var updates []mesos.TaskStatus
@@ -70,7 +70,7 @@ func (l *ledger) Unacknowledged() ([]mesos.TaskInfo, []mesos.TaskStatus, agent.C
 	return append([]mesos.TaskInfo(nil), l.tasks...), updates, agent.Cursor(len(l.updates))
 }
 
-func (l *ledger) Next(ctx context.Context, after agent.Cursor) (mesos.TaskStatus, agent.Cursor, error) {
+func (l *outbox) Next(ctx context.Context, after agent.Cursor) (mesos.TaskStatus, agent.Cursor, error) {
 	for {
 		l.mu.Lock()
 		for i := int(after); i < len(l.updates); i++ {
@@ -137,7 +137,7 @@ func newAgent(t testing.TB, o fakeagent.Options) *fakeagent.Agent {
 // fixture is one Run under test.
 type fixture struct {
 	t      testing.TB
-	outbox *ledger
+	outbox *outbox
 	events chan *agent.Event
 	result chan error
 	cancel context.CancelFunc
@@ -150,7 +150,7 @@ func start(t testing.TB, env agent.Environment) *fixture {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &fixture{t: t, outbox: newLedger(), events: make(chan *agent.Event), result: make(chan error, 1), cancel: cancel}
+	f := &fixture{t: t, outbox: newOutbox(), events: make(chan *agent.Event), result: make(chan error, 1), cancel: cancel}
 	go func() {
 		f.result <- c.Run(ctx, f.outbox, f.events)
 		close(f.result)

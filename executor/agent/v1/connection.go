@@ -1,7 +1,7 @@
 // Package v1 is the executor's connection to the Mesos agent over the executor HTTP API v1 (contract 5.1).
 //
 // New takes what the agent said in the environment, Run does the rest until its context ends: it subscribes, hands every event
-// to the executor in order, and delivers the updates of the executor's ledger (agent.Outbox). Nothing else is kept here, so
+// to the executor in order, and delivers the updates of the executor's outbox (agent.Outbox). Nothing else is kept here, so
 // nothing is lost with a connection: what the agent has not acknowledged is part of the next SUBSCRIBE.
 //
 // # When the agent is away
@@ -21,7 +21,7 @@
 // # Caveats
 //
 // Events wait for the executor: one that does not receive holds up the stream, and with it the notice of a disconnect. An
-// update that the agent finds invalid (400) is logged and passed over, but stays in the ledger. LIBPROCESS_SSL_SUPPORT_DOWNGRADE
+// update that the agent finds invalid (400) is logged and passed over, but stays in the outbox. LIBPROCESS_SSL_SUPPORT_DOWNGRADE
 // is not honoured: with LIBPROCESS_SSL_ENABLED no call is ever sent in the clear. HEARTBEAT calls are not sent: no agent waits
 // for them, and those before 1.8 refuse them.
 package v1

@@ -47,7 +47,7 @@ func assertDelivered(t *testing.T, a *scripted, want ...string) {
 func TestUpdatesFollowTheSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n network
-		outbox := newLedger()
+		outbox := newOutbox()
 		outbox.add(status(1, mesos.TASK_STARTING))
 		confirm := make(chan struct{})
 		a := &scripted{subscribe: func(_ int, _ *executor.Call, s *serverStream) {
@@ -84,7 +84,7 @@ func TestUpdatesAreSentOneAfterAnother(t *testing.T) {
 			return http.StatusAccepted
 		}}
 		defer n.serve(a)()
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, environment(), n.dial, outbox, nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		for i := range 5 {
@@ -114,7 +114,7 @@ func TestUpdateRefusedAsUnsubscribedSubscribesAgain(t *testing.T) {
 				return http.StatusAccepted
 			}}
 			defer n.serve(a)()
-			outbox := newLedger()
+			outbox := newOutbox()
 			f := start(t, environment(), n.dial, outbox, nil)
 			f.expect(executor.Event_SUBSCRIBED)
 			outbox.add(status(1, mesos.TASK_RUNNING))
@@ -138,7 +138,7 @@ func TestInvalidUpdateIsPassedOver(t *testing.T) {
 			return http.StatusAccepted
 		}}
 		stop := n.serve(a)
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, environment(), n.dial, outbox, zap.New(core))
 		f.expect(executor.Event_SUBSCRIBED)
 		outbox.add(status(1, mesos.TASK_RUNNING))
@@ -177,7 +177,7 @@ func TestUpdateIsTriedAgainWhileTheAgentRecovers(t *testing.T) {
 				return http.StatusAccepted
 			}}
 			defer n.serve(a)()
-			outbox := newLedger()
+			outbox := newOutbox()
 			f := start(t, environment(), n.dial, outbox, nil)
 			f.expect(executor.Event_SUBSCRIBED)
 			outbox.add(status(1, mesos.TASK_RUNNING))
@@ -201,7 +201,7 @@ func TestUpdateThatNeverSucceedsSubscribesAgain(t *testing.T) {
 				var n network
 				a := &scripted{subscribe: alwaysSubscribed, update: func(_ int, call *executor.Call) int { return way(call) }}
 				stop := n.serve(a)
-				outbox := newLedger()
+				outbox := newOutbox()
 				f := start(t, environment(), n.dial, outbox, nil)
 				f.expect(executor.Event_SUBSCRIBED)
 				before := time.Now()
@@ -232,7 +232,7 @@ func TestCallsDoNotOutliveRun(t *testing.T) {
 			return http.StatusAccepted
 		}}
 		defer n.serve(a)()
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, environment(), n.dial, outbox, nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		outbox.add(status(1, mesos.TASK_RUNNING))
@@ -252,7 +252,7 @@ func TestNothingIsLostOrReordered(t *testing.T) {
 		script := rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "ok", "503", "403", "abort", "end the stream"}), 1, 30).Draw(rt, "script")
 		total := rapid.IntRange(1, 9).Draw(rt, "updates")
 		synctest.Test(t, func(t *testing.T) {
-			outbox := newLedger()
+			outbox := newOutbox()
 			seen := map[string]bool{}
 			var order []string // as the agent first saw them
 			next := 0
@@ -346,4 +346,4 @@ func TestNothingIsLostOrReordered(t *testing.T) {
 	})
 }
 
-var _ agent.Outbox = (*ledger)(nil)
+var _ agent.Outbox = (*outbox)(nil)

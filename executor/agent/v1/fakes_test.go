@@ -23,8 +23,8 @@ import (
 	"mesos-docker-containerizer/executor/agent/secure"
 )
 
-// ledger is an Outbox.
-type ledger struct {
+// outbox is an Outbox.
+type outbox struct {
 	mu      sync.Mutex
 	tasks   []mesos.TaskInfo
 	updates []mesos.TaskStatus
@@ -32,9 +32,9 @@ type ledger struct {
 	changed chan struct{}
 }
 
-func newLedger() *ledger { return &ledger{acked: map[int]bool{}, changed: make(chan struct{})} }
+func newOutbox() *outbox { return &outbox{acked: map[int]bool{}, changed: make(chan struct{})} }
 
-func (l *ledger) add(status mesos.TaskStatus) {
+func (l *outbox) add(status mesos.TaskStatus) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.updates = append(l.updates, status)
@@ -42,7 +42,7 @@ func (l *ledger) add(status mesos.TaskStatus) {
 	l.changed = make(chan struct{})
 }
 
-func (l *ledger) acknowledge(uuid []byte) {
+func (l *outbox) acknowledge(uuid []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, u := range l.updates {
@@ -52,7 +52,7 @@ func (l *ledger) acknowledge(uuid []byte) {
 	}
 }
 
-func (l *ledger) Unacknowledged() ([]mesos.TaskInfo, []mesos.TaskStatus, agent.Cursor) {
+func (l *outbox) Unacknowledged() ([]mesos.TaskInfo, []mesos.TaskStatus, agent.Cursor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var updates []mesos.TaskStatus
@@ -64,7 +64,7 @@ func (l *ledger) Unacknowledged() ([]mesos.TaskInfo, []mesos.TaskStatus, agent.C
 	return l.tasks, updates, agent.Cursor(len(l.updates))
 }
 
-func (l *ledger) Next(ctx context.Context, after agent.Cursor) (mesos.TaskStatus, agent.Cursor, error) {
+func (l *outbox) Next(ctx context.Context, after agent.Cursor) (mesos.TaskStatus, agent.Cursor, error) {
 	for {
 		l.mu.Lock()
 		for i := int(after); i < len(l.updates); i++ {
@@ -271,14 +271,14 @@ func environment() agent.Environment {
 // fixture is one Run under test.
 type fixture struct {
 	t      testing.TB
-	outbox *ledger
+	outbox *outbox
 	events chan *agent.Event
 	result chan error
 	cancel context.CancelFunc
 }
 
 // start runs a connection over dial, or over the real network where dial is nil, until the test's end.
-func start(t testing.TB, env agent.Environment, dial secure.DialFunc, outbox *ledger, logger *zap.Logger) *fixture {
+func start(t testing.TB, env agent.Environment, dial secure.DialFunc, outbox *outbox, logger *zap.Logger) *fixture {
 	t.Helper()
 	c, err := New(Options{Environment: env, Logger: logger})
 	if err != nil {

@@ -47,7 +47,7 @@ func runTestExecutor() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	outbox, events, result := newLedger(), make(chan *agent.Event), make(chan error, 1)
+	outbox, events, result := newOutbox(), make(chan *agent.Event), make(chan error, 1)
 	go func() { result <- connection.Run(ctx, outbox, events) }()
 	updates := 0
 	report := func(task mesos.TaskID, state mesos.TaskState) {

@@ -66,7 +66,7 @@ func TestRecordedAgentRestart(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		var n network
-		outbox := newLedger()
+		outbox := newOutbox()
 		first := &replayed{exchange: subscriptions[0], updated: make(chan struct{}, 9)}
 		a := &scripted{subscribe: first.stream, update: func(int, *executor.Call) int {
 			first.updated <- struct{}{}

@@ -38,7 +38,7 @@ func TestEventsArriveInOrderAndUnknownOnesDoNot(t *testing.T) {
 			)
 			s.hold()
 		}})()
-		f := start(t, environment(), n.dial, newLedger(), nil)
+		f := start(t, environment(), n.dial, newOutbox(), nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		f.expect(executor.Event_LAUNCH)
 		f.expect(executor.Event_KILL)
@@ -55,7 +55,7 @@ func TestFirstSubscriptionWaitsForAnAgentThatStarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n network
 		core, logs := observer.New(zap.DebugLevel)
-		f := start(t, environment(), n.dial, newLedger(), zap.New(core))
+		f := start(t, environment(), n.dial, newOutbox(), zap.New(core))
 		f.quiet(10 * time.Second)
 		answers := []int{http.StatusNotFound, http.StatusServiceUnavailable, http.StatusInternalServerError}
 		defer n.serve(&scripted{subscribe: func(i int, call *executor.Call, s *serverStream) {
@@ -81,7 +81,7 @@ func TestRetriesAreRandomAndNeverSlowerThanHalfASecond(t *testing.T) {
 				var n network
 				env := environment()
 				env.SubscriptionBackoffMax = limit
-				f := start(t, env, n.dial, newLedger(), nil)
+				f := start(t, env, n.dial, newOutbox(), nil)
 				f.quiet(time.Minute)
 				f.stop()
 				bound := min(max(limit, quickestRetry), 500*time.Millisecond)
@@ -113,7 +113,7 @@ func TestDisconnectSubscribesAgainWithWhatIsUnacknowledged(t *testing.T) {
 		var n network
 		a := &scripted{subscribe: alwaysSubscribed}
 		stop := n.serve(a)
-		outbox := newLedger()
+		outbox := newOutbox()
 		outbox.tasks = []mesos.TaskInfo{{Name: "app", TaskID: mesos.TaskID{Value: "task"}}}
 		f := start(t, environment(), n.dial, outbox, nil)
 		f.expect(executor.Event_SUBSCRIBED)
@@ -150,7 +150,7 @@ func TestWithoutCheckpointADisconnectShutsDownAtOnce(t *testing.T) {
 		stop := n.serve(&scripted{subscribe: alwaysSubscribed})
 		env := environment()
 		env.Checkpoint = false
-		f := start(t, env, n.dial, newLedger(), nil)
+		f := start(t, env, n.dial, newOutbox(), nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		before := time.Now()
 		stop()
@@ -172,7 +172,7 @@ func TestWithCheckpointShutdownComesAfterTheRecoveryTimeout(t *testing.T) {
 		var n network
 		a := &scripted{subscribe: alwaysSubscribed}
 		stop := n.serve(a)
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, environment(), n.dial, outbox, nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		before := time.Now()
@@ -201,7 +201,7 @@ func TestRecoveryTimeoutStartsAnewWithEveryDisconnect(t *testing.T) {
 		var n network
 		a := &scripted{subscribe: alwaysSubscribed}
 		stop := n.serve(a)
-		f := start(t, environment(), n.dial, newLedger(), nil)
+		f := start(t, environment(), n.dial, newOutbox(), nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		for range 3 {
 			stop()
@@ -224,7 +224,7 @@ func TestNeverSubscribedShutsDownAfterTheRecoveryTimeout(t *testing.T) {
 				var n network
 				env := environment()
 				env.Checkpoint = checkpoint
-				f := start(t, env, n.dial, newLedger(), nil)
+				f := start(t, env, n.dial, newOutbox(), nil)
 				before := time.Now()
 				f.expect(executor.Event_SHUTDOWN)
 				if took := time.Since(before); took != env.RecoveryTimeout {
@@ -243,7 +243,7 @@ func TestAfterTheAgentsShutdownThereIsNoneOfOurs(t *testing.T) {
 			s.subscribed(&agent.Event{Type: executor.Event_SHUTDOWN})
 			s.hold()
 		}})
-		f := start(t, environment(), n.dial, newLedger(), nil)
+		f := start(t, environment(), n.dial, newOutbox(), nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		f.expect(executor.Event_SHUTDOWN)
 		stop()
@@ -272,7 +272,7 @@ func TestHungAgentIsNoticed(t *testing.T) {
 				}}
 				defer n.serve(a)()
 				before := time.Now()
-				f := start(t, environment(), n.dial, newLedger(), nil)
+				f := start(t, environment(), n.dial, newOutbox(), nil)
 				f.expect(executor.Event_SUBSCRIBED)
 				if took := time.Since(before); took < 2*subscribeTimeout || took > 2*(subscribeTimeout+slowestRetry) {
 					t.Errorf("subscribed after %s, want two attempts of %s before it", took, subscribeTimeout)
@@ -287,7 +287,7 @@ func TestHungAgentIsNoticed(t *testing.T) {
 func TestDialThatHangsIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := network{pending: make(chan net.Conn)} // nobody accepts
-		f := start(t, environment(), n.dial, newLedger(), nil)
+		f := start(t, environment(), n.dial, newOutbox(), nil)
 		f.quiet(time.Minute)
 		f.stop()
 		if tries := len(n.attempts()); tries < 10 || tries > 13 {
@@ -314,7 +314,7 @@ func TestPermanentRefusalOfSubscribeEndsRun(t *testing.T) {
 					s.refuse(code, "Executor cannot be found")
 				}}
 				defer n.serve(a)()
-				f := start(t, environment(), n.dial, newLedger(), nil)
+				f := start(t, environment(), n.dial, newOutbox(), nil)
 				f.fails(append(words, "SUBSCRIBE")...)
 				if calls := len(a.received()); calls != 1 {
 					t.Errorf("%d calls, want 1", calls)
@@ -328,7 +328,7 @@ func TestRefusalAfterAnAgentRestartEndsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n network
 		stop := n.serve(&scripted{subscribe: alwaysSubscribed})
-		f := start(t, environment(), n.dial, newLedger(), nil)
+		f := start(t, environment(), n.dial, newOutbox(), nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		stop()
 		defer n.serve(&scripted{subscribe: func(_ int, _ *executor.Call, s *serverStream) {
@@ -344,7 +344,7 @@ func TestSomethingElseThanAnAgentEndsRun(t *testing.T) {
 		defer n.serve(&scripted{subscribe: func(_ int, _ *executor.Call, s *serverStream) {
 			_, _ = io.WriteString(s.w, "<html>")
 		}})()
-		start(t, environment(), n.dial, newLedger(), nil).fails("text/html", "MESOS_AGENT_ENDPOINT")
+		start(t, environment(), n.dial, newOutbox(), nil).fails("text/html", "MESOS_AGENT_ENDPOINT")
 	})
 }
 
@@ -367,7 +367,7 @@ func TestBrokenStreamSubscribesAgain(t *testing.T) {
 					s.subscribed()
 					_, _ = io.WriteString(s.w, bytes)
 				}})()
-				f := start(t, environment(), n.dial, newLedger(), nil)
+				f := start(t, environment(), n.dial, newOutbox(), nil)
 				for end := time.After(time.Minute); ; {
 					select {
 					case event := <-f.events:
@@ -394,7 +394,7 @@ func TestBrokenStreamSubscribesAgain(t *testing.T) {
 func TestEventsOfASlowExecutorAreNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n network
-		outbox := newLedger()
+		outbox := newOutbox()
 		outbox.add(status(1, mesos.TASK_RUNNING))
 		a := &scripted{
 			subscribe: func(i int, _ *executor.Call, s *serverStream) {
@@ -434,7 +434,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var n network
 				defer serve(&n)()
-				f := start(t, environment(), n.dial, newLedger(), nil)
+				f := start(t, environment(), n.dial, newOutbox(), nil)
 				if name == "subscribed" {
 					f.expect(executor.Event_SUBSCRIBED)
 				}

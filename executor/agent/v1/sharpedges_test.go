@@ -46,7 +46,7 @@ func TestMesosGoDialsWithoutContext(t *testing.T) {
 			left = time.Since(before)
 			return nil, ctx.Err()
 		}
-		f := start(t, environment(), dial, newLedger(), nil)
+		f := start(t, environment(), dial, newOutbox(), nil)
 		<-time.After(time.Second)
 		f.stop()
 		synctest.Wait()
@@ -83,7 +83,7 @@ func TestMesosGoStopsAtEventsOf4MiB(t *testing.T) {
 		s.subscribed(launchEvent(data), killEvent())
 		s.hold()
 	}}
-	f := start(t, overTCP(t, a), nil, newLedger(), nil)
+	f := start(t, overTCP(t, a), nil, newOutbox(), nil)
 	f.expect(executor.Event_SUBSCRIBED)
 	if got := f.expect(executor.Event_LAUNCH).Launch.Task.Data; !bytes.Equal(got, data) {
 		t.Errorf("%d bytes of data arrived, want %d", len(got), len(data))
@@ -115,7 +115,7 @@ func TestEventBeyondTheLimitEndsRun(t *testing.T) {
 			s.hold()
 		}}
 		defer n.serve(a)()
-		f := start(t, environment(), n.dial, newLedger(), nil)
+		f := start(t, environment(), n.dial, newOutbox(), nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		f.fails("64 MiB")
 		if calls := len(a.received()); calls != 1 {
@@ -135,7 +135,7 @@ func TestMesosGoFailsAtUnknownEnumValuesInJSON(t *testing.T) {
 			s.subscribed(event)
 			s.hold()
 		}})()
-		f := start(t, environment(), n.dial, newLedger(), nil)
+		f := start(t, environment(), n.dial, newOutbox(), nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		if got := f.expect(executor.Event_LAUNCH).Launch.Task.Container.Type; got == nil || *got != odd {
 			t.Errorf("container type %v, want %v", got, odd)
@@ -179,13 +179,13 @@ func TestMesosGoExampleDiesOfHeartbeats(t *testing.T) {
 	}
 }
 
-// 8. mesos-go's example owes an update only once it was sent. Ours comes out of the ledger, so it is owed before.
+// 8. mesos-go's example owes an update only once it was sent. Ours comes out of the outbox, so it is owed before.
 func TestMesosGoExampleForgetsUpdatesThatWereNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n network
 		a := &scripted{subscribe: alwaysSubscribed, update: func(int, *executor.Call) int { panic(http.ErrAbortHandler) }}
 		stop := n.serve(a)
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, environment(), n.dial, outbox, nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		outbox.add(status(1, mesos.TASK_FINISHED))
@@ -213,7 +213,7 @@ func TestMesosGoHasOneDeadlineForStreamAndCalls(t *testing.T) {
 			return http.StatusAccepted
 		}}
 		defer n.serve(a)()
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, environment(), n.dial, outbox, nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		outbox.add(status(1, mesos.TASK_FINISHED))
@@ -274,7 +274,7 @@ func TestMesosGoFailsAtMissingFieldsWhenItEncodes(t *testing.T) {
 		var n network
 		a := &scripted{subscribe: alwaysSubscribed}
 		defer n.serve(a)()
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, environment(), n.dial, outbox, nil)
 		f.expect(executor.Event_SUBSCRIBED)
 		outbox.add(bad)
@@ -286,7 +286,7 @@ func TestMesosGoFailsAtMissingFieldsWhenItEncodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n network
 		defer n.serve(&scripted{subscribe: alwaysSubscribed})()
-		outbox := newLedger()
+		outbox := newOutbox()
 		outbox.add(bad)
 		start(t, environment(), n.dial, outbox, nil).fails("encode SUBSCRIBE", "state")
 	})
@@ -305,7 +305,7 @@ func TestMesosGoTellsStreamsByContentLength(t *testing.T) {
 	t.Cleanup(server.Close)
 	env := environment()
 	env.AgentEndpoint = server.Listener.Addr().String()
-	f := start(t, env, nil, newLedger(), nil)
+	f := start(t, env, nil, newOutbox(), nil)
 	f.expect(executor.Event_SUBSCRIBED)
 	f.expect(executor.Event_KILL)
 	f.stop()
@@ -359,7 +359,7 @@ func TestMemoryOfLargeMessagesIsGivenBack(t *testing.T) {
 		s.subscribed()
 		s.hold()
 	}
-	outbox := newLedger()
+	outbox := newOutbox()
 	outbox.tasks = []mesos.TaskInfo{{Name: "app", TaskID: mesos.TaskID{Value: "task"}, Data: make([]byte, size)}}
 	var before, after runtime.MemStats
 	runtime.GC()

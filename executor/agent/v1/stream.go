@@ -41,7 +41,7 @@ func (s *eventStream) next() (event *agent.Event, err error) {
 	return event, nil
 }
 
-// complete tells whether an event has the message that belongs to its type, which whoever handles it relies on.
+// complete reports whether an event has the message of its type, which every handler relies on.
 func complete(event *agent.Event) bool {
 	switch event.Type {
 	case executor.Event_SUBSCRIBED:

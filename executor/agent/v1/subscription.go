@@ -16,8 +16,8 @@ import (
 
 var errNotSubscribed = errors.New("the agent did not confirm the subscription in time")
 
-// subscription makes one attempt to subscribe and, if the agent takes it, lasts until that subscription ends. It tells whether
-// there was one and why there is none any more; the caller looks at parent first, whose end ends everything.
+// subscription makes one attempt to subscribe and, if the agent accepts it, returns when the subscription ends, with the reason.
+// The caller looks at parent first, whose end ends everything.
 func (r *run) subscription(parent context.Context) (subscribed bool, err error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	var deliveries sync.WaitGroup
@@ -75,7 +75,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// sendUpdates delivers, one after another, the updates recorded behind seen. It returns why the subscription cannot go on.
+// sendUpdates delivers, one after another, the updates recorded after seen. Its error is the reason why the subscription ends.
 func (r *run) sendUpdates(ctx context.Context, seen agent.Cursor) error {
 	for {
 		status, next, err := r.outbox.Next(ctx, seen)

@@ -71,7 +71,7 @@ func TestPlainAgentWhereTLSIsEnabled(t *testing.T) {
 	env.TLS = agent.TLS{Enabled: true}
 	env.RecoveryTimeout = 300 * time.Millisecond
 	env.AuthenticationToken = "token"
-	f := start(t, env, nil, newLedger(), nil)
+	f := start(t, env, nil, newOutbox(), nil)
 	if e := <-f.events; e.Type.String() != "SHUTDOWN" {
 		t.Errorf("event %v", e.Type)
 	}

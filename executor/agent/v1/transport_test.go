@@ -27,7 +27,7 @@ func subscribeAndUpdate(t *testing.T, env agent.Environment, a *scripted) {
 	arrived := make(chan struct{})
 	a.subscribe = alwaysSubscribed
 	a.update = func(int, *executor.Call) int { close(arrived); return http.StatusAccepted }
-	outbox := newLedger()
+	outbox := newOutbox()
 	f := start(t, env, nil, outbox, nil)
 	f.expect(executor.Event_SUBSCRIBED)
 	outbox.add(status(1, mesos.TASK_RUNNING))
@@ -196,7 +196,7 @@ func testNoProxyNoRedirectNoCookie(t *testing.T, elsewhere string, code int) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, real)
 	}
-	start(t, env, dial, newLedger(), nil).fails(strconv.Itoa(code))
+	start(t, env, dial, newOutbox(), nil).fails(strconv.Itoa(code))
 	for _, r := range a.requests {
 		if r.Header.Get("Cookie") != "" {
 			t.Error("a cookie was kept")
@@ -228,7 +228,7 @@ func TestTokenIsNeverShown(t *testing.T) {
 		env := environment()
 		env.AuthenticationToken = token
 		logger.Debug("environment", zap.Any("environment", env))
-		outbox := newLedger()
+		outbox := newOutbox()
 		f := start(t, env, n.dial, outbox, logger)
 		f.expect(executor.Event_SUBSCRIBED)
 		outbox.add(status(1, mesos.TASK_RUNNING))

@@ -18,7 +18,7 @@ import (
 // it subscribes and then follows sees each unacknowledged update exactly once per subscription, in order.
 func TestLedgerAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := newLedger()
+		l := newOutbox()
 		var owed []mesos.TaskStatus // the model: unacknowledged, oldest first
 		var tasks []string          // launched, nothing acknowledged
 		var sent []mesos.TaskStatus // to the present subscription, snapshot included
@@ -106,7 +106,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 
 func TestLedgerNextWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLedger()
+		l := newOutbox()
 		got := make(chan mesos.TaskStatus)
 		go func() {
 			status, _, _ := l.Next(t.Context(), 0)
