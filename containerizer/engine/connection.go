@@ -93,7 +93,36 @@ func (c *Client) negotiate(ctx context.Context) (*generation, error) {
 		return nil, err
 	}
 	api.NegotiateAPIVersionPing(ping)
+	if err := refusePodman(ctx, api); err != nil {
+		g.transport.CloseIdleConnections()
+		return nil, err
+	}
 	return g, nil
+}
+
+// ErrPodman says that what answers at the Engine's socket is Podman. It speaks the Docker API, but has other log drivers, other events
+// and no live-restore, so that tasks would fail one by one with errors that do not say why.
+var ErrPodman = errors.New("it is Podman that answers, not the Docker Engine, and Podman is not supported: install Docker Engine 20.10 or newer, or set docker_socket")
+
+// podmanComponent is how Podman names itself in its answer to GET /version.
+const podmanComponent = "Podman Engine"
+
+// refusePodman returns ErrPodman if that is what has answered the ping. Only where its header speaks of Podman is the version asked for,
+// so that Docker's Engine costs no further call. An Engine that does not tell is taken for Docker's.
+func refusePodman(ctx context.Context, api *client.Client) error {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); !ok || !x.libpod {
+		return nil
+	}
+	version, err := api.ServerVersion(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, c := range version.Components {
+		if c.Name == podmanComponent {
+			return ErrPodman
+		}
+	}
+	return nil
 }
 
 // conn is a connection of a generation. It notices when the Engine closes it.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -374,5 +375,30 @@ func TestNamesThatAreNone(t *testing.T) {
 				t.Errorf("%q: %v", name, err)
 			}
 		}
+	}
+}
+
+// Podman answers pings with the versions of both APIs, and says what it is in its version.
+func TestPodmanIsRefused(t *testing.T) {
+	answers := func(component string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Libpod-Api-Version", "5.4.2")
+			switch {
+			case r.URL.Path == "/_ping":
+				w.Header().Set("Api-Version", "1.41")
+			case strings.HasSuffix(r.URL.Path, "/version"):
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = fmt.Fprintf(w, `{"Version": "5.4.2", "ApiVersion": "1.41", "Components": [{"Name": %q, "Version": "5.4.2"}]}`, component)
+			default:
+				answerInspect(w, r)
+			}
+		})
+	}
+	err := inspect(t.Context(), newClient(t, newDouble(t, "", answers("Podman Engine")).socket))
+	if err == nil || !errors.Is(err, ErrPodman) || !strings.Contains(err.Error(), "Podman is not supported") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := inspect(t.Context(), newClient(t, newDouble(t, "", answers("Engine")).socket)); err != nil {
+		t.Errorf("an Engine behind a proxy that adds the header: %v", err)
 	}
 }

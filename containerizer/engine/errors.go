@@ -94,6 +94,7 @@ type exchange struct {
 	tried  bool  // the request was handed to the transport
 	status int   // of the response, 0 if there was none
 	err    error // of the transport
+	libpod bool  // the response names a version of Podman's own API
 }
 
 type exchangeKey struct{}
@@ -115,6 +116,7 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	x.err = err
 	if err == nil {
 		x.status = resp.StatusCode
+		x.libpod = resp.Header.Get("Libpod-Api-Version") != ""
 	}
 	return resp, err
 }
@@ -134,6 +136,8 @@ func (c *Client) failure(caller context.Context, op, object string, started time
 			e.cause = errors.Join(e.cause, cause)
 		}
 		e.text = "given up by the caller"
+	case errors.Is(err, ErrPodman):
+		e.kind, e.cause, e.text = errdefs.ErrNotImplemented, err, fmt.Sprintf("%s: %v", c.socket, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		e.kind, e.cause = errdefs.ErrUnavailable, err
 		e.text = fmt.Sprintf("no answer within %s: the Docker Engine at %s may be hung",

@@ -99,7 +99,10 @@ func TestFindings(t *testing.T) {
 		"a socket is a file":         {func(h *host) { h.etc["mesos-docker-containerizer/socket"] = h.script("file.sock", "") }, "sockets", Failed, "not a socket"},
 		"a group that is not let in": {func(h *host) { h.etc["mesos-docker-containerizer/socket_group"] = "root" }, "sockets", Warning, "instead of 0660"},
 
-		"Engine is away":             {func(h *host) { h.etc["mesos-slave/docker_socket"] += "-none" }, "engine", Failed, "no Docker Engine answers"},
+		"Engine is away": {func(h *host) { h.etc["mesos-slave/docker_socket"] += "-none" }, "engine", Failed, "no Docker Engine answers"},
+		"Podman": {func(h *host) {
+			h.version = `{"Version":"5.4.2","ApiVersion":"1.41","MinAPIVersion":"1.24","Components":[{"Name":"Podman Engine","Version":"5.4.2"},{"Name":"Conmon"}]}`
+		}, "engine", Failed, "set docker_socket"},
 		"Engine is too old":          {func(h *host) { h.version = `{"Version":"18.09","ApiVersion":"1.39"}` }, "engine", Failed, "20.10 or newer"},
 		"Engine is too new":          {func(h *host) { h.version = `{"Version":"40","ApiVersion":"1.99","MinAPIVersion":"1.60"}` }, "engine", Failed, "speaks up to 1.51"},
 		"Engine 27":                  {func(h *host) { h.version = `{"Version":"27","ApiVersion":"1.47"}` }, "engine", OK, "with ours they do"},

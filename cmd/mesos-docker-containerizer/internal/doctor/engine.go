@@ -44,6 +44,8 @@ func (d *doctor) engineVersion(context.Context) finding {
 	}
 	seen := fmt.Sprintf("Docker Engine %s, API %s to %s", v.Version, orNotSet(v.MinAPIVersion), v.APIVersion)
 	switch {
+	case h.podman():
+		return failed("Podman "+v.Version+" answers at "+d.Config.DockerSocket+", and Podman is not supported", "install Docker Engine 20.10 or newer; if that is there, set docker_socket to its socket")
 	case older(v.APIVersion, oldestAPI):
 		return failed(seen+"; "+oldestAPI+" is needed", "upgrade to Engine 20.10 or newer")
 	case older(d.API, v.MinAPIVersion):

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type dockerHost struct {
 		Version       string
 		APIVersion    string `json:"ApiVersion"`
 		MinAPIVersion string
+		Components    []struct{ Name string }
 	}
 	info struct {
 		Driver             string
@@ -54,6 +56,11 @@ type dockerHost struct {
 		Swarm              struct{ LocalNodeState string }
 	}
 	at time.Time // ours, when it said its time
+}
+
+// podman says that it is Podman that answers, which speaks the Docker API as well.
+func (h dockerHost) podman() bool {
+	return slices.ContainsFunc(h.version.Components, func(c struct{ Name string }) bool { return c.Name == "Podman Engine" })
 }
 
 func askEngine(ctx context.Context, socket string) (dockerHost, error) {
