@@ -1,18 +1,19 @@
 // Package containerizer is the daemon's core: it owns the Docker Engine on behalf of the executors on its host.
 //
 // A Server accepts executors. Each gets a session, which is one task from top to bottom, written as linear code (session.go):
-// prepare (translate, pull, create), start, watch, conclude, remove. Around the sessions there are
+// prepare (translate, pull, create, start), wait, conclude, schedule the removal. What is said to its executor goes through a
+// queue of its own (connection.go), and its container is a container.Container. Around the sessions there are
 //
 //   - the watch (watch.go): one stream of Engine events that wakes sessions; they inspect to learn what happened,
 //   - recovery (recover.go): after a start, and whenever a container appears without a session, pairing containers with their
 //     executors and ending those that have none,
-//   - graves (graves.go): names under which a container may still appear though its task has ended.
+//   - late removals (package container): names under which a container may still appear though its task has ended.
 //
 // The server keeps no state on disk. What a container is for stands in its labels, whether it runs the Engine knows, and what
 // was asked of it its executor says again when it attaches (docs/architecture.md, "State"). An error of the Engine is never an exit, and an
 // absent container never a reason to create a second one.
 //
-// The leaves: engine (the Engine's API with deadlines and kinds of errors), image (pulls), runspec (TaskInfo to container),
-// policy (what tasks may ask for), health (probes of containers; probes.go has what becomes of their results), metrics (figures;
+// The leaves: container (one container from create to removal), pidfd (processes), engine (the Engine's API with deadlines and
+// kinds of errors), image (pulls), runspec (TaskInfo to container), policy (what tasks may ask for), health (probes of containers; probes.go has what becomes of their results), metrics (figures;
 // metrics.go has what is counted here).
 package containerizer

@@ -3,14 +3,9 @@ package containerizer
 import (
 	"fmt"
 	"net/http"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest/observer"
 
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
@@ -247,38 +242,6 @@ func TestKillThatHangs(t *testing.T) {
 	}
 	e.done()
 	h.awaitNoContainers()
-}
-
-// A process that has ended while the Engine hangs over its signal is nobody's fault: the log has no complaint of it.
-func TestKillOfAProcessThatHasEnded(t *testing.T) {
-	core, logs := observer.New(zapcore.WarnLevel)
-	h, p := newFailingHost(t)
-	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/kill`, 1)
-	s := &session{server: h.server, wake: make(chan struct{}, 1), logger: zap.New(core)}
-	command := exec.Command("sleep", "1000")
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	found, err := wire.FindProcess(command.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	process, err := openProcess(found)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer process.close()
-	if err := command.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = command.Wait() // the signal that it died of
-	s.sendSignal(t.Context(), "of-a-process-that-has-ended", "SIGTERM", process)
-	if len(s.wake) != 1 {
-		t.Error("the session does not look at what became of its container")
-	}
-	if n := logs.FilterMessageSnippet("cannot be signalled").Len(); n != 0 {
-		t.Errorf("%d complaints", n)
-	}
 }
 
 // Events are hints: an exit whose event never comes is seen all the same.

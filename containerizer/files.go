@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"mesos-docker-containerizer/containerizer/runspec"
-	"mesos-docker-containerizer/executor/wire"
 )
 
 // deliverFiles puts the task's secret volumes into the container, which has not been started. They exist in the daemon's memory
@@ -13,10 +12,10 @@ import (
 //
 // The spec is nil for a container that an earlier daemon created. How far that one got nobody knows, so the task is translated
 // again and the files are copied once more: a task must not start without them.
-func (s *session) deliverFiles(ctx context.Context, launch wire.Launch, spec *runspec.Spec) error {
+func (s *session) deliverFiles(ctx context.Context, spec *runspec.Spec) error {
 	if spec == nil {
 		var err error
-		if spec, err = s.translate(ctx, launch); err != nil {
+		if spec, err = s.translate(ctx); err != nil {
 			return err
 		}
 	}

@@ -113,7 +113,7 @@ func TestStrayContainerOfAGap(t *testing.T) {
 // An event that the Engine has dropped is made up for.
 func TestStrayContainerWithoutEvent(t *testing.T) {
 	h, p := newFailingHost(t, func(p *fakeengine.Proxy) { p.Fault(fakeengine.Silence, http.MethodGet, `/events`, 100) })
-	h.adjust = func(s *Server) { s.surveyInterval = 100 * time.Millisecond }
+	h.adjust = func(s *Server) { s.scanInterval = 100 * time.Millisecond }
 	h.restart()
 	<-h.server.Recovered()
 	h.stray()
@@ -121,12 +121,12 @@ func TestStrayContainerWithoutEvent(t *testing.T) {
 	h.awaitNoContainers()
 }
 
-// Surveys leave alone what somebody has or looks after.
-func TestSurveysDisturbNothing(t *testing.T) {
+// Scans leave alone what somebody has or looks after.
+func TestScansDisturbNothing(t *testing.T) {
 	h, p := newFailingHost(t) // which counts
 	h.options.RemoveDelay = time.Hour
 	logs := trouble(&h.options)
-	h.adjust = func(s *Server) { s.surveyInterval = 10 * time.Millisecond }
+	h.adjust = func(s *Server) { s.scanInterval = 10 * time.Millisecond }
 	h.restart()
 	running := h.newExecutor()
 	running.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
@@ -134,9 +134,9 @@ func TestSurveysDisturbNothing(t *testing.T) {
 	ended := h.dropIn("dropin-"+t.Name(), "exit 3")
 	ended.awaitExit(t)
 	ended.kill() // its container is kept for an hour
-	surveys := func() int { return p.Count(http.MethodGet, `/containers/json`) }
-	before := surveys()
-	eventually(t, "some surveys", func() bool { return surveys() > before+20 })
+	scans := func() int { return p.Count(http.MethodGet, `/containers/json`) }
+	before := scans()
+	eventually(t, "some scans", func() bool { return scans() > before+20 })
 	if list := h.containers(); len(list) != 2 {
 		t.Errorf("containers: %+v", list)
 	}
@@ -158,7 +158,7 @@ func TestSurveysDisturbNothing(t *testing.T) {
 // An orphan that the admin wants left is removed when it has ended, as any other container.
 func TestOrphanThatWasLeftEnds(t *testing.T) {
 	h := newHost(t, func(o *Options) { o.KillOrphans = false })
-	h.adjust = func(s *Server) { s.surveyInterval = 100 * time.Millisecond }
+	h.adjust = func(s *Server) { s.scanInterval = 100 * time.Millisecond }
 	p := h.newProcess(dockerTask(t, environment.Busybox(t), "sleep 1000"), 0)
 	p.awaitRunning(t)
 	h.stop()

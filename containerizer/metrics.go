@@ -16,7 +16,7 @@ func (s *Server) state() metrics.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, session := range s.sessions {
-		if session.attached.Load() {
+		if session.conn.attached() {
 			now.Executors++
 		}
 		now.Tasks[session.at.state()]++
@@ -58,7 +58,7 @@ func (s *session) countEnd(exit wire.Exited) {
 	case exit.Outcome != wire.OutcomeExited:
 	case exit.OOM:
 		s.server.Metrics.TaskEnded(metrics.EndOOM)
-	case s.killed():
+	case s.container.StopOrdered():
 		s.server.Metrics.TaskEnded(metrics.EndKilled)
 	case exit.Code == 0:
 		s.server.Metrics.TaskEnded(metrics.EndFinished)

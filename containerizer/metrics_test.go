@@ -109,22 +109,6 @@ func TestFiguresOfATask(t *testing.T) {
 	}
 }
 
-// An executor that is stopped in the middle of a message holds up no scrape, and with that nobody else.
-func TestFiguresDoNotWaitForAnExecutor(t *testing.T) {
-	h := newHost(t)
-	h.newExecutor()
-	h.awaitFigures(map[string]float64{`executors_attached`: 1})
-	h.server.mu.Lock()
-	for _, session := range h.server.sessions {
-		session.mu.Lock()
-		defer session.mu.Unlock()
-	}
-	h.server.mu.Unlock()
-	if got := h.figures()[`executors_attached`]; got != 1 {
-		t.Errorf("%v executors are attached", got)
-	}
-}
-
 func hasKey(m map[string]float64, key string) bool {
 	_, found := m[key]
 	return found

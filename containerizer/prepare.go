@@ -66,18 +66,20 @@ func (e *prepareTimeoutError) Error() string {
 
 // prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an error
 // s.container has the container that is left, if any. What an earlier daemon had begun is found again and carried on.
-func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Container, error) {
+func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	deadline := time.Now().Add(s.server.PrepareTimeout)
 	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
 		deadline = state.PrepareDeadline
 	}
 	var warnings []string
-	s.probes, warnings = probesOf(launch)
-	s.say(wire.Message{Accepted: &wire.Accepted{
+	if s.info = decodeLaunch(s.order); s.info.err == nil {
+		s.probes, warnings = probesOf(&s.info.task)
+	}
+	s.conn.sendSticky(wire.Message{Accepted: &wire.Accepted{
 		PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval,
 		Warnings: append(s.differences(), warnings...), Probes: true,
 	}})
-	s.unwatch = s.server.watch.subscribe(s.name, s.wakeUp)
+	s.unwatch = s.server.watch.subscribe(s.name, s.container.Look)
 
 	s.at.set("waiting for the Docker Engine")
 	alive, release := cancelOn(ctx, s.gone, errExecutorGone)
@@ -96,7 +98,7 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 		found, err = s.find(bounded)
 	}
 	if err == nil && found == nil {
-		spec, err = s.create(bounded, launch)
+		spec, err = s.create(bounded)
 	}
 	if err != nil {
 		s.container.Abandon()
@@ -105,18 +107,15 @@ func (s *session) prepare(ctx context.Context, launch wire.Launch) (*engine.Cont
 	if found != nil {
 		s.note = found.Config.Labels[engine.NoteLabel]
 	}
-	s.say(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
+	s.conn.sendSticky(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
 	if found != nil && !container.StartedAt(found).IsZero() {
 		return found, nil
 	}
 	s.at.set("copying secrets into the container")
-	if err := s.deliverFiles(bounded, launch, spec); err != nil {
+	if err := s.deliverFiles(bounded, spec); err != nil {
 		return nil, err
 	}
 	s.at.set("starting the container")
-	s.mu.Lock()
-	s.opened = s.server.watch.lost() // the stream that is opened now is complete
-	s.mu.Unlock()
 	if err := s.container.AttachOutput(bounded); err != nil {
 		return nil, err
 	}
@@ -142,7 +141,7 @@ func (s *session) bound(ctx context.Context, deadline time.Time) (context.Contex
 		}
 	})
 	group.Go(func() {
-		if s.stop.Overdue(bounded) == nil {
+		if s.container.AwaitStopDeadline(bounded) == nil {
 			cancel(container.ErrStopped)
 		}
 	})
@@ -169,16 +168,6 @@ func cancelOn(ctx context.Context, announced <-chan struct{}, reason error) (con
 	}
 }
 
-// killed reports whether a kill was asked for.
-func (s *session) killed() bool {
-	select {
-	case <-s.stop.Ordered():
-		return true
-	default:
-		return false
-	}
-}
-
 // awaitEngine waits until the containers of an earlier daemon are known, unless a kill is announced, and says what it waits for.
 func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error {
 	select {
@@ -190,7 +179,7 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 	defer ticker.Stop()
 	for {
 		if err := s.server.watch.away(); err != nil {
-			s.mention(wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine: " + reason(err)}}, nil)
+			s.conn.sendOnce(wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine: " + reason(err)}}, nil)
 		}
 		select {
 		case <-s.server.recovered:
@@ -218,17 +207,10 @@ func (s *session) find(ctx context.Context) (*engine.Container, error) {
 	if s.attach.State != nil {
 		s.container.MayAppear()
 	}
-	if err := s.awaitEngine(ctx, s.stop.Ordered()); err != nil || s.attach.State == nil {
+	if err := s.awaitEngine(ctx, s.container.Stopping()); err != nil || s.attach.State == nil {
 		return nil, err
 	}
 	return s.container.Find(ctx)
-}
-
-// Owns implements container.Owner: a container is the task's if it was created for this very executor and task.
-func (s *session) Owns(name string, of map[string]string) bool {
-	labels, _ := engine.ParseLabels(of)
-	return labels.Ours(s.server.instance.id, name) && labels.Task == s.task &&
-		labels.ExecutorPID == s.executor.PID && labels.ExecutorStartTime == s.executor.StartTime && labels.BootID == s.executor.BootID
 }
 
 // abandoned reports whether a container is ours and its executor is dead.
@@ -242,9 +224,9 @@ func (s *Server) abandoned(c *engine.Container) bool {
 }
 
 // create translates the task and creates its container, pulling the image first if it has to be.
-func (s *session) create(ctx context.Context, launch wire.Launch) (*runspec.Spec, error) {
+func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 	s.at.set("translating the task")
-	spec, err := s.translate(ctx, launch)
+	spec, err := s.translate(ctx)
 	if err != nil {
 		return nil, err
 	}

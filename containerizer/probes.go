@@ -2,7 +2,6 @@ package containerizer
 
 import (
 	"context"
-	"reflect"
 	"sync"
 	"time"
 
@@ -25,11 +24,7 @@ type probes struct {
 
 // probesOf reads a task's checks and says of each that is not valid why. Such a task runs without it, as under the stock executor
 // (contract 4.1).
-func probesOf(launch wire.Launch) (wanted probes, warnings []string) {
-	var info mesos.TaskInfo
-	if decode(launch.TaskInfo, info.Unmarshal) != nil {
-		return probes{}, nil // such a task is not going to run
-	}
+func probesOf(info *mesos.TaskInfo) (wanted probes, warnings []string) {
 	keep := func(spec health.Spec, err error) *health.Spec {
 		if err != nil {
 			warnings = append(warnings, "the task runs without a check that cannot be carried out: "+err.Error())
@@ -50,11 +45,11 @@ func probesOf(launch wire.Launch) (wanted probes, warnings []string) {
 // taken up again then (contract 4.2). It does not wait; s.probing does. Results are told to the executor and to nobody
 // else. It alone knows what follows from them, so a restart of the daemon loses none of that.
 func (s *session) probe(ctx context.Context, c *engine.Container) {
-	if s.probes.health == nil && s.probes.check == nil || s.killed() {
+	if s.probes.health == nil && s.probes.check == nil || s.container.StopOrdered() {
 		return
 	}
 	s.probing.Go(func() {
-		going, cancel := cancelOn(ctx, s.stop.Ordered(), container.ErrStopped)
+		going, cancel := cancelOn(ctx, s.container.Stopping(), container.ErrStopped)
 		defer cancel()
 		target := health.Target{ContainerID: c.ID, PID: c.State.Pid, Engine: s.server.engine}
 		var both sync.WaitGroup
@@ -63,34 +58,24 @@ func (s *session) probe(ctx context.Context, c *engine.Container) {
 				both.Go(func() { health.Run(going, *spec, target, container.StartedAt(c), report) })
 			}
 		}
-		var toldHealth, toldCheck told
+		var toldHealth, toldCheck lastSent
 		run(s.probes.health, func(r health.Result) { s.reportHealth(going, c.ID, s.probes.health.Kind, r, &toldHealth) })
 		run(s.probes.check, func(r health.Result) { s.reportCheck(s.probes.check.Kind, r, &toldCheck) })
 		both.Wait()
 	})
 }
 
-// told is what the executor was told last of one check, and on which connection: on another it need not have heard of it.
-type told struct {
-	conn   *wire.Conn
-	result wire.Message
-}
-
 // tell tells the executor a result, unless it was told the same last and that again is no news: most probes find what the one
-// before has found, and an executor that is not woken stays small.
-func (s *session) tell(result wire.Message, last *told) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	counts := result.Health != nil && !result.Health.Healthy
-	if !counts && s.conn == last.conn && reflect.DeepEqual(result, last.result) {
-		return
+// before has found, and an executor that is not woken stays small. Each failure of the health check is news.
+func (s *session) tell(result wire.Message, last *lastSent) {
+	if result.Health != nil && !result.Health.Healthy {
+		*last = lastSent{}
 	}
-	*last = told{s.conn, result}
-	s.send(result, nil)
+	s.conn.sendNews(result, last)
 }
 
 // reportHealth tells the result of a probe, unless it is bad and not by the task's fault.
-func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, last *told) {
+func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, last *lastSent) {
 	s.logger.Debug("health check", zap.Bool("healthy", r.Succeeded), zap.String("message", r.Message))
 	if !r.Succeeded && !s.blames(ctx, id, kind, r) || ctx.Err() != nil {
 		return
@@ -118,7 +103,7 @@ func (s *session) blames(ctx context.Context, id string, kind health.Kind, r hea
 	return false
 }
 
-func (s *session) reportCheck(kind health.Kind, r health.Result, last *told) {
+func (s *session) reportCheck(kind health.Kind, r health.Result, last *lastSent) {
 	s.logger.Debug("check", zap.String("message", r.Message))
 	m := checkOf(kind, r)
 	s.tell(wire.Message{Check: &m}, last)

@@ -37,26 +37,22 @@ func checkCommand(line string) *mesos.CheckInfo {
 
 func TestProbesOf(t *testing.T) {
 	task := dockerTask(t, "i", "true")
-	launch := func() wire.Launch { return launchOf(t, task) }
-	if wanted, warnings := probesOf(launch()); wanted != (probes{}) || len(warnings) != 0 {
+	if wanted, warnings := probesOf(&task); wanted != (probes{}) || len(warnings) != 0 {
 		t.Errorf("of a task without checks: %+v, %q", wanted, warnings)
 	}
 	task.HealthCheck, task.Check = healthCommand("true"), checkCommand("false")
-	if wanted, warnings := probesOf(launch()); wanted.health == nil || wanted.check == nil || len(warnings) != 0 {
+	if wanted, warnings := probesOf(&task); wanted.health == nil || wanted.check == nil || len(warnings) != 0 {
 		t.Errorf("of a task with both: %+v, %q", wanted, warnings)
 	}
 	task.HealthCheck.IntervalSeconds = new(float64(-1))
-	wanted, warnings := probesOf(launch())
+	wanted, warnings := probesOf(&task)
 	if wanted.health != nil || wanted.check == nil || len(warnings) != 1 {
 		t.Fatalf("with an interval of less than nothing: %+v, %q", wanted, warnings)
 	}
 	mustName(t, warnings[0], "runs without", "interval_seconds")
 	task.Check.Type = mesos.CheckInfo_UNKNOWN
-	if wanted, warnings := probesOf(launch()); wanted != (probes{}) || len(warnings) != 2 {
+	if wanted, warnings := probesOf(&task); wanted != (probes{}) || len(warnings) != 2 {
 		t.Errorf("with two bad checks: %+v, %q", wanted, warnings)
-	}
-	if wanted, warnings := probesOf(wire.Launch{TaskInfo: []byte{255}}); wanted != (probes{}) || warnings != nil {
-		t.Errorf("of what is no task: %+v, %q", wanted, warnings)
 	}
 }
 
@@ -152,11 +148,13 @@ func connected(t *testing.T) (daemon, executor *wire.Conn) {
 // anew to an executor that has a new connection.
 func TestResultsAreToldOnce(t *testing.T) {
 	here, there := connected(t)
-	s := &session{conn: here, logger: zap.NewNop()}
-	var health, check told
+	s := &session{logger: zap.NewNop()}
+	first := s.conn.setConn(here)
+	var health, check lastSent
 	result := func(healthy bool) wire.Message { return wire.Message{Health: &wire.Health{Healthy: healthy}} }
 	seven := func() wire.Message { return wire.Message{Check: &wire.Check{ExitCode: new(int32(7))}} }
 	var telling sync.WaitGroup
+	telling.Go(first.write)
 	telling.Go(func() {
 		for range 3 {
 			s.tell(result(true), &health)
@@ -167,14 +165,14 @@ func TestResultsAreToldOnce(t *testing.T) {
 		s.tell(wire.Message{Check: &wire.Check{ExitCode: new(int32(8))}}, &check)
 		s.tell(seven(), &check)
 		s.tell(result(true), &health)
-		here.Close()
+		s.conn.end(first)
 	})
 	want := []wire.Message{result(true), seven(), result(false), result(false), {Check: &wire.Check{ExitCode: new(int32(8))}}, seven(), result(true)}
 	var got []wire.Message
-	for {
+	for range want {
 		m, _, err := there.Receive()
 		if err != nil {
-			break
+			t.Fatal(err)
 		}
 		got = append(got, m)
 	}
@@ -183,9 +181,12 @@ func TestResultsAreToldOnce(t *testing.T) {
 	}
 
 	telling.Wait()
-	s.conn, there = connected(t)
-	telling.Go(func() { s.tell(result(true), &health) })
+	here, there = connected(t)
+	second := s.conn.setConn(here)
+	telling.Go(second.write)
 	defer telling.Wait()
+	defer s.conn.end(second)
+	s.tell(result(true), &health)
 	if m, _, err := there.Receive(); err != nil || m.Health == nil || !m.Health.Healthy {
 		t.Errorf("on the next connection: %+v, %v", m, err)
 	}

@@ -16,7 +16,7 @@ import (
 
 // pull gets the image, which takes long enough for the policy to be asked again. A kill ends it at once.
 func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
-	pulling, cancel := cancelOn(ctx, s.stop.Ordered(), container.ErrStopped)
+	pulling, cancel := cancelOn(ctx, s.container.Stopping(), container.ErrStopped)
 	defer cancel()
 	s.at.enter(metrics.TaskPulling, "pulling "+spec.Image)
 	s.logger.Info("pulling image", zap.String("image", spec.Image))
@@ -33,7 +33,7 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 			AfterAgent:       s.attach.Route == wire.RouteDropIn,
 			Progress: func(p image.Progress) {
 				s.at.enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
-				s.mention(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
+				s.conn.sendOnce(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
 			},
 		})
 		spec.Config.Labels[engine.NoteLabel] = s.note // for a daemon that starts the container in place of this one

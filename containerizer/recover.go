@@ -14,20 +14,21 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/pidfd"
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// surveyInterval is the time between two surveys for which there is no other reason: the Engine drops events under load.
-const surveyInterval = time.Minute
+// scanInterval is the time between two scans for which there is no other reason: the Engine drops events under load.
+const scanInterval = time.Minute
 
 // recover learns which containers of the server's there are without a session, and looks after them until ctx ends. There are
 // those that an earlier server left; they are known as soon as the Engine answers. And there are those that appear later: the
-// Engine may do a create for which that server has asked, and then it knows nothing of the server's tombstones.
+// Engine may do a create for which that server has asked, and then it knows nothing of late removals.
 //
 // The event stream is open before a list is made, so that nothing happens between the two unseen.
 func (s *Server) recover(ctx context.Context) {
 	select {
-	case <-s.watch.survey:
+	case <-s.watch.scans:
 	case <-ctx.Done():
 		return
 	}
@@ -39,8 +40,8 @@ func (s *Server) recover(ctx context.Context) {
 	s.Logger.Info("recovered", zap.Int("containers", s.adopt(ctx, list, true)))
 	for {
 		select {
-		case <-s.watch.survey:
-		case <-time.After(s.surveyInterval):
+		case <-s.watch.scans:
+		case <-time.After(s.scanInterval):
 		case <-ctx.Done():
 			return
 		}
@@ -72,8 +73,8 @@ func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 	}
 }
 
-// adopt guards the containers that are ours, running ones first, and returns how many it has begun to guard. Those of a session
-// are guarded too only where they were there before it.
+// adopt watches the containers that are ours, running ones first, and returns how many it has begun to watch. Those of a session
+// are watched too only where they were there before it.
 func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (begun int) {
 	slices.SortStableFunc(list, func(a, b docker.Summary) int {
 		return cmp.Compare(rank(a), rank(b))
@@ -87,11 +88,11 @@ func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (
 		if !labels.Ours(s.instance.id, name) {
 			continue // an image committed from one of ours gives its containers our labels, but not the name
 		}
-		_, retiring := s.retiring.Load(c.ID)
-		if retiring || !first && s.claimed(name) {
+		_, removing := s.removing.Load(c.ID)
+		if removing || !first && s.claimed(name) {
 			continue
 		}
-		if _, other := s.guarded.LoadOrStore(c.ID, true); other {
+		if _, other := s.watched.LoadOrStore(c.ID, true); other {
 			continue
 		}
 		if err != nil {
@@ -99,8 +100,8 @@ func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (
 		}
 		begun++
 		s.group.Go(func() {
-			defer s.guarded.Delete(c.ID)
-			s.guard(ctx, c.ID, labels)
+			defer s.watched.Delete(c.ID)
+			s.watchOrphan(ctx, c.ID, labels)
 		})
 	}
 	return begun
@@ -118,14 +119,14 @@ func processOf(l engine.Labels) wire.Process {
 	return wire.Process{PID: l.ExecutorPID, StartTime: l.ExecutorStartTime, BootID: l.BootID}
 }
 
-// guard waits for the end of the executor of a container without a session. While that lives it will attach, and its session
+// watchOrphan waits for the end of the executor of a container without a session. While that lives it will attach, and its session
 // then owns the container. When it dies without a session the container is an orphan, or due for removal.
-func (s *Server) guard(ctx context.Context, id string, labels engine.Labels) {
-	executor, err := openProcess(processOf(labels))
+func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Labels) {
+	executor, err := pidfd.Open(processOf(labels))
 	switch {
 	case err == nil:
-		err = executor.wait(ctx)
-		executor.close()
+		err = executor.Wait(ctx)
+		executor.Close()
 		if err != nil {
 			return
 		}
@@ -153,70 +154,34 @@ func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels)
 		zap.String("executor", labels.Executor))
 	if !s.KillOrphans {
 		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left for as long as it runs", zap.String("container", id))
-		s.retire(ctx, id, leaveRunning, logger)
+		s.scheduleRemoval(ctx, id, container.LeaveRunning, logger)
 		return
 	}
-	s.retire(ctx, id, max(labels.StopGrace, s.StopTimeout), logger)
+	s.scheduleRemoval(ctx, id, max(labels.StopGrace, s.StopTimeout), logger)
 }
 
-// leaveRunning in place of a grace period has retire wait for the end of a container that runs.
-const leaveRunning = -1
-
-// retire has a container ended that nobody needs any more: stopped if it runs, within the grace period, and removed when its time
-// has come. It does not wait for that. Of several calls for one container the first counts.
-func (s *Server) retire(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
-	if _, other := s.retiring.LoadOrStore(id, true); other {
+// scheduleRemoval has a container ended that nobody needs any more: stopped if it runs, within the grace period, and removed when
+// its time has come. It does not wait for that. Of several calls for one container the first counts.
+func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
+	if _, other := s.removing.LoadOrStore(id, true); other {
 		return
 	}
 	s.group.Go(func() {
-		defer s.retiring.Delete(id)
-		s.end(ctx, id, grace, logger)
+		defer s.removing.Delete(id)
+		s.removeWhenDue(ctx, id, grace, logger)
 	})
 }
 
-// end tries until the Engine has stopped and removed a container or ctx ends, and looks at the container before each step.
-func (s *Server) end(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
-	for {
-		wait, removed := killRepeat, false
-		c, err := s.engine.Inspect(ctx, id)
-		if err == nil {
-			if labels, _ := engine.ParseLabels(c.Config.Labels); !labels.Ours(s.instance.id, c.Name) {
-				logger.Error("a container that is not ours is left alone", zap.String("container", id))
-				return
-			}
-			switch due := s.removalTime(&c); {
-			case c.State.Running && grace == leaveRunning:
-				wait = s.surveyInterval
-			case c.State.Running:
-				logger.Warn("stopping a container whose task has ended or lost its executor", zap.String("container", id))
-				if err = s.engine.Stop(ctx, id, grace); err == nil {
-					s.Metrics.OrphanStopped()
-					continue
-				}
-			case time.Now().Before(due):
-				wait = time.Until(due)
-			default:
-				err = s.engine.Remove(ctx, id)
-				removed = err == nil
-			}
-			if removed {
-				s.Metrics.ContainerRemoved()
-				logger.Info("container removed", zap.String("container", id))
-				return
-			}
-		}
-		if engine.IsNotFound(err) {
-			return
-		}
-		if err != nil && ctx.Err() == nil && !engine.IsConflict(err) { // that is somebody else removing it
-			logger.Warn("a container cannot be stopped or removed yet; trying again", zap.String("container", id), zap.Error(err))
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return
-		}
+func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
+	removal := container.Removal{
+		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Due: s.removalTime, Logger: logger,
+		Ours: func(c *engine.Container) bool {
+			labels, _ := engine.ParseLabels(c.Config.Labels)
+			return labels.Ours(s.instance.id, c.Name)
+		},
+		Stopped: s.Metrics.OrphanStopped, Removed: s.Metrics.ContainerRemoved,
 	}
+	removal.Run(ctx)
 }
 
 // removalTime is when a container that has ended is due: at once on our own routes, on the drop-in route, where agents may still

@@ -82,7 +82,7 @@ func (h *host) settled() {
 	h.t.Helper()
 	eventually(h.t, "the server to be done with the container", func() bool {
 		busy := false
-		h.server.retiring.Range(func(any, any) bool { busy = true; return false })
+		h.server.removing.Range(func(any, any) bool { busy = true; return false })
 		return !busy && len(h.server.Tasks()) == 0
 	})
 }
@@ -274,7 +274,7 @@ func TestAgentStopsWhileTheEngineHangs(t *testing.T) {
 	p.Fault(fakeengine.Hang, "POST", "/containers/.*/(kill|stop)", 1000)
 	began := time.Now()
 	agent.must("stop -t 0 " + name)
-	if took := time.Since(began); took > killPatience+10*time.Second {
+	if took := time.Since(began); took > ours.SignalPatience+10*time.Second {
 		t.Errorf("took %v", took)
 	}
 	if exit := executor.awaitExit(t); exit.Outcome != wire.OutcomeExited || exit.Code != 137 {

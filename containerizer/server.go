@@ -16,6 +16,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/containerizer/pidfd"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
@@ -97,10 +98,10 @@ type Server struct {
 	recovered chan struct{} // closed when the containers of an earlier server are known
 
 	group    sync.WaitGroup // every goroutine of the server
-	retiring sync.Map       // ids of containers in retire
-	guarded  sync.Map       // ids of containers in guard
+	removing sync.Map       // ids of containers in removeWhenDue
+	watched  sync.Map       // ids of containers in watchOrphan
 
-	surveyInterval time.Duration // the constant, but in tests
+	scanInterval time.Duration // the constant, but in tests
 
 	mu       sync.Mutex          // guards what follows
 	sessions map[string]*session // by executor process and ids, see sessionKey
@@ -138,7 +139,7 @@ func New(o Options) (*Server, error) {
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
 
-		surveyInterval: surveyInterval,
+		scanInterval: scanInterval,
 	}
 	o.Metrics.Ask(s.state)
 	return s, nil
@@ -260,16 +261,15 @@ func (s *Server) session(ctx context.Context, a *wire.Attach, p peer) (*session,
 	if found := s.sessions[key]; found != nil {
 		return found, nil
 	}
-	handle, err := openProcess(p.Process)
+	process, err := pidfd.Open(p.Process)
 	if err != nil {
 		return nil, err
 	}
-	opened := newSession(s, a, p.Process)
-	opened.user = p.user
+	opened := newSession(s, a, p)
 	s.sessions[key] = opened
 	s.group.Go(func() {
-		defer handle.close()
-		opened.run(ctx, handle)
+		defer process.Close()
+		opened.run(ctx, process)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.sessions, key)

@@ -5,11 +5,10 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// reportRunning tells the executor that the container was started and whether it still runs.
-func (s *session) reportRunning(c *engine.Container) bool {
+// reportRunning tells the executor that the container was started.
+func (s *session) reportRunning(c *engine.Container) {
 	ipv4, ipv6 := addresses(c)
-	s.say(wire.Message{Running: &wire.Running{IPv4: ipv4, IPv6: ipv6, Inspect: c.Raw, Note: s.note}})
-	return c.State.Running
+	s.conn.sendSticky(wire.Message{Running: &wire.Running{IPv4: ipv4, IPv6: ipv6, Inspect: c.Raw, Note: s.note}})
 }
 
 // addresses are the container's in the network it was created with (contract 3.2).

@@ -11,9 +11,10 @@ const shortestID = 12
 
 // ending is a running container of a session, for those who want it stopped.
 type ending struct {
-	id   string
-	over chan struct{} // closed when it has ended, or is not watched any more
-	err  error         // why it is not, nil if it has ended; read-only when over is closed
+	session *session
+	id      string
+	over    chan struct{} // closed when it has ended, or is not watched any more
+	err     error         // why it is not, nil if it has ended; read-only when over is closed
 }
 
 // StopContainer ends the running container of a task whose executor is attached, by name or id: its stop signal now, SIGKILL after
@@ -24,7 +25,7 @@ func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.
 	if session == nil {
 		return false, nil
 	}
-	session.stop.AtLatest(time.Now().Add(grace))
+	session.container.StopAtLatest(time.Now().Add(grace))
 	select {
 	case <-ending.over:
 		return true, ending.err
@@ -49,14 +50,16 @@ func (s *Server) running(nameOrID string) (*session, *ending) {
 	return nil, nil
 }
 
-// announce has a container of the session found by running, until the returned function is called, with a context that has ended
-// if it was not watched up to its end.
-func (s *session) announce(id string) (end func(context.Context)) {
-	e := &ending{id: id, over: make(chan struct{})}
+// announce has a container of the session found by running, until end is called.
+func (s *session) announce(id string) *ending {
+	e := &ending{session: s, id: id, over: make(chan struct{})}
 	s.ending.Store(e)
-	return func(ctx context.Context) {
-		s.ending.Store(nil)
-		e.err = context.Cause(ctx)
-		close(e.over)
-	}
+	return e
+}
+
+// end says that the container has ended or, with an error, that it is not watched any more.
+func (e *ending) end(err error) {
+	e.session.ending.Store(nil)
+	e.err = err
+	close(e.over)
 }

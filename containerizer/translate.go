@@ -1,6 +1,7 @@
 package containerizer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,16 +16,15 @@ import (
 )
 
 // translate turns the launch into a run spec with our labels on it.
-func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.Spec, error) {
+func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 	if s.server.Refusal != "" {
 		return nil, errors.New(s.server.Refusal)
 	}
 	if info, err := os.Stat(s.attach.Sandbox); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("the task's sandbox %s is not there", s.attach.Sandbox)
 	}
-	task, err := s.describe(launch)
-	if err != nil {
-		return nil, err
+	if s.info.err != nil {
+		return nil, s.info.err
 	}
 	var info engine.Info
 	if err := container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) (err error) {
@@ -48,17 +48,17 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 	if err := s.heedAgent(&options); err != nil {
 		return nil, err
 	}
-	spec, err := runspec.Translate(ctx, task, options)
+	spec, err := runspec.Translate(ctx, s.describe(), options)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.refuseCNI(ctx, launch.CNINetworks, string(spec.HostConfig.NetworkMode)); err != nil {
+	if err := s.refuseCNI(ctx, s.order.CNINetworks, string(spec.HostConfig.NetworkMode)); err != nil {
 		return nil, err
 	}
 	labels := engine.Labels{
 		Instance: s.server.instance.id, Name: s.name,
 		Framework: s.attach.Framework, Executor: s.attach.Executor, Task: s.task,
-		Route: string(s.attach.Route), Sandbox: s.attach.Sandbox, StopGrace: s.attach.StopGrace,
+		Route: string(s.attach.Route), Sandbox: s.attach.Sandbox, StopGrace: s.stopGrace,
 		ExecutorPID: s.executor.PID, ExecutorStartTime: s.executor.StartTime, BootID: s.executor.BootID,
 	}
 	if spec.Config.Labels == nil {
@@ -71,26 +71,29 @@ func (s *session) translate(ctx context.Context, launch wire.Launch) (*runspec.S
 }
 
 // describe puts together what the executor has said of its task.
-func (s *session) describe(launch wire.Launch) (runspec.Task, error) {
-	task := runspec.Task{
+func (s *session) describe() runspec.Task {
+	return runspec.Task{
+		Info:             s.info.task,
+		Executor:         s.info.executor,
 		Name:             s.name,
 		SandboxDirectory: s.attach.Sandbox,
-		MappedDirectory:  s.attach.MappedDirectory,
+		MappedDirectory:  cmp.Or(s.attach.MappedDirectory, s.server.MappedDirectory),
 		Environment:      s.attach.TaskEnvironment,
 	}
-	if task.MappedDirectory == "" {
-		task.MappedDirectory = s.server.MappedDirectory
-	}
-	if err := decode(launch.TaskInfo, task.Info.Unmarshal); err != nil {
-		return task, fmt.Errorf("TaskInfo cannot be decoded: %w", err)
+}
+
+// decodeLaunch decodes what was launched.
+func decodeLaunch(launch wire.Launch) (info taskInfo) {
+	if err := decode(launch.TaskInfo, info.task.Unmarshal); err != nil {
+		return taskInfo{err: fmt.Errorf("TaskInfo cannot be decoded: %w", err)}
 	}
 	if len(launch.ExecutorInfo) > 0 {
-		task.Executor = &mesos.ExecutorInfo{}
-		if err := decode(launch.ExecutorInfo, task.Executor.Unmarshal); err != nil {
-			return task, fmt.Errorf("ExecutorInfo cannot be decoded: %w", err)
+		info.executor = &mesos.ExecutorInfo{}
+		if err := decode(launch.ExecutorInfo, info.executor.Unmarshal); err != nil {
+			return taskInfo{err: fmt.Errorf("ExecutorInfo cannot be decoded: %w", err)}
 		}
 	}
-	return task, nil
+	return info
 }
 
 // decode guards the daemon against mesos-go's generated decoders, which panic on some hostile lengths.

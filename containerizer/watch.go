@@ -19,14 +19,14 @@ const (
 
 // watch is the one stream of Engine events. An event wakes the session of its container, which then inspects; it carries no
 // meaning itself, because the Engine drops events under load. After every gap in the stream all sessions are woken. What happens
-// to a container that no session has asked for, and every opening of the stream, is reason for a survey.
+// to a container that no session has asked for, and every opening of the stream, is reason for a scan.
 type watch struct {
 	engine *engine.Client
 	label  string
 	logger *zap.Logger
 	late   *container.LateRemovals
 
-	survey chan struct{} // buffered: the Engine should be asked which containers there are
+	scans chan struct{} // buffered: the Engine should be asked which containers there are
 
 	mu      sync.Mutex
 	wakes   map[string]func() // by container name; guarded by mu
@@ -38,7 +38,7 @@ type watch struct {
 func newWatch(e *engine.Client, instance string, late *container.LateRemovals, logger *zap.Logger) *watch {
 	return &watch{
 		engine: e, label: engine.InstanceLabel(instance), logger: logger, late: late,
-		survey: make(chan struct{}, 1), wakes: map[string]func(){},
+		scans: make(chan struct{}, 1), wakes: map[string]func(){},
 	}
 }
 
@@ -92,7 +92,7 @@ func (w *watch) run(ctx context.Context) {
 			w.setTrouble(nil)
 			w.countOpen()
 			w.wakeAll()
-			w.askForSurvey()
+			w.askForScan()
 			err = w.follow(stream)
 		}
 		if ctx.Err() != nil {
@@ -118,7 +118,7 @@ func (w *watch) follow(stream *engine.EventStream) error {
 		case wake != nil:
 			wake()
 		case event.Action != "destroy":
-			w.askForSurvey()
+			w.askForScan()
 		}
 		if w.late.Has(event.Name) {
 			w.late.Look()
@@ -127,9 +127,9 @@ func (w *watch) follow(stream *engine.EventStream) error {
 	return stream.Err()
 }
 
-func (w *watch) askForSurvey() {
+func (w *watch) askForScan() {
 	select {
-	case w.survey <- struct{}{}:
+	case w.scans <- struct{}{}:
 	default:
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/pidfd"
 )
 
 // Owner is what a container is run for.
@@ -35,9 +37,6 @@ type Options struct {
 	Late   *LateRemovals
 	Logger *zap.Logger
 
-	// Stop ends the container. Once it is ordered nothing is created or started. Nil for an owner that ends its container by itself.
-	Stop *StopOrder
-
 	// Patience bounds how long an Engine that does not answer is asked again before the start. Zero leaves that to the context.
 	// After the start only the context counts: a container that may run is not given up.
 	Patience time.Duration
@@ -45,16 +44,35 @@ type Options struct {
 	// Abandoned reports whether a container of somebody else's with this name may be removed. Nil for never.
 	Abandoned func(*engine.Container) bool
 
+	// Losses counts how often the Engine went away, for an owner that calls Look for each event of the container. Nil for one that
+	// hears of no events: then the Engine is asked for the end with a call that waits.
+	Losses func() int
+
+	// LostExit is how long the Engine may take to report the end of a container whose process is gone. Zero for ever.
+	LostExit time.Duration
+
+	// WholeOutput has Wait wait for the end of the owner's output, of which OutputEnded tells.
+	WholeOutput bool
+
+	// OutputLost is called once if the rest of the output cannot be had. Nil is for the log.
+	OutputLost func(error)
+
 	// Removed is called for each container that was removed. Nil for an owner that does not count.
 	Removed func()
 }
 
-// Container is one container of the Engine. Its verbs are called by one goroutine, one after the other.
+// Container is one container of the Engine. Its verbs are called by one goroutine, one after the other, but for those that say
+// otherwise.
 type Container struct {
-	Options
+	options   Options
 	id        string
 	tty       bool
 	mayAppear bool // a create was asked for, and how that ended is not known
+
+	looks   chan struct{} // buffered: Wait is to look at the container
+	process atomic.Pointer[pidfd.Process]
+	output  output
+	stop    stopOrder
 }
 
 // Errors of the verbs.
@@ -83,8 +101,18 @@ func New(o Options) *Container {
 	if o.Removed == nil {
 		o.Removed = func() {}
 	}
-	return &Container{Options: o}
+	if o.OutputLost == nil {
+		o.OutputLost = func(err error) { o.Logger.Warn("the rest of the output cannot be had", zap.Error(err)) }
+	}
+	c := &Container{options: o, looks: make(chan struct{}, 1)}
+	c.output.open = true // the first stream comes with AttachOutput, or was handed over by an earlier daemon
+	c.output.losses = c.losses()
+	c.stop.changed, c.stop.ordered = make(chan struct{}), make(chan struct{})
+	return c
 }
+
+// Name is the container's name.
+func (c *Container) Name() string { return c.options.Name }
 
 // ID is the container's id, or the reference by which it was looked for. It is empty while there is no container.
 func (c *Container) ID() string { return c.id }
@@ -95,17 +123,7 @@ func (c *Container) take(found *engine.Container) {
 }
 
 func (c *Container) owns(found *engine.Container) bool {
-	return c.Owner.Owns(found.Name, found.Config.Labels)
-}
-
-// stopped returns ErrStopped once the stop was ordered.
-func (c *Container) stopped() error {
-	select {
-	case <-c.Stop.Ordered():
-		return ErrStopped
-	default:
-		return nil
-	}
+	return c.options.Owner.Owns(found.Name, found.Config.Labels)
 }
 
 // StartedAt is zero for a container that was never started.

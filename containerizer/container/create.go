@@ -26,13 +26,13 @@ type Spec struct {
 // The error is the Engine's, *NameInUseError, ErrStopped, or the cause of ctx. The owner then calls Abandon, unless it calls
 // Create again.
 func (c *Container) Create(ctx context.Context, spec Spec) (warnings []string, err error) {
-	if err := c.Late.cancel(ctx, c.Name); err != nil { // the name has an owner again
+	if err := c.options.Late.cancel(ctx, c.options.Name); err != nil { // the name has an owner again
 		return nil, err
 	}
 	var unsettled time.Time // since when the Engine has owed an answer
 	for {
-		if err := c.stopped(); err != nil {
-			return nil, err
+		if c.StopOrdered() {
+			return nil, ErrStopped
 		}
 		id, warnings, err := c.createOnce(ctx, spec)
 		if err == nil {
@@ -47,7 +47,7 @@ func (c *Container) Create(ctx context.Context, spec Spec) (warnings []string, e
 		if unsettled.IsZero() {
 			unsettled = time.Now()
 		}
-		found, lookErr := c.inspectUntilAnswered(ctx, c.Name, c.Patience)
+		found, lookErr := c.inspectUntilAnswered(ctx, c.options.Name, c.options.Patience)
 		switch {
 		case ctx.Err() != nil:
 			return warnings, context.Cause(ctx)
@@ -75,17 +75,17 @@ func (c *Container) Create(ctx context.Context, spec Spec) (warnings []string, e
 // createOnce makes one call. The docker client changes what it sends for the version that the Engine speaks, so it gets a copy.
 func (c *Container) createOnce(ctx context.Context, spec Spec) (id string, warnings []string, err error) {
 	config, host := *spec.Config, *spec.HostConfig
-	return c.Engine.Create(ctx, c.Name, &config, &host, spec.Networking, spec.Platform)
+	return c.options.Engine.Create(ctx, c.options.Name, &config, &host, spec.Networking, spec.Platform)
 }
 
 // overdue reports whether the owner's patience is over. A name that is taken by a container that cannot be seen is being created
 // just now, perhaps by an earlier call of ours, and that may take as long as any create.
 func (c *Container) overdue(since time.Time, conflict bool) bool {
-	limit := c.Patience
+	limit := c.options.Patience
 	if conflict {
 		limit = max(limit, engine.CreateLimit)
 	}
-	return c.Patience > 0 && time.Since(since) >= limit
+	return c.options.Patience > 0 && time.Since(since) >= limit
 }
 
 // pauseUnlessStopped waits before the Engine is asked again.
@@ -93,7 +93,7 @@ func (c *Container) pauseUnlessStopped(ctx context.Context) error {
 	select {
 	case <-time.After(RetryInterval):
 		return nil
-	case <-c.Stop.Ordered():
+	case <-c.Stopping():
 		return ErrStopped
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -103,16 +103,16 @@ func (c *Container) pauseUnlessStopped(ctx context.Context) error {
 // makeRoom removes a container that has the name and is abandoned, or waits a moment if it must be kept for now. Any other is left
 // alone.
 func (c *Container) makeRoom(ctx context.Context, found *engine.Container, conflict error) error {
-	if c.Abandoned == nil || !c.Abandoned(found) {
-		return &NameInUseError{Name: c.Name, ID: found.ID, err: conflict}
+	if c.options.Abandoned == nil || !c.options.Abandoned(found) {
+		return &NameInUseError{Name: c.options.Name, ID: found.ID, err: conflict}
 	}
-	if c.Late.hold.Holds(c.Name) {
+	if c.options.Late.hold.Holds(c.options.Name) {
 		return c.pauseUnlessStopped(ctx)
 	}
-	c.Logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
-	err := c.Engine.Remove(ctx, found.ID)
+	c.options.Logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
+	err := c.options.Engine.Remove(ctx, found.ID)
 	if err == nil {
-		c.Removed()
+		c.options.Removed()
 	}
 	return err
 }
@@ -120,13 +120,13 @@ func (c *Container) makeRoom(ctx context.Context, found *engine.Container, confl
 // Abandon gives up a container that was not created. Should it appear all the same, it is removed.
 func (c *Container) Abandon() {
 	if c.mayAppear {
-		c.Late.add(c.Name, c.Owner, c.Removed)
+		c.options.Late.add(c.options.Name, c.options.Owner, c.options.Removed)
 	}
 }
 
 // CopyTo unpacks a tar archive at the root of the created container's file system, again if an answer was lost.
 func (c *Container) CopyTo(ctx context.Context, archive []byte) error {
-	return RetryWhileUnavailable(ctx, c.Patience, func(ctx context.Context) error {
-		return c.Engine.CopyTo(ctx, c.id, archive)
+	return RetryWhileUnavailable(ctx, c.options.Patience, func(ctx context.Context) error {
+		return c.options.Engine.CopyTo(ctx, c.id, archive)
 	})
 }

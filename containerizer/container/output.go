@@ -3,17 +3,174 @@ package container
 import (
 	"context"
 	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
 )
+
+const (
+	// outputOverlap is how far a resumed stream reaches back behind the last byte that the owner has: the Engine may have logged later
+	// bytes before it went down and never sent them. It bounds what is seen twice.
+	outputOverlap = 2 * time.Second
+
+	// outputGrace is how long after the end of its output a container may still be seen to run: the Engine tells of the two one after
+	// the other.
+	outputGrace = 2 * time.Second
+
+	// endSlack is how much earlier than the container's end, as the Engine tells it, a stream may end and yet be complete.
+	endSlack = 500 * time.Millisecond
+)
+
+// OutputEnd says how a stream ended that the owner was given.
+type OutputEnd struct {
+	Last   time.Time // when the owner last received something of this container's output; zero for never
+	Ended  time.Time // zero if there was no stream
+	Broken bool      // it ended with an error
+}
+
+// output is what is known of the owner's stream.
+type output struct {
+	mu     sync.Mutex // guards what follows
+	open   bool
+	end    OutputEnd // unless it is open
+	losses int       // of the Engine when the stream was opened; uncertain if the stream need not be complete
+
+	lost    int  // how often a call for the end broke, of an owner that does not count losses itself
+	refused bool // the Engine has answered that it does not give the log
+}
+
+// uncertain is a number of losses that the Engine never has.
+const uncertain = -1
 
 // AttachOutput gives the owner the output of the container, which has not been started, from its first byte on. An attach whose
 // answer was lost is made again: nothing has come of it yet.
 func (c *Container) AttachOutput(ctx context.Context) error {
 	var stream *os.File
-	if err := RetryWhileUnavailable(ctx, c.Patience, func(ctx context.Context) (err error) {
-		stream, err = c.Engine.AttachOutput(ctx, c.id)
+	losses := c.losses()
+	if err := RetryWhileUnavailable(ctx, c.options.Patience, func(ctx context.Context) (err error) {
+		stream, err = c.options.Engine.AttachOutput(ctx, c.id)
 		return err
 	}); err != nil {
 		return err
 	}
-	return c.Owner.Output(stream, Stream{TTY: c.tty})
+	return c.handOver(stream, losses, false)
+}
+
+func (c *Container) handOver(stream *os.File, losses int, resumed bool) error {
+	c.output.mu.Lock()
+	c.output.open, c.output.losses = true, losses
+	c.output.mu.Unlock()
+	return c.options.Owner.Output(stream, Stream{TTY: c.tty, Resumed: resumed})
+}
+
+// OutputEnded notes that the owner's stream has ended. Wait then sees to it that the owner gets the rest, if there is any. It may be
+// called by any goroutine.
+func (c *Container) OutputEnded(end OutputEnd) {
+	c.output.mu.Lock()
+	c.output.open, c.output.end = false, end
+	if end.Broken {
+		c.output.losses = uncertain
+	}
+	c.output.mu.Unlock()
+	c.Look()
+}
+
+// RestoreOutput says what stream the owner has from an earlier daemon: one that is open, or one that ended. Whether the Engine was
+// away meanwhile is not known.
+func (c *Container) RestoreOutput(open bool, end OutputEnd) {
+	c.output.mu.Lock()
+	defer c.output.mu.Unlock()
+	c.output.open, c.output.end, c.output.losses = open, end, uncertain
+}
+
+// losses counts how often the Engine went away, which ends streams before their time.
+func (c *Container) losses() int {
+	if c.options.Losses != nil {
+		return c.options.Losses()
+	}
+	c.output.mu.Lock()
+	defer c.output.mu.Unlock()
+	return c.output.lost
+}
+
+// lose counts a call for the end that broke. A stream that had ended long before that was complete.
+func (o *output) lose() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.open || time.Since(o.end.Ended) <= outputGrace {
+		o.lost++
+	}
+}
+
+// followOutput looks whether the owner has all output there is, and has it go on if not. It returns after what time to look again,
+// zero for no particular one, and whether the end of the container need not wait for its output any more.
+func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled bool, err error) {
+	losses := w.losses()
+	w.output.mu.Lock()
+	open, last, complete := w.output.open, w.output.end, w.output.losses == losses
+	w.output.mu.Unlock()
+	switch {
+	case open:
+		return 0, !w.options.WholeOutput, nil
+	case complete:
+		return 0, true, nil
+	case w.end != nil:
+		if complete, err = w.endedWithContainer(ctx, last); complete || err != nil {
+			return 0, complete, err
+		}
+		return w.resumeOutput(ctx, last, losses)
+	}
+	if grace := outputGrace - time.Since(last.Ended); grace > 0 && !last.Broken {
+		return grace, false, nil
+	}
+	found, err := w.options.Engine.Inspect(ctx, w.id)
+	if err != nil || endOf(&found) != nil {
+		return askInterval, false, nil // the end is waited for elsewhere
+	}
+	return w.resumeOutput(ctx, last, losses)
+}
+
+// endedWithContainer reports whether a stream went on until the container ended, or its rest is gone with the container.
+func (w *wait) endedWithContainer(ctx context.Context, last OutputEnd) (bool, error) {
+	if w.finished.IsZero() {
+		found, err := w.inspectUntilAnswered(ctx, w.id, 0)
+		if engine.IsNotFound(err) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		w.finished = FinishedAt(found)
+	}
+	return last.Ended.After(w.finished.Add(-endSlack)), nil
+}
+
+// resumeOutput gives the owner what the Engine's log has from where its last stream ended. It may repeat up to outputOverlap, and
+// leaves nothing out but what the log driver does not keep.
+func (w *wait) resumeOutput(ctx context.Context, last OutputEnd, losses int) (again time.Duration, settled bool, err error) {
+	since := last.Last
+	if !since.IsZero() {
+		since = since.Add(-outputOverlap)
+	}
+	stream, err := w.options.Engine.LogOutput(ctx, w.id, since)
+	switch {
+	case err == nil:
+		return 0, !w.options.WholeOutput, w.handOver(stream, losses, true)
+	case ctx.Err() != nil:
+		return 0, false, context.Cause(ctx)
+	case engine.IsUnavailable(err):
+		w.options.Logger.Debug("output cannot be resumed yet", zap.Error(err))
+		return askInterval, w.overdue(), nil
+	}
+	w.output.mu.Lock()
+	known := w.output.refused
+	w.output.refused = true
+	w.output.mu.Unlock()
+	if !known {
+		w.options.OutputLost(err)
+	}
+	return 0, true, nil
 }

@@ -10,14 +10,11 @@ import (
 // MayAppear notes that an earlier daemon may have asked for the create, so that the container may appear at any time.
 func (c *Container) MayAppear() { c.mayAppear = true }
 
-// Forget notes that the container is not there any more.
-func (c *Container) Forget() { c.id = "" }
-
 // Find looks for the container by its name: an earlier daemon may have asked for its create. It is nil if there is none, which may
 // yet appear (see Abandon), or if another has the name, of which Create makes something.
 func (c *Container) Find(ctx context.Context) (*engine.Container, error) {
 	c.MayAppear()
-	found, err := c.inspectUntilAnswered(ctx, c.Name, 0)
+	found, err := c.inspectUntilAnswered(ctx, c.options.Name, 0)
 	switch {
 	case engine.IsNotFound(err):
 		return nil, nil
@@ -40,7 +37,7 @@ func (c *Container) FindByID(ctx context.Context, id string) (*engine.Container,
 	}
 	if !c.owns(found) {
 		c.id = ""
-		return nil, fmt.Errorf("container %s was created for something else; it is left alone", id)
+		return nil, fmt.Errorf("container %s is not this task's; it is left alone", id)
 	}
 	c.take(found)
 	return found, nil

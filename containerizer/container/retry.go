@@ -65,7 +65,7 @@ func (c *Container) inspectUntilAnswered(ctx context.Context, reference string, 
 	var found engine.Container
 	unknown := func(err error) bool { return !engine.IsNotFound(err) && !engine.IsInvalid(err) }
 	err := RetryWhile(ctx, unknown, limit, func(ctx context.Context) (err error) {
-		found, err = c.Engine.Inspect(ctx, reference)
+		found, err = c.options.Engine.Inspect(ctx, reference)
 		return err
 	})
 	if err != nil {

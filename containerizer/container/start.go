@@ -12,10 +12,10 @@ import (
 // With an error other than ErrVanished there is a container, and it may run.
 func (c *Container) Start(ctx context.Context) error {
 	for {
-		if err := c.stopped(); err != nil {
-			return err
+		if c.StopOrdered() {
+			return ErrStopped
 		}
-		err := c.Engine.Start(ctx, c.id)
+		err := c.options.Engine.Start(ctx, c.id)
 		if err == nil {
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -53,10 +54,10 @@ func (r *running) watchSignals(ctx context.Context) (context.Context, func()) {
 
 // forward sends a signal on, and asks an Engine that does not answer again. A container that has ended needs none.
 func (r *running) forward(ctx context.Context, signal syscall.Signal) {
-	err := r.patiently(ctx, func(ctx context.Context) error {
-		return r.Engine.Kill(ctx, r.known.ID, strconv.Itoa(int(signal)))
+	err := container.RetryWhileUnavailable(ctx, r.patience, func(ctx context.Context) error {
+		return r.container.Signal(ctx, strconv.Itoa(int(signal)))
 	})
-	if err != nil && !engine.IsConflict(err) && !engine.IsNotFound(err) && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		r.Logger.Warn("a signal for an executor's container was not delivered",
 			zap.String("container", r.known.Name), zap.Stringer("signal", signal), zap.Error(err))
 	}
@@ -70,24 +71,23 @@ func (r *running) orSignal(ctx context.Context, err error) error {
 	return err
 }
 
-// carryOut starts a container that was not started yet, and waits for its end. One that was not started by then is removed, if a
+// carryOut waits for the end of a container that was started, and starts it first if it is nil. One that was not started by then is removed, if a
 // signal was the reason; any other is left, as docker leaves it.
-func (r *running) carryOut(ctx context.Context, started bool) error {
+func (r *running) carryOut(ctx context.Context, started *engine.Container) error {
 	if r.detach {
 		return r.carryOutDetached(ctx, started)
 	}
-	if !started {
+	if started == nil {
 		if err := r.begin(ctx); err != nil {
 			return r.notStarted(ctx, err)
 		}
-		r.started.Store(true)
 	}
 	if r.known.TTY && r.call.Terminal.Stdout {
 		go followSize(ctx, r.call, func(ctx context.Context, height, width uint) error {
 			return r.Engine.Resize(ctx, r.known.ID, height, width)
 		})
 	}
-	status, err := r.await(ctx)
+	status, err := r.await(ctx, started)
 	if err != nil {
 		if r.known.SigProxy && r.orSignal(ctx, err) != err { // it came before the start was known, and reached nothing
 			return r.notStarted(ctx, err)
@@ -95,16 +95,16 @@ func (r *running) carryOut(ctx context.Context, started bool) error {
 		return r.orSignal(ctx, err)
 	}
 	if r.known.Remove {
-		if err := r.Engine.Remove(ctx, r.known.ID); err != nil {
+		if err := r.container.Remove(ctx); err != nil {
 			r.Logger.Warn("a container was not removed at its end", zap.String("container", r.known.Name), zap.Error(err))
 		}
 	}
 	return exited(status)
 }
 
-func (r *running) carryOutDetached(ctx context.Context, started bool) error {
+func (r *running) carryOutDetached(ctx context.Context, started *engine.Container) error {
 	fmt.Fprintln(r.call.Stdout, r.known.ID)
-	if started {
+	if started != nil {
 		return nil
 	}
 	return r.failedWith(r.container.Start(ctx), "")
@@ -113,29 +113,31 @@ func (r *running) carryOutDetached(ctx context.Context, started bool) error {
 // begin hands the output over and starts the container, in this order: so its client has every byte, and a container that was
 // started is one whose client has its output.
 func (r *running) begin(ctx context.Context) error {
-	if !r.output.open {
-		r.output.witnessed = true
+	if !r.outputKnown().Open {
 		if err := r.container.AttachOutput(ctx); err != nil {
 			return err
 		}
 	}
-	if !r.known.Stdin {
-		return r.container.Start(ctx)
-	}
-	stream, err := r.Engine.AttachInput(ctx, r.known.ID)
-	if err != nil {
-		return err
-	}
-	context.AfterFunc(ctx, func() { _ = stream.Close() }) // with the run
-	if r.known.TTY {
-		if err := r.call.Terminal.Raw(); err != nil {
+	var input *engine.Stream
+	if r.known.Stdin {
+		var err error
+		if input, err = r.Engine.AttachInput(ctx, r.known.ID); err != nil {
 			return err
+		}
+		context.AfterFunc(ctx, func() { _ = input.Close() }) // with the run
+		if r.known.TTY {
+			if err := r.call.Terminal.Raw(); err != nil {
+				return err
+			}
 		}
 	}
 	if err := r.container.Start(ctx); err != nil {
 		return err
 	}
-	go copyInput(r.call, stream) // ends with the caller, who owns the input
+	r.started.Store(true)
+	if input != nil {
+		go copyInput(r.call, input) // ends with the caller, who owns the input
+	}
 	return nil
 }
 
@@ -145,7 +147,7 @@ func (r *running) notStarted(ctx context.Context, err error) error {
 	signal := r.orSignal(ctx, err)
 	if signal != err || r.known.Remove && ctx.Err() == nil {
 		// The signal has ended the context.
-		if removeErr := r.Engine.Remove(context.WithoutCancel(ctx), r.known.ID); removeErr != nil {
+		if removeErr := r.container.Remove(context.WithoutCancel(ctx)); removeErr != nil {
 			r.Logger.Warn("a container that was not started was not removed", zap.String("container", r.known.Name), zap.Error(removeErr))
 		}
 	}

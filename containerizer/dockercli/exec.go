@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/docker/docker/api/types/container"
+	docker "github.com/docker/docker/api/types/container"
 	"github.com/spf13/pflag"
+
+	"mesos-docker-containerizer/containerizer/container"
 )
 
 var execSyntax = syntax{
@@ -61,8 +63,8 @@ func (d *Docker) exec(ctx context.Context, call Call) error {
 }
 
 // execOptions reads the options. Without detach everything is attached, but input only on demand.
-func execOptions(set *pflag.FlagSet, command []string) (container.ExecOptions, error) {
-	o := container.ExecOptions{Cmd: command}
+func execOptions(set *pflag.FlagSet, command []string) (docker.ExecOptions, error) {
+	o := docker.ExecOptions{Cmd: command}
 	var detach, interactive bool
 	for name, into := range map[string]*bool{"detach": &detach, "interactive": &interactive, "privileged": &o.Privileged, "tty": &o.Tty} {
 		var err error
@@ -90,7 +92,7 @@ func execOptions(set *pflag.FlagSet, command []string) (container.ExecOptions, e
 }
 
 // carryOutExec starts a process and connects it with the caller until it ends.
-func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o container.ExecOptions) error {
+func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o docker.ExecOptions) error {
 	if o.AttachStdin && o.Tty {
 		if err := call.Terminal.Raw(); err != nil {
 			return err
@@ -127,7 +129,7 @@ func (d *Docker) endOfExec(ctx context.Context, id string) error {
 		if !state.Running {
 			return exited(state.ExitCode)
 		}
-		if err := pause(ctx, interval); err != nil {
+		if err := container.Pause(ctx, interval); err != nil {
 			return err
 		}
 	}

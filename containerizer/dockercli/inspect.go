@@ -100,7 +100,7 @@ func (d *Docker) findContainer(ctx context.Context, name string) (json.RawMessag
 		return nil, errAbsent
 	}
 	var c engine.Container
-	err := d.patiently(ctx, func(ctx context.Context) (err error) {
+	err := d.retryWhileUnavailable(ctx, func(ctx context.Context) (err error) {
 		c, err = d.Engine.Inspect(ctx, name)
 		return err
 	})

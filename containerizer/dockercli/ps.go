@@ -38,7 +38,7 @@ func (d *Docker) ps(ctx context.Context, call Call) error {
 		d.beginRecovery()
 	}
 	var list []container.Summary
-	if err := d.patiently(ctx, func(ctx context.Context) (err error) {
+	if err := d.retryWhileUnavailable(ctx, func(ctx context.Context) (err error) {
 		list, err = d.Engine.ListAll(ctx, all)
 		return err
 	}); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 )
@@ -90,7 +91,7 @@ func (d *Docker) pullForAgent(ctx context.Context, r image.Request) (note string
 		if err = d.judgeImage(ctx, r.Reference); err == nil {
 			note, err = d.Images.Pull(ctx, r)
 		}
-		if !engineAway(err) && !engine.IsUnavailable(err) || pause(ctx, answerInterval) != nil {
+		if !engineAway(err) && !engine.IsUnavailable(err) || container.Pause(ctx, answerInterval) != nil {
 			return note, err
 		}
 	}

@@ -73,7 +73,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 		r.container.Abandon()
 		return r.orSignal(ctx, err)
 	}
-	return r.carryOut(ctx, false)
+	return r.carryOut(ctx, nil)
 }
 
 // check holds a command line against the Engine that there is.
@@ -101,7 +101,6 @@ type running struct {
 	known     protocol.Container // to the client
 	container *container.Container
 	detach    bool
-	output    output
 
 	// What follows is not known of a run that is taken up by its container's id.
 	line    *runspec.RunLine
@@ -113,10 +112,16 @@ type running struct {
 // own makes the container, of which the Engine knows nothing yet, the run's.
 func (r *running) own(known protocol.Container) {
 	r.known = known
-	r.output = outputKnown(r.call.Again)
 	r.container = container.New(container.Options{
-		Engine: r.Engine, Owner: r, Name: known.Name, Late: r.late, Logger: r.Logger, Patience: r.patience,
+		Engine: r.Engine, Owner: r, Name: known.Name, Late: r.late, Logger: r.Logger, Patience: r.patience, WholeOutput: true,
+		OutputLost: func(err error) {
+			fmt.Fprintln(r.call.Stderr, "docker: the rest of the output cannot be had:", r.explain(err))
+		},
 	})
+	if r.call.Again != nil {
+		output := r.outputKnown()
+		r.container.RestoreOutput(output.Open, outputEnd(output.End))
+	}
 }
 
 // adopt takes what the command line says.

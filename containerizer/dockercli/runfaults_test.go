@@ -80,7 +80,11 @@ func TestSignalDuringTheStart(t *testing.T) {
 	cancel(&signalled{syscall.SIGTERM})
 	r := &running{Docker: d, call: Call{Client: newRunClient(io.Discard, io.Discard)}}
 	r.own(protocol.Container{ID: id, Name: name, SigProxy: true})
-	err := r.carryOut(ctx, true)
+	started, err := r.container.FindByID(t.Context(), id) // no call's, as the run has none
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = r.carryOut(ctx, started)
 	if status, ok := errors.AsType[*statusError](err); !ok || status.status != 128+int(syscall.SIGTERM) || b.state(name) != "absent" {
 		t.Errorf("%v, the container is %s", err, b.state(name))
 	}

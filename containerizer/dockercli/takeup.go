@@ -63,9 +63,11 @@ func (r *running) takeUpByName(ctx context.Context) (done bool, err error) {
 
 // carryOn goes on with a container that an earlier daemon has created for this call.
 func (r *running) carryOn(ctx context.Context, found *engine.Container) error {
-	started := !container.StartedAt(found).IsZero()
-	r.started.Store(started)
+	if container.StartedAt(found).IsZero() {
+		found = nil
+	}
+	r.started.Store(found != nil)
 	ctx, stop := r.watchSignals(ctx)
 	defer stop()
-	return r.carryOut(ctx, started)
+	return r.carryOut(ctx, found)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/container"
 )
 
 // Times of the commands, besides those that each call to the Engine has.
@@ -28,17 +28,6 @@ const (
 	// answerInterval, for a process that did so long before its end.
 	execIntervalMin = 20 * time.Millisecond
 
-	// outputOverlap is how far output that goes on from the log reaches back behind the last byte that the client has: the
-	// Engine may have had some for the log that the client did not get. It is that of tasks.
-	outputOverlap = 2 * time.Second
-
-	// outputGrace is how long after the end of its output a container may still be seen to run: the Engine tells of the two one
-	// after the other.
-	outputGrace = 2 * time.Second
-
-	// endSlack is how much earlier than the container's end, as the Engine tells it, its output may end and yet be complete.
-	endSlack = 500 * time.Millisecond
-
 	// removingInterval is the time between two looks at a container that somebody else is removing.
 	removingInterval = 200 * time.Millisecond
 )
@@ -50,36 +39,7 @@ const atOnce = 16
 // itself and is waiting.
 const rememberedAtOnce = 2
 
-// pause waits, unless ctx ends.
-func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// patiently asks again until the Engine answers or answerLimit is over, and returns what the last question that was not cut short
-// came to.
-func (d *Docker) patiently(ctx context.Context, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, d.patience)
-	defer cancel()
-	var before error
-	for {
-		err := ask(ctx)
-		if !engine.IsUnavailable(err) {
-			return err
-		}
-		if before == nil || ctx.Err() == nil {
-			before = err
-		}
-		select {
-		case <-time.After(answerInterval):
-		case <-ctx.Done():
-			return before
-		}
-	}
+// retryWhileUnavailable asks again until the Engine answers or answerLimit is over.
+func (d *Docker) retryWhileUnavailable(ctx context.Context, ask func(context.Context) error) error {
+	return container.RetryWhileUnavailable(ctx, d.patience, ask)
 }

@@ -1,4 +1,5 @@
-package containerizer
+// Package pidfd refers to processes for good, whatever becomes of their pids.
+package pidfd
 
 import (
 	"context"
@@ -14,13 +15,13 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// handle refers to one process for good, whatever becomes of its pid. It costs no thread while it is waited on.
-type handle struct {
+// Process is one process for good, whatever becomes of its pid. It costs no thread while it is waited on.
+type Process struct {
 	file *os.File // a pidfd
 }
 
-// openProcess returns a handle on a process that runs now. The error wraps os.ErrNotExist when it does not.
-func openProcess(p wire.Process) (*handle, error) {
+// Open refers to a process that runs now. The caller closes it. The error wraps os.ErrNotExist when it does not.
+func Open(p wire.Process) (*Process, error) {
 	fd, err := unix.PidfdOpen(p.PID, 0) // Linux 5.3; that it may be opened non-blocking came later
 	if errors.Is(err, unix.ESRCH) {
 		err = fmt.Errorf("%w: %w", os.ErrNotExist, err)
@@ -32,26 +33,26 @@ func openProcess(p wire.Process) (*handle, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("watch process %d: %w", p.PID, err)
 	}
-	h := &handle{file: os.NewFile(uintptr(fd), "pidfd")}
+	h := &Process{file: os.NewFile(uintptr(fd), "pidfd")}
 	// The pid may have passed to another process before we took hold of it.
 	alive, err := p.Alive()
 	if err == nil && !alive {
 		err = os.ErrNotExist
 	}
 	if err != nil {
-		h.close()
+		h.Close()
 		return nil, fmt.Errorf("watch process %d: %w", p.PID, err)
 	}
 	return h, nil
 }
 
-// wait returns nil when the process has ended, or ctx's error.
-func (h *handle) wait(ctx context.Context) error {
-	raw, err := h.file.SyscallConn()
+// Wait returns nil when the process has ended, or ctx's error.
+func (p *Process) Wait(ctx context.Context) error {
+	raw, err := p.file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { h.file.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { p.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	err = raw.Read(func(fd uintptr) bool {
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
@@ -63,17 +64,17 @@ func (h *handle) wait(ctx context.Context) error {
 	return err
 }
 
-// gone returns a channel that is closed when the process has ended; of a nil handle it never is. The function returned ends
+// Gone returns a channel that is closed when the process has ended; of a nil handle it never is. The function returned ends
 // the watch.
-func (h *handle) gone(ctx context.Context) (<-chan struct{}, func()) {
-	if h == nil {
+func (p *Process) Gone(ctx context.Context) (<-chan struct{}, func()) {
+	if p == nil {
 		return nil, func() {}
 	}
 	gone := make(chan struct{})
 	watching, cancel := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() {
-		if h.wait(watching) == nil {
+		if p.Wait(watching) == nil {
 			close(gone)
 		}
 	})
@@ -83,9 +84,9 @@ func (h *handle) gone(ctx context.Context) (<-chan struct{}, func()) {
 	}
 }
 
-// signal sends a signal to the process.
-func (h *handle) signal(s unix.Signal) error {
-	raw, err := h.file.SyscallConn()
+// Signal sends a signal to the process.
+func (p *Process) Signal(s unix.Signal) error {
+	raw, err := p.file.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -96,31 +97,31 @@ func (h *handle) signal(s unix.Signal) error {
 	return sendErr
 }
 
-// close may be called on nil.
-func (h *handle) close() {
-	if h != nil {
-		h.file.Close()
+// Close may be called on nil.
+func (p *Process) Close() {
+	if p != nil {
+		p.file.Close()
 	}
 }
 
 // initialPIDNamespace is what the kernel calls the namespace in which every process is seen.
 const initialPIDNamespace = "pid:[4026531836]"
 
-// seesEveryProcess tells whether the absence of a pid means that the process is gone, and not that it is out of sight, as it is
+// SeesEveryProcess tells whether the absence of a pid means that the process is gone, and not that it is out of sight, as it is
 // for a daemon in a container.
-func seesEveryProcess() bool {
+func SeesEveryProcess() bool {
 	namespace, err := os.Readlink("/proc/self/ns/pid")
 	return err == nil && namespace == initialPIDNamespace
 }
 
-// openContainerProcess returns a handle on the container's first process as the host sees it. It verifies by the process's
+// OpenContainer refers to a container's first process as the host sees it. It verifies by the process's
 // cgroup, in whose name every runtime puts the container's id, that the pid still belongs to the container.
-func openContainerProcess(pid int, container string) (*handle, error) {
+func OpenContainer(pid int, container string) (*Process, error) {
 	process, err := wire.FindProcess(pid)
 	if err != nil {
 		return nil, err
 	}
-	h, err := openProcess(process)
+	h, err := Open(process)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func openContainerProcess(pid int, container string) (*handle, error) {
 		err = fmt.Errorf("process %d is not in a cgroup of container %s", pid, container)
 	}
 	if err != nil {
-		h.close()
+		h.Close()
 		return nil, err
 	}
 	return h, nil

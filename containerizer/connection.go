@@ -1,0 +1,201 @@
+package containerizer
+
+import (
+	"os"
+	"reflect"
+	"sync"
+
+	"mesos-docker-containerizer/containerizer/container"
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// sendQueue is how many messages may wait for an executor that does not read. One that has fallen behind by so many is stuck: its
+// connection is closed, and when it attaches again it is told what holds.
+const sendQueue = 256
+
+// executorConn is what a session says to its executor, over whatever connection that has. Each connection has a queue with one
+// writer, so nobody who sends waits for the executor, and the order is kept. The zero value has no connection.
+type executorConn struct {
+	mu     sync.Mutex     // guards what follows; nothing waits while it is held
+	out    *outbox        // nil while the executor is away
+	sticky []wire.Message // what holds, for an executor that attaches again
+	closed bool           // there will be no other connection
+}
+
+// outbox is the queue of one connection.
+type outbox struct {
+	conn  *wire.Conn
+	queue chan outgoing // closed by end
+}
+
+// outgoing is a message, with a file that is closed once it was sent, or cannot be.
+type outgoing struct {
+	message wire.Message
+	file    *os.File
+}
+
+// setConn makes a connection the executor's, in place of the one it had, and sends what holds. The caller runs write and, at the end
+// of the connection, end.
+func (e *executorConn) setConn(conn *wire.Conn) *outbox {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := &outbox{conn: conn, queue: make(chan outgoing, sendQueue)}
+	if e.closed {
+		conn.Close()
+		return out
+	}
+	if e.out != nil {
+		e.out.conn.Close()
+	}
+	e.out = out
+	for _, m := range e.sticky {
+		e.enqueue(outgoing{message: m})
+	}
+	return out
+}
+
+// end gives a connection up.
+func (e *executorConn) end(out *outbox) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.out == out {
+		e.out = nil
+	}
+	close(out.queue) // only the current one is sent to
+}
+
+// close closes the connection, for good.
+func (e *executorConn) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	if e.out != nil {
+		e.out.conn.Close()
+		e.out = nil
+	}
+}
+
+// write sends what is queued until end is called. After an error it closes the connection, and what is left is dropped.
+func (o *outbox) write() {
+	broken := false
+	for next := range o.queue {
+		if !broken && o.conn.Send(next.message, next.file) != nil {
+			o.conn.Close() // who receives notices
+			broken = true
+		}
+		if next.file != nil {
+			next.file.Close()
+		}
+	}
+}
+
+// sendSticky says something that holds from now on: an executor that attaches again is told again.
+func (e *executorConn) sendSticky(m wire.Message) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sticky = append(e.sticky, m)
+	e.enqueue(outgoing{message: m})
+}
+
+// sendOnce says something that is dropped while the executor is away. It takes over the file, which may be nil.
+func (e *executorConn) sendOnce(m wire.Message, file *os.File) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.enqueue(outgoing{m, file})
+}
+
+// lastSent is what was sent last of one kind, and on which connection: on another the executor need not have heard of it.
+type lastSent struct {
+	out     *outbox
+	message wire.Message
+}
+
+// sendNews is sendOnce, unless the same was sent last.
+func (e *executorConn) sendNews(m wire.Message, last *lastSent) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.out == last.out && reflect.DeepEqual(m, last.message) {
+		return
+	}
+	*last = lastSent{e.out, m}
+	e.enqueue(outgoing{message: m})
+}
+
+// enqueue needs e.mu.
+func (e *executorConn) enqueue(next outgoing) {
+	if e.out != nil {
+		select {
+		case e.out.queue <- next:
+			return
+		default: // stuck
+			e.out.conn.Close()
+			e.out = nil
+		}
+	}
+	if next.file != nil {
+		next.file.Close()
+	}
+}
+
+// attached reports whether the executor has a connection.
+func (e *executorConn) attached() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.out != nil
+}
+
+// serve takes over a connection of the session's executor until it ends. The executor is told again all that holds.
+func (s *session) serve(conn *wire.Conn, attach *wire.Attach) {
+	out := s.conn.setConn(conn)
+	var writer sync.WaitGroup
+	writer.Go(out.write)
+	defer writer.Wait()
+	defer s.conn.end(out)
+	defer conn.Close()
+	if attach.State != nil {
+		s.catchUp(attach.State)
+	}
+	for {
+		m, file, err := conn.Receive()
+		if file != nil {
+			file.Close()
+		}
+		if err != nil {
+			return
+		}
+		s.take(m)
+	}
+}
+
+// catchUp takes what the executor said while it was not connected.
+func (s *session) catchUp(state *wire.State) {
+	s.take(wire.Message{Launch: &state.Launch})
+	if state.Kill != nil {
+		s.take(wire.Message{Kill: state.Kill})
+	}
+	if !state.HasOutput && !state.Exited {
+		s.take(wire.Message{Resume: &wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: true}})
+	}
+}
+
+// take takes one message. What concerns a container comes after the launch.
+func (s *session) take(m wire.Message) {
+	if m.Launch != nil {
+		s.launch(*m.Launch)
+	}
+	select {
+	case <-s.launched:
+	default:
+		return
+	}
+	switch {
+	case m.Kill != nil:
+		if ordered := s.container.StopDeadline(); ordered.IsZero() || !ordered.Equal(m.Kill.Deadline) {
+			s.container.Stop(m.Kill.Deadline)
+		}
+	case m.Resume != nil:
+		s.container.OutputEnded(container.OutputEnd{Last: m.Resume.Since, Ended: m.Resume.Ended, Broken: m.Resume.Broken})
+	case m.Done != nil:
+		s.finish.Do(func() { close(s.done) })
+	}
+}

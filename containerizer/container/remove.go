@@ -1,0 +1,89 @@
+package container
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+// Remove removes the container. If the Engine does not answer, it is removed later.
+func (c *Container) Remove(ctx context.Context) error {
+	err := c.options.Engine.Remove(ctx, c.id)
+	switch {
+	case err == nil:
+		c.options.Removed()
+	case !engine.IsConflict(err): // else somebody else is removing it
+		c.options.Late.add(c.id, c.options.Owner, c.options.Removed)
+		return err
+	}
+	return nil
+}
+
+// LeaveRunning in place of a grace period has a Removal wait for the end of a container that runs.
+const LeaveRunning = -1
+
+// Removal ends and removes a container that nobody needs any more, whoever created it.
+type Removal struct {
+	Engine *engine.Client
+	ID     string
+	Ours   func(*engine.Container) bool // any other container is left alone
+	Grace  time.Duration                // between the stop signal and SIGKILL; or LeaveRunning
+	Due    func(*engine.Container) time.Time
+	Logger *zap.Logger
+
+	// Interval is the time between two looks at a container that is left running.
+	Interval time.Duration
+
+	// Stopped and Removed are called when that was done.
+	Stopped, Removed func()
+}
+
+// Run tries until the Engine has stopped and removed the container or ctx ends, and looks at the container before each step.
+func (r *Removal) Run(ctx context.Context) {
+	for {
+		wait, done, err := r.step(ctx)
+		if done || engine.IsNotFound(err) {
+			return
+		}
+		if err != nil && ctx.Err() == nil && !engine.IsConflict(err) { // that is another one removing it
+			r.Logger.Warn("a container cannot be stopped or removed yet; trying again", zap.String("container", r.ID), zap.Error(err))
+		}
+		if Pause(ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+// step does what is next, and says when to go on.
+func (r *Removal) step(ctx context.Context) (wait time.Duration, done bool, err error) {
+	c, err := r.Engine.Inspect(ctx, r.ID)
+	if err != nil {
+		return killRepeat, false, err
+	}
+	if !r.Ours(&c) {
+		r.Logger.Error("a container that is not ours is left alone", zap.String("container", r.ID))
+		return 0, true, nil
+	}
+	switch due := r.Due(&c); {
+	case c.State.Running && r.Grace == LeaveRunning:
+		return r.Interval, false, nil
+	case c.State.Running:
+		r.Logger.Warn("stopping a container whose task has ended or lost its executor", zap.String("container", r.ID))
+		if err := r.Engine.Stop(ctx, r.ID, r.Grace); err != nil {
+			return killRepeat, false, err
+		}
+		r.Stopped()
+		return 0, false, nil
+	case time.Now().Before(due):
+		return time.Until(due), false, nil
+	}
+	if err := r.Engine.Remove(ctx, r.ID); err != nil {
+		return killRepeat, false, err
+	}
+	r.Removed()
+	r.Logger.Info("container removed", zap.String("container", r.ID))
+	return 0, true, nil
+}

@@ -1,0 +1,174 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/moby/sys/signal"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/containerizer/engine"
+)
+
+const (
+	// SignalPatience is how long the Engine may take over a signal before the process is signalled directly.
+	SignalPatience = 3 * time.Second
+
+	// killRepeat is the time between two SIGKILLs to a container that does not end.
+	killRepeat = 5 * time.Second
+)
+
+// stopOrder is what was asked about the end of a container. A later order replaces an earlier one.
+type stopOrder struct {
+	mu       sync.Mutex // guards deadline and changed
+	deadline time.Time
+	changed  chan struct{} // closed and replaced with each order
+
+	once    sync.Once
+	ordered chan struct{} // closed with the first order
+}
+
+// Stop asks for the container's end: its stop signal now, SIGKILL at the deadline. A later stop replaces an earlier one, and sends
+// the signal again, as a repeated `docker stop` does. Before the start it ends Create and Start. It may be called by any goroutine.
+func (c *Container) Stop(deadline time.Time) {
+	o := &c.stop
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.deadline = deadline
+	close(o.changed)
+	o.changed = make(chan struct{})
+	o.once.Do(func() { close(o.ordered) })
+}
+
+// StopAtLatest is Stop, unless that was asked for an earlier deadline already.
+func (c *Container) StopAtLatest(deadline time.Time) {
+	if ordered := c.StopDeadline(); ordered.IsZero() || deadline.Before(ordered) {
+		c.Stop(deadline)
+	}
+}
+
+// Stopping is closed with the first stop.
+func (c *Container) Stopping() <-chan struct{} { return c.stop.ordered }
+
+// StopOrdered reports whether a stop was asked for.
+func (c *Container) StopOrdered() bool {
+	select {
+	case <-c.stop.ordered:
+		return true
+	default:
+		return false
+	}
+}
+
+// StopDeadline is that of the last stop, zero before the first.
+func (c *Container) StopDeadline() time.Time {
+	deadline, _ := c.stop.current()
+	return deadline
+}
+
+// current returns the deadline and a channel that is closed when it changes.
+func (o *stopOrder) current() (time.Time, <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.deadline, o.changed
+}
+
+// AwaitStopDeadline returns nil once a stop was asked for and its deadline, as changed since, has passed, or the error of ctx.
+func (c *Container) AwaitStopDeadline(ctx context.Context) error {
+	select {
+	case <-c.stop.ordered:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
+		deadline, changed := c.stop.current()
+		if over, err := sleepUntil(ctx, deadline, changed); over || err != nil {
+			return err
+		}
+	}
+}
+
+// sleepUntil reports whether a deadline has passed: it has not where it was changed before.
+func sleepUntil(ctx context.Context, deadline time.Time, changed <-chan struct{}) (passed bool, err error) {
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true, nil
+	case <-changed:
+		return false, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// enforceStop carries out the stops of a container that runs until ctx ends, which is when it is known to have ended.
+func (c *Container) enforceStop(ctx context.Context, stopSignal string) {
+	if stopSignal == "" {
+		stopSignal = "SIGTERM"
+	}
+	select {
+	case <-c.stop.ordered:
+	case <-ctx.Done():
+		return
+	}
+	for {
+		deadline, changed := c.stop.current()
+		if time.Until(deadline) > 0 {
+			c.options.Logger.Info("stopping container", zap.String("signal", stopSignal), zap.Time("deadline", deadline))
+			_ = c.Signal(ctx, stopSignal) // it was logged, and SIGKILL follows
+		}
+		passed, err := sleepUntil(ctx, deadline, changed)
+		if err != nil {
+			return
+		}
+		if passed {
+			break
+		}
+	}
+	c.options.Logger.Info("killing container")
+	for {
+		_ = c.Signal(ctx, "SIGKILL")
+		if Pause(ctx, killRepeat) != nil {
+			return
+		}
+		c.options.Logger.Warn("container has not ended after SIGKILL; sending it again")
+	}
+}
+
+// Signal sends a signal ("SIGTERM", "TERM" or "15") to the container's first process: through the Engine and, while Wait watches the
+// process, past an Engine that does not answer. A container that does not run needs none. It may be called by any goroutine.
+func (c *Container) Signal(ctx context.Context, name string) error {
+	limited, cancel := context.WithTimeout(ctx, SignalPatience)
+	defer cancel()
+	err := c.options.Engine.Kill(limited, c.id, name)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case engine.IsNotFound(err), engine.IsConflict(err):
+		c.Look() // it does not run: why?
+		return nil
+	}
+	c.options.Logger.Warn("the Engine does not deliver a signal", zap.String("signal", name), zap.Error(err))
+	process := c.process.Load()
+	if process == nil {
+		return err
+	}
+	number, err := signal.ParseSignal(name)
+	if err == nil {
+		err = process.Signal(unix.Signal(number))
+	}
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		c.Look() // it has ended, which the Engine has yet to say
+		return nil
+	case err != nil:
+		c.options.Logger.Warn("the container's process cannot be signalled", zap.String("signal", name), zap.Error(err))
+	}
+	return err
+}

@@ -1,0 +1,58 @@
+package container
+
+import (
+	"net/http"
+	"os/exec"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/pidfd"
+	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/fakeengine"
+)
+
+// A process that has ended while the Engine hangs over its signal is nobody's fault: the log has no complaint of it.
+func TestKillOfAProcessThatHasEnded(t *testing.T) {
+	core, logs := observer.New(zapcore.WarnLevel)
+	p := fakeengine.New(t, environment.Socket(t))
+	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/kill`, 1)
+	e, err := engine.New(engine.Options{Socket: p.Socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	c := New(Options{Engine: e, Logger: zap.New(core)})
+	c.id = "of-a-process-that-has-ended"
+	command := exec.Command("sleep", "1000")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	found, err := wire.FindProcess(command.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := pidfd.Open(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer process.Close()
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = command.Wait() // the signal that it died of
+	c.process.Store(process)
+	if err := c.Signal(t.Context(), "SIGTERM"); err != nil {
+		t.Error(err)
+	}
+	if len(c.looks) != 1 {
+		t.Error("nobody looks at what became of the container")
+	}
+	if n := logs.FilterMessageSnippet("cannot be signalled").Len(); n != 0 {
+		t.Errorf("%d complaints", n)
+	}
+}
