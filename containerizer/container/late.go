@@ -21,8 +21,8 @@ const (
 )
 
 // LateRemovals are names under which a container may still appear although its owner has given up: the Engine owes an answer to its
-// create. What appears under such a name and is the owner's is removed at once (docs/architecture.md, "State"). Late removals end with the daemon:
-// what the next one finds without an executor is an orphan to it.
+// create. What appears under such a name and is the owner's is removed at once (docs/architecture.md, "State"). Late removals end
+// with the daemon: what the next one finds without an executor is an orphan to it.
 type LateRemovals struct {
 	engine *engine.Client
 	hold   *RemovalHold
