@@ -76,7 +76,7 @@ const (
 	daemonTimeout = 5 * time.Minute
 )
 
-// ErrShutdownTimeout says that the shutdown grace period ended before the task did.
+// ErrShutdownTimeout is the end of the shutdown grace period before that of the task.
 var ErrShutdownTimeout = errors.New("the shutdown grace period is over and the task has not ended")
 
 // errFinished ends the loop regularly.

@@ -53,7 +53,7 @@ func secondsOf(seconds float64) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// probed tells whether results of probes still count: not before TASK_RUNNING, and not once the task is ending, since RUNNING
+// probed reports whether results of probes still count: not before TASK_RUNNING, and not once the task is ending, since RUNNING
 // must not follow KILLING.
 func (t *task) probed() bool {
 	return t.running && t.exit == nil && !t.cause.killed && !t.cause.completed

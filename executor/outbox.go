@@ -69,7 +69,7 @@ func (o *outbox) acknowledged(task mesos.TaskID, uuid []byte) (mesos.TaskStatus,
 	return mesos.TaskStatus{}, false
 }
 
-// pending tells whether an update waits for its acknowledgement.
+// pending reports whether an update waits for its acknowledgement.
 func (o *outbox) pending() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 
 // Whatever the order of launches, updates, acknowledgements, breaks and re-subscriptions: a reader that takes a snapshot when
 // it subscribes and then follows sees each unacknowledged update exactly once per subscription, in order.
-func TestLedgerAgainstModel(t *testing.T) {
+func TestOutboxAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newOutbox()
 		var owed []mesos.TaskStatus // the model: unacknowledged, oldest first
@@ -104,7 +104,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 	})
 }
 
-func TestLedgerNextWaits(t *testing.T) {
+func TestOutboxNextWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newOutbox()
 		got := make(chan mesos.TaskStatus)

@@ -10,7 +10,7 @@ import (
 	"mesos-docker-containerizer/transport/stdcopy"
 )
 
-// outputEnd says that a stream has ended and when its last byte was received; zero if none was.
+// outputEnd is the end of a stream, with the time of its last byte; zero if it had none.
 type outputEnd struct {
 	lastByte time.Time
 	err      error // nil at the regular end

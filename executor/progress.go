@@ -13,7 +13,7 @@ const (
 	// progressUpdates bounds the updates of one task's preparation: a framework keeps each of them.
 	progressUpdates = 10
 
-	// progressInterval is the time between the first two where the daemon does not say.
+	// progressInterval is the time between the first two if the daemon sets no other.
 	progressInterval = 10 * time.Second
 
 	// progressGrowth is how much longer each interval is than the one before. With it ten updates reach over twelve minutes
@@ -44,7 +44,7 @@ func (p *progress) configure(interval time.Duration) {
 	}
 }
 
-// due tells whether another update may be sent now: the first at once, each other an interval after the one before.
+// due reports whether another update may be sent now: the first at once, each other an interval after the one before.
 func (p *progress) due(now time.Time) bool {
 	if p.terminal {
 		return now.Sub(p.last) >= terminalInterval
