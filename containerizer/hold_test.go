@@ -33,7 +33,7 @@ func TestImageOfATaskIsKept(t *testing.T) {
 	}
 	verdict := func() puller.Verdict {
 		t.Helper()
-		report, err := collector.Survey(t.Context())
+		report, err := collector.Scan(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

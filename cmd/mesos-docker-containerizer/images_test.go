@@ -36,7 +36,7 @@ func TestPrintImages(t *testing.T) {
 	var out strings.Builder
 	err := printImages(&out, image.Report{
 		Delay: 24 * time.Hour, Threshold: 0.8, DiskUse: 0.914,
-		Images: []image.Judged{
+		Images: []image.ScannedImage{
 			{Names: []string{"app:1", "app:2"}, Size: 12_400_000, LastUse: now.Add(-72 * time.Hour), Verdict: image.Due},
 			{Names: []string{"young:1"}, Size: 1000, LastUse: now.Add(-time.Hour), Verdict: image.TooYoung},
 			{Names: []string{"used:1"}, Size: 1000, LastUse: now, Verdict: image.InUse, HeldBy: []string{"a", "b", "c", "d", "e"}},
@@ -146,7 +146,7 @@ func (c *cleaning) present(ref string) bool {
 }
 
 // verdicts asks the daemon by the command line and returns what it says of the images with the names.
-func (c *cleaning) verdicts(args ...string) map[string]image.Judged {
+func (c *cleaning) verdicts(args ...string) map[string]image.ScannedImage {
 	c.t.Helper()
 	p := start(c.t, append(args, "--json", c.flags[1])...)
 	p.wantStatus(exitOK)
@@ -154,7 +154,7 @@ func (c *cleaning) verdicts(args ...string) map[string]image.Judged {
 	if err := json.Unmarshal([]byte(p.out()), &r); err != nil {
 		c.t.Fatalf("%v: %q", err, p.out())
 	}
-	all := map[string]image.Judged{}
+	all := map[string]image.ScannedImage{}
 	for _, judged := range r.Images {
 		for _, name := range judged.Names {
 			all[name] = judged

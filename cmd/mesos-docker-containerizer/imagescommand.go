@@ -57,7 +57,7 @@ func images(own *flag.FlagSet) action {
 			return err
 		}
 		if !*all && !collect {
-			report.Images = slices.DeleteFunc(report.Images, func(j image.Judged) bool { return j.Verdict == image.NotOurs })
+			report.Images = slices.DeleteFunc(report.Images, func(j image.ScannedImage) bool { return j.Verdict == image.NotOurs })
 		}
 		if *asJSON {
 			return json.NewEncoder(t.stdout).Encode(report)
@@ -111,7 +111,7 @@ var verdictWords = map[image.Verdict]string{
 }
 
 // inWords says what becomes of an image and why.
-func inWords(i image.Judged, r image.Report) string {
+func inWords(i image.ScannedImage, r image.Report) string {
 	text := verdictWords[i.Verdict]
 	switch i.Verdict {
 	case image.InUse, image.BuiltOn:

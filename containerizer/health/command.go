@@ -12,18 +12,18 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// settlePause lies between two questions whether a command has ended, whose output ends a moment before the Engine knows.
+// settlePause is the time between two inspects of a command. Its output ends a moment before the Engine reports its end.
 const settlePause = 20 * time.Millisecond
 
-// command runs the command in the container. An exit status of 0 succeeds. When its time is up, or the session ends, it is killed
-// with everything it has started; as long as that cannot be done no other is begun.
+// command runs the command in the container. It succeeds with exit status 0. On a timeout, or at the end of the session, it is killed
+// with the processes it has started. No other command starts before that has succeeded.
 func (p *prober) command(ctx context.Context) Result {
 	const what = "Command"
 	if p.target.Engine == nil {
-		return Result{Message: "Command: there is no Engine to run it"}
+		return Result{Message: "Command: no Engine to run it"}
 	}
 	if err := p.settle(ctx); err != nil {
-		return p.failed(ctx, "Command: an earlier one that took too long could not be ended", err)
+		return p.failed(ctx, "Command: an earlier command that timed out could not be killed", err)
 	}
 	id, err := p.target.Engine.CreateExec(ctx, p.target.ContainerID, container.ExecOptions{
 		Cmd:          p.spec.Command.Argv,
@@ -37,7 +37,7 @@ func (p *prober) command(ctx context.Context) Result {
 	p.leftover = id
 	output, status, err := p.carryOut(ctx, id)
 	if err != nil {
-		// The caller's context may have ended, and the command must not outlive it.
+		// The caller's context may have ended. The command must not outlive it.
 		_ = p.settle(context.WithoutCancel(ctx)) // if it fails, the next probe tries again
 		return p.failed(ctx, what, err)
 	}
@@ -53,7 +53,7 @@ func commandResult(status int, output string) Result {
 	return result
 }
 
-// carryOut starts a command and waits for its end.
+// carryOut starts a command and waits until it ends.
 func (p *prober) carryOut(ctx context.Context, id string) (output string, status int, err error) {
 	stream, err := p.target.Engine.StartExecOutput(ctx, id)
 	if err != nil {
@@ -83,7 +83,7 @@ func (p *prober) carryOut(ctx context.Context, id string) (output string, status
 	}
 }
 
-// tail keeps the end of what is written to it.
+// tail is a writer that keeps the last longestQuote bytes.
 type tail struct{ kept []byte }
 
 var _ io.Writer = (*tail)(nil)

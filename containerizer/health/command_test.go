@@ -279,7 +279,7 @@ func TestCommandIsEndedLater(t *testing.T) {
 	if got := p.probe(t.Context()); got.Message != "Command timed out after 500ms" {
 		t.Errorf("%+v", got)
 	}
-	if got := p.probe(t.Context()); got.Ran || !strings.Contains(got.Message, "an earlier one that took too long could not be ended") {
+	if got := p.probe(t.Context()); got.Ran || !strings.Contains(got.Message, "an earlier command that timed out could not be killed") {
 		t.Errorf("%+v", got)
 	}
 	if n := len(children(t, target)); n != 1 {

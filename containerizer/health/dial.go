@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connectError is the network's answer to an attempt to connect, in contrast to an attempt that could not be made.
+// connectError is the network's refusal of a connection, as opposed to an attempt that failed before that.
 type connectError struct{ errno error }
 
 func (e *connectError) Error() string { return e.errno.Error() }
@@ -55,7 +55,7 @@ func sockaddr(address netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().As4()}
 }
 
-// connect connects a non-blocking socket. While it waits it costs no thread.
+// connect connects a non-blocking socket. It blocks no thread.
 func connect(ctx context.Context, socket *os.File, to unix.Sockaddr) error {
 	raw, err := socket.SyscallConn()
 	if err != nil {
@@ -65,7 +65,7 @@ func connect(ctx context.Context, socket *os.File, to unix.Sockaddr) error {
 	defer stop()
 	var answer error
 	err = raw.Write(func(fd uintptr) bool {
-		// Asked again, connect says how the attempt stands.
+		// A repeated connect returns the state of the attempt.
 		answer = unix.Connect(int(fd), to)
 		for errors.Is(answer, unix.EINTR) {
 			answer = unix.Connect(int(fd), to)
@@ -89,8 +89,8 @@ func connect(ctx context.Context, socket *os.File, to unix.Sockaddr) error {
 	return nil
 }
 
-// connectedToItself recognises a socket that got the very port that it connects to as its own. TCP then connects it with itself,
-// although nobody listens; with ports of the ephemeral range that happens now and then.
+// connectedToItself detects a socket whose own port is the port it connects to. TCP connects such a socket to itself although no
+// server listens. It happens with ports of the ephemeral range.
 func connectedToItself(fd int) bool {
 	own, err := unix.Getsockname(fd)
 	if err != nil {

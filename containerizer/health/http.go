@@ -15,25 +15,25 @@ import (
 )
 
 const (
-	// mostRedirects is curl's own limit, which the stock executor lives by.
+	// mostRedirects is curl's limit, which the stock executor has.
 	mostRedirects = 50
 
-	// longestHeader is near curl's limit (300 kB). A server that sends more has no say in how much memory the daemon needs.
+	// longestHeader is near curl's limit (300 kB). It bounds the daemon's memory.
 	longestHeader = 256 << 10
 
-	// longestBody is how much of an answer must arrive whole. Whatever comes behind it is not read.
+	// longestBody is how much of the body is read. An error within it fails the probe.
 	longestBody = 64 << 10
 
 	userAgent = "mesos-docker-containerizer"
 )
 
-// http asks the container's own server. An answer succeeds with a status of 200 to 399, after redirects (contract 4.3).
+// http sends a request to the container's server. It succeeds with a status of 200 to 399, after redirects (contract 4.3).
 //
-// Redirects are followed on the container's loopback alone. One that leads elsewhere is the answer, and a success: to look up its
-// name, or to judge the task by another's server, is not for a root process on the host.
+// Only redirects on the container's loopback are followed. Any other redirect is the result, and a success: a root process on the
+// host must not resolve its name, and another server says nothing about the task.
 func (p *prober) http(ctx context.Context) Result {
 	target := p.spec.HTTP.url()
-	shown := url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath} // a query may hold a token
+	shown := url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath} // without the query, which may hold a token
 	what := "HTTP GET " + bounded(shown.String())
 	if err := portError(p.spec.HTTP.Port); err != nil {
 		return p.failed(ctx, what, err)
@@ -52,7 +52,7 @@ func (p *prober) http(ctx context.Context) Result {
 	}
 	defer response.Body.Close()
 	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, longestBody)); err != nil {
-		return p.failed(ctx, what+": the answer broke off", err)
+		return p.failed(ctx, what+": the answer was cut short", err)
 	}
 	status := response.StatusCode
 	return Result{
@@ -63,9 +63,9 @@ func (p *prober) http(ctx context.Context) Result {
 	}
 }
 
-// httpClient returns a client for one probe: it keeps no connection, asks no proxy and believes every certificate. Its connections
-// end with the probe's ctx, which must end. A transport's own context for dialling goes on when the request is cancelled, and
-// with it a handshake that nobody answers.
+// httpClient returns a client for one probe, without keep-alive, proxy and certificate verification. Its connections end with the
+// probe's ctx, which must end: the transport's own context for dialling outlives the request, and so would a TLS handshake without
+// an answer.
 func (p *prober) httpClient(ctx context.Context) *http.Client {
 	transport := &http.Transport{
 		DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
@@ -80,7 +80,7 @@ func (p *prober) httpClient(ctx context.Context) *http.Client {
 			context.AfterFunc(ctx, func() { conn.Close() })
 			return conn, nil
 		},
-		// As curl -k: the probe asks whether the server answers, and says nothing that needs protection. Old servers count, too.
+		// As curl -k: the probe sends nothing that needs protection. Old TLS versions are accepted too.
 		TLSClientConfig:        &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}, //nolint:gosec // see above
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
@@ -89,7 +89,7 @@ func (p *prober) httpClient(ctx context.Context) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: p.redirect}
 }
 
-// redirect decides whether a redirect is followed, and has a name for loopback stand for the address that the probe uses.
+// redirect decides whether a redirect is followed. It replaces the name localhost by the address that the probe uses.
 func (p *prober) redirect(next *http.Request, before []*http.Request) error {
 	if len(before) > mostRedirects {
 		return fmt.Errorf("more than %d redirects", mostRedirects)
@@ -99,7 +99,7 @@ func (p *prober) redirect(next *http.Request, before []*http.Request) error {
 	}
 	host := next.URL.Hostname()
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		next.Host = next.URL.Host // what the server is told stays as it said
+		next.Host = next.URL.Host // the Host header keeps the name
 		port := next.URL.Port()
 		if port == "" {
 			port = defaultPorts[next.URL.Scheme]
@@ -115,12 +115,12 @@ func (p *prober) redirect(next *http.Request, before []*http.Request) error {
 
 var defaultPorts = map[string]string{schemeHTTP: "80", schemeHTTPS: "443"}
 
-// hostHeader names the server without a port that its scheme implies, as browsers and curl do: a server may compare it.
+// hostHeader returns the Host header without the scheme's default port, as browsers and curl send it.
 func hostHeader(u *url.URL) string {
 	return strings.TrimSuffix(u.Host, ":"+defaultPorts[u.Scheme])
 }
 
-// withoutURL strips the URL that the client puts in front: of a redirect it may hold anything.
+// withoutURL removes the URL from a client's error: the URL of a redirect is the container's.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
@@ -128,7 +128,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// url is what is asked for. What of the path cannot stand in a request is escaped, what is escaped already stays.
+// url returns the URL of the request. Characters that are not allowed in it are escaped; escaped characters stay.
 func (h HTTPSpec) url() *url.URL {
 	path, _, _ := strings.Cut(h.Path, "#")
 	path, query, asked := strings.Cut(path, "?")
@@ -143,7 +143,7 @@ func (h HTTPSpec) url() *url.URL {
 	return u
 }
 
-// escapeQuery escapes what would end a request line or is not ASCII.
+// escapeQuery escapes bytes that are not allowed in a request line.
 func escapeQuery(query string) string {
 	var b strings.Builder
 	for i := range len(query) {

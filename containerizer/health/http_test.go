@@ -48,7 +48,7 @@ func TestHTTP(t *testing.T) {
 		{"/header/200000", 200, true, "200"},
 		{"/header/1000000", 0, false, "header"},
 		{"/endless", 200, true, "200"},
-		{"/broken", 0, false, "broke off"},
+		{"/broken", 0, false, "was cut short"},
 	} {
 		got := newProber(get(80, c.path), target).probe(t.Context())
 		status := 0

@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// settleLimit bounds what follows on a command that took too long, so that a hung Engine does not hold up the end of a session.
+	// settleLimit bounds the kill of a command that timed out, so that a hung Engine does not delay the end of a session.
 	settleLimit = 3 * time.Second
 
-	// mostSweeps bounds the search for processes that are started while others are killed.
+	// mostSweeps bounds the sweeps for processes that start during the kill.
 	mostSweeps = 20
 )
 
-// settle ends the command that was left running, if there is one.
+// settle kills the command that timed out, if any.
 //
-// The Engine may still hold a request to start it that was given up, and would start it at any time later. So a command that has
-// not been started is started here: the Engine starts each only once, and what has begun can be killed.
+// The Engine may still have a cancelled request to start the command, and may start it at any later time. So settle starts a command
+// that has not started: the Engine starts each command once only, and a command that has started can be killed.
 func (p *prober) settle(ctx context.Context) error {
 	if p.leftover == "" {
 		return nil
@@ -40,7 +40,7 @@ func (p *prober) settle(ctx context.Context) error {
 			return err
 		case err != nil: // The container has ended, or the Engine has been restarted without it.
 		case state.Pid > 0:
-			// The process itself may have ended: others that hold its output are in its session still.
+			// The process may have ended, but others in its session hold its output.
 			if err := killSession(ctx, state.Pid, p.target.ContainerID); err != nil {
 				return err
 			}
@@ -72,9 +72,9 @@ func outcomeUnknown(err error) bool {
 	return errors.Is(err, errdefs.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// killSession kills the processes of a command. Every runtime begins a session (in the sense of setsid) for a process that it puts
-// into a container, so what the command has started has its pid as the session's id, whoever its parent is by now, and the
-// kernel gives that number to no other process as long as one of them lives. What has begun a session of its own stays.
+// killSession kills the processes of a command. Every runtime calls setsid for a process that it adds to a container, so the
+// processes that the command starts have its pid as their session ID. The kernel does not reuse that number while one of them lives.
+// A process that has called setsid itself is not killed.
 func killSession(ctx context.Context, leader int, container string) error {
 	for range mostSweeps {
 		found, err := sweepSession(leader, container)
@@ -91,7 +91,7 @@ func killSession(ctx context.Context, leader int, container string) error {
 	return fmt.Errorf("processes of session %d do not end", leader)
 }
 
-// sweepSession kills what is in the session at the moment, and tells whether there was any that still ran.
+// sweepSession kills the processes that are in the session now, and reports whether there were any.
 func sweepSession(leader int, container string) (found bool, err error) {
 	directory, err := os.Open("/proc")
 	if err != nil {
@@ -109,8 +109,8 @@ func sweepSession(leader int, container string) (found bool, err error) {
 			continue
 		}
 		switch err := killMember(pid, leader, container); {
-		case errors.Is(err, unix.ESRCH), errors.Is(err, os.ErrNotExist): // it has just ended
-		case errors.Is(err, errElsewhere): // the session is over, and its number another's
+		case errors.Is(err, unix.ESRCH), errors.Is(err, os.ErrNotExist): // it has ended
+		case errors.Is(err, errElsewhere): // the number belongs to another session
 		case err != nil:
 			failed = errors.Join(failed, err)
 		default:
@@ -120,7 +120,7 @@ func sweepSession(leader int, container string) (found bool, err error) {
 	return found, failed
 }
 
-// killMember kills a process if, now that it can be no other, it still is in the session and the container.
+// killMember opens a process and kills it if it is still in the session and the container.
 func killMember(pid, leader int, container string) error {
 	process, err := processOf(pid, container)
 	if err != nil {
@@ -133,13 +133,13 @@ func killMember(pid, leader int, container string) error {
 	return signal(process, unix.SIGKILL)
 }
 
-// inSession tells whether a process runs and is in a session.
+// inSession reports whether a process runs and is in a session.
 func inSession(pid, leader int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return false
 	}
-	// The second field is the program's name in parentheses and may itself hold blanks and parentheses.
+	// The second field is the program's name in parentheses, which may contain blanks and parentheses.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	const state, session = 0, 3 // fields 3 and 6 of the line
 	if len(fields) <= session || fields[state][0] == 'Z' || fields[state][0] == 'X' {

@@ -14,8 +14,8 @@ var errElsewhere = errors.New("not in a cgroup of container")
 
 var errNoPID = errors.New("the host's pid of the container is not known, so its network cannot be entered")
 
-// processOf returns a pidfd of a process that belongs to the container. Every runtime puts the container's id into the name of its
-// cgroup, so a pid that has passed on to another process is recognised. The file owns the descriptor.
+// processOf returns a pidfd of a process of the container. Every runtime puts the container's ID into the name of its cgroup; this
+// detects a pid that another process has by now. The file owns the descriptor.
 func processOf(pid int, container string) (*os.File, error) {
 	if pid <= 0 || container == "" {
 		return nil, errNoPID
@@ -39,7 +39,7 @@ func processOf(pid int, container string) (*os.File, error) {
 	return process, nil
 }
 
-// processError says what is wrong with a process, in the words of a person where it is that there is none.
+// processError adds context to an error about a process.
 func processError(pid int, err error) error {
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("the container's process %d is gone: %w", pid, err)
@@ -47,8 +47,8 @@ func processError(pid int, err error) error {
 	return fmt.Errorf("look at the container's process: %w", err)
 }
 
-// signal sends a signal to the process of a pidfd. That signal 0 arrives shows that the process was not reaped yet, and thus that
-// everything read under its pid since the pidfd was opened was its own.
+// signal sends a signal to the process of a pidfd. Success with signal 0 shows that the process was not reaped yet, so data read by
+// its pid since the pidfd was opened was its own.
 func signal(process *os.File, s unix.Signal) error {
 	raw, err := process.SyscallConn()
 	if err != nil {
@@ -79,10 +79,10 @@ func (t Target) openNamespace() (*os.File, error) {
 	return namespace, nil
 }
 
-// socketIn creates a TCP socket in a network namespace, where it stays whoever uses it. The descriptor is non-blocking.
+// socketIn creates a non-blocking TCP socket in a network namespace, which the socket keeps.
 //
-// The thread that enters the namespace runs nothing else meanwhile. One that could not be brought back ends with its goroutine,
-// so that no other goroutine ever finds itself in a container's network.
+// The thread that enters the namespace is locked meanwhile. If it cannot return, it ends with its goroutine, so that no other
+// goroutine runs in a container's network.
 func socketIn(namespace *os.File, family int) (fd int, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -97,7 +97,7 @@ func socketIn(namespace *os.File, family int) (fd int, err error) {
 	return fd, err
 }
 
-// enterAndCreate runs on a locked thread; back tells that the thread is where it was before.
+// enterAndCreate runs on a locked thread; back reports that the thread has returned.
 func enterAndCreate(namespace *os.File, family int) (fd int, back bool, err error) {
 	own, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {

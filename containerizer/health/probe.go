@@ -10,18 +10,18 @@ import (
 	"unicode"
 )
 
-// prober carries out the probes of one check, one after the other.
+// prober makes the probes of one check, one after another.
 type prober struct {
 	spec     Spec
 	target   Target
-	leftover string // exec id of a command that may still run although its time was up
+	leftover string // exec ID of a command that timed out and may still run
 }
 
 func newProber(spec Spec, target Target) *prober { return &prober{spec: spec, target: target} }
 
-// probe carries out one probe within its timeout.
+// probe makes one probe within its timeout.
 func (p *prober) probe(session context.Context) Result {
-	ctx, cancel := context.WithCancel(session) // what ends with it are the connections of an HTTP client, too
+	ctx, cancel := context.WithCancel(session) // also ends the connections of an HTTP client
 	defer cancel()
 	if p.spec.Timeout > 0 {
 		var expire context.CancelFunc
@@ -36,11 +36,11 @@ func (p *prober) probe(session context.Context) Result {
 	case Command:
 		return p.command(ctx)
 	default:
-		return Result{Message: fmt.Sprintf("a check of kind %d cannot be carried out", p.spec.Kind)}
+		return Result{Message: fmt.Sprintf("checks of kind %d are not supported", p.spec.Kind)}
 	}
 }
 
-// failed is the result of a probe that did not come to one. What says what was tried.
+// failed returns the result of a probe that failed with err; what names the attempt.
 func (p *prober) failed(ctx context.Context, what string, err error) Result {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return Result{Message: what + " timed out after " + durationText(p.spec.Timeout)}
@@ -48,7 +48,7 @@ func (p *prober) failed(ctx context.Context, what string, err error) Result {
 	return Result{Message: what + ": " + oneLine(err.Error())}
 }
 
-// portError tells of a port that is none.
+// portError returns an error for an invalid port.
 func portError(port uint32) error {
 	if port == 0 || port > 65535 {
 		return fmt.Errorf("port %d is not between 1 and 65535", port)
@@ -56,7 +56,7 @@ func portError(port uint32) error {
 	return nil
 }
 
-// durationText writes a duration as Mesos does.
+// durationText formats a duration as Mesos does.
 func durationText(d time.Duration) string {
 	if d < time.Second {
 		return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', -1, 64) + "ms"
@@ -64,10 +64,10 @@ func durationText(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "secs"
 }
 
-// longestQuote bounds what a message repeats of another's text.
+// longestQuote bounds foreign text in a message.
 const longestQuote = 500
 
-// oneLine makes another's text fit into a message: one line, valid, bounded.
+// oneLine makes foreign text fit for a message: one line, valid UTF-8, bounded.
 func oneLine(text string) string {
 	clean := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -78,7 +78,7 @@ func oneLine(text string) string {
 	return bounded(strings.TrimSpace(clean))
 }
 
-// bounded cuts a text that is too long.
+// bounded truncates a text to longestQuote bytes.
 func bounded(text string) string {
 	if len(text) <= longestQuote {
 		return text

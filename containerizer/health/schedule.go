@@ -7,18 +7,18 @@ import (
 )
 
 const (
-	// shortestInterval keeps a check with an interval of nothing from taking a processor for itself.
+	// shortestInterval bounds the load of a check with an interval of 0.
 	shortestInterval = 100 * time.Millisecond
 
-	// longestSpread bounds how long a container that has been running for long waits for a probe after a restart of the daemon,
-	// which finds all containers of the host at once.
+	// longestSpread bounds the wait for the first probe of an older container after a restart of the daemon, which finds all
+	// containers of the host at once.
 	longestSpread = 10 * time.Second
 )
 
-// Run probes a container until ctx ends, and calls report with each result, never two at a time. The first probe comes a delay
-// after the container has started (the zero time for now), each other an interval after the end of the one before (contract
-// 4.2). Where several would have been made before Run was called, the first comes at a random moment soon. A probe that
-// ctx interrupts has no result. Run returns when ctx has ended and the last command was killed, which takes a moment at most.
+// Run probes a container until ctx ends and calls report with each result, one at a time. The first probe comes Delay after the
+// start of the container (the zero time means now), each further probe Interval after the end of the previous one (contract
+// 4.2). If several probes are overdue, the first comes at a random moment within min(Interval, longestSpread). A probe that ctx
+// interrupts has no result. Run returns when ctx has ended and the last command is killed, within settleLimit.
 func Run(ctx context.Context, spec Spec, target Target, started time.Time, report func(Result)) {
 	p := newProber(spec, target)
 	schedule(ctx, spec, started, p.probe, report)
@@ -35,7 +35,7 @@ func schedule(ctx context.Context, spec Spec, started time.Time, probe func(cont
 	}
 }
 
-// firstWait returns the time until the first probe. A clock that was set back makes it no longer than the delay.
+// firstWait returns the time until the first probe, at most the delay even if the clock was set back.
 func firstWait(delay, interval time.Duration, started time.Time) time.Duration {
 	if started.IsZero() {
 		return delay
@@ -47,7 +47,7 @@ func firstWait(delay, interval time.Duration, started time.Time) time.Duration {
 	return max(delay-age, 0)
 }
 
-// pause waits, and tells whether ctx goes on.
+// pause waits, and reports false if ctx ends.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

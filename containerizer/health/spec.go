@@ -8,14 +8,14 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Kind is what a probe does.
+// Kind is the kind of a probe.
 type Kind int
 
 // The kinds of probes.
 const (
 	Command Kind = iota + 1 // run a command in the container
-	HTTP                    // ask an HTTP or HTTPS server
-	TCP                     // connect
+	HTTP                    // send a request to an HTTP or HTTPS server
+	TCP                     // connect to a port
 )
 
 // String returns the name of the kind in messages.
@@ -32,8 +32,7 @@ func (k Kind) String() string {
 	}
 }
 
-// Spec is one check, valid and complete. FromHealthCheck and FromCheck make it. Of the last three fields the one of its Kind is
-// set.
+// Spec is one valid check, from FromHealthCheck or FromCheck. Of the last three fields only that of its Kind is set.
 type Spec struct {
 	Kind Kind
 
@@ -46,34 +45,34 @@ type Spec struct {
 	Command CommandSpec
 }
 
-// HTTPSpec says what is asked of which server.
+// HTTPSpec is a request to the container's server.
 type HTTPSpec struct {
 	Scheme string // "http" or "https"
-	Port   uint32 // what the framework said, which may be no port at all: then each probe fails
-	Path   string // empty, or with a slash at its beginning; may hold a query
+	Port   uint32 // as the framework gives it; each probe of an invalid port fails
+	Path   string // empty, or begins with a slash; may contain a query
 	IPv6   bool   // the server listens on ::1, not on 127.0.0.1
 }
 
-// TCPSpec says where to connect.
+// TCPSpec is the port to connect to.
 type TCPSpec struct {
 	Port uint32 // as in HTTPSpec
 	IPv6 bool
 }
 
-// CommandSpec says what to run. It may hold secrets: it does not belong into a log.
+// CommandSpec is a command. It may contain secrets and must not be logged.
 type CommandSpec struct {
 	Argv []string
-	Env  []string // NAME=value, on top of the container's own variables
+	Env  []string // NAME=value, in addition to the container's variables
 }
 
-// Target is the container that is probed.
+// Target is the probed container.
 type Target struct {
-	ContainerID string // the full id
-	PID         int    // of the container's first process, as the host sees it; 0 when it is not known
-	Engine      Engine // carries out commands; may be nil where there are none
+	ContainerID string // the full ID
+	PID         int    // of the container's first process, on the host; 0 if unknown
+	Engine      Engine // runs commands; may be nil without commands
 }
 
-// Engine is what commands need of the Docker Engine, with the meanings of engine.Client's methods.
+// Engine is the part of engine.Client that commands use.
 type Engine interface {
 	CreateExec(ctx context.Context, idOrName string, o container.ExecOptions) (exec string, err error)
 	StartExecOutput(ctx context.Context, exec string) (io.ReadCloser, error)
@@ -81,18 +80,18 @@ type Engine interface {
 	InspectExec(ctx context.Context, exec string) (container.ExecInspect, error)
 }
 
-// Result is how one probe went.
+// Result is the result of one probe.
 type Result struct {
-	// Ran tells that the probe came to a result: the command ended, the server answered, the connection was accepted or not. It
-	// is false when it took too long or could not be carried out, for which a general check has no value.
+	// Ran reports that the command ended, the server answered, or the connection was accepted or refused. It is false after a
+	// timeout and if the probe could not be made; a general check has no value then.
 	Ran bool
 
-	// Succeeded is what counts for a health check.
+	// Succeeded is the result for a health check.
 	Succeeded bool
 
-	ExitCode   *int // of a command that ended
-	StatusCode *int // of an answer over HTTP, after redirects
+	ExitCode   *int // of a command
+	StatusCode *int // of HTTP, after redirects
 
-	// Message is one line for people. It holds no environment and a bounded part of what a command wrote.
+	// Message is one line for people. It has no environment variables and a bounded part of a command's output.
 	Message string
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// tcp connects, and closes the connection at once. That nobody listens is a result, too.
+// tcp connects and closes the connection at once. A refused connection is a result too.
 func (p *prober) tcp(ctx context.Context) Result {
 	t := p.spec.TCP
 	what := "TCP connection to " + hostPort(t.Port, t.IPv6)
@@ -25,7 +25,7 @@ func (p *prober) tcp(ctx context.Context) Result {
 	return Result{Ran: true, Succeeded: true, Message: what + " was accepted"}
 }
 
-// loopback is where a container's own server is reached.
+// loopback returns the address of the container's server.
 func loopback(ipv6 bool) netip.Addr {
 	if ipv6 {
 		return netip.IPv6Loopback()
@@ -33,7 +33,7 @@ func loopback(ipv6 bool) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// hostPort is the address of the container's own server as people and URLs write it.
+// hostPort returns the address of the container's server as text.
 func hostPort(port uint32, ipv6 bool) string {
 	return net.JoinHostPort(loopback(ipv6).String(), strconv.FormatUint(uint64(port), 10))
 }

@@ -16,12 +16,12 @@ const (
 	schemeHTTPS = "https"
 )
 
-// FromHealthCheck translates a task's health check (contract 4.1). A type that is not set follows from what is: masters
-// before 1.1 do not fill it in. An error names the field at fault, and never the value of a variable; the task is then to run
-// without health checks, as it does under the stock executor.
+// FromHealthCheck translates a task's health check (contract 4.1). A type that is not set, as with masters before 1.1, is
+// derived from the other fields. An error names the invalid field, and never the value of a variable; the task must then run without
+// health checks, as under the stock executor.
 func FromHealthCheck(check *mesos.HealthCheck) (Spec, error) {
 	if check == nil {
-		return Spec{}, errors.New("health_check: there is none")
+		return Spec{}, errors.New("health_check: it is not set")
 	}
 	spec, err := timing("health_check", check)
 	if err != nil {
@@ -59,11 +59,10 @@ func FromHealthCheck(check *mesos.HealthCheck) (Spec, error) {
 	return spec, nil
 }
 
-// FromCheck translates a task's general check. Its type must be set, and it knows neither HTTPS nor IPv6. For errors see
-// FromHealthCheck.
+// FromCheck translates a task's general check. Its type must be set; it has neither HTTPS nor IPv6. Errors are as in FromHealthCheck.
 func FromCheck(check *mesos.CheckInfo) (Spec, error) {
 	if check == nil {
-		return Spec{}, errors.New("check: there is none")
+		return Spec{}, errors.New("check: it is not set")
 	}
 	spec, err := timing("check", check)
 	if err != nil {
@@ -76,8 +75,8 @@ func FromCheck(check *mesos.CheckInfo) (Spec, error) {
 		}
 		command := check.Command.Command
 		if !command.GetShell() && len(command.Arguments) > 0 {
-			// Of a check they begin with the name under which the program is started, as those of a task do for the executors that
-			// carry out checks; of a health check in a container they do not (contract 4.3).
+			// The arguments of a check begin with the program's name, as those of a task do. Those of a health check in a container
+			// do not (contract 4.3).
 			command.Arguments = command.Arguments[1:]
 		}
 		err = spec.command("check.command.command", &command)
@@ -106,7 +105,7 @@ func missing(field string, kind Kind) error {
 	return fmt.Errorf("%s: it must be set in a check of type %s", field, kind)
 }
 
-// healthCheckKind is the type that is set, else the one that the master would fill in.
+// healthCheckKind returns the type, or the type that the master would fill in.
 func healthCheckKind(check *mesos.HealthCheck) Kind {
 	switch {
 	case check.Type == mesos.HealthCheck_COMMAND:
@@ -154,7 +153,7 @@ func isIPv6(field string, p mesos.NetworkInfo_Protocol) (bool, error) {
 	}
 }
 
-// command takes a CommandInfo over: with shell (the default) its value is a script, else a program, and arguments follow.
+// command translates a CommandInfo. Its value is a script with shell (the default), else a program with arguments.
 func (s *Spec) command(field string, info *mesos.CommandInfo) error {
 	s.Kind = Command
 	if info == nil {
@@ -173,7 +172,7 @@ func (s *Spec) command(field string, info *mesos.CommandInfo) error {
 	return err
 }
 
-// assignments returns variables as NAME=value in the order of their names. Of several with one name the last wins.
+// assignments returns variables as NAME=value, sorted by name. The last of several with one name wins.
 func assignments(field string, variables []mesos.Environment_Variable) ([]string, error) {
 	values := make(map[string]string, len(variables))
 	for i, v := range variables {
@@ -197,7 +196,7 @@ func assignments(field string, variables []mesos.Environment_Variable) ([]string
 	return list, nil
 }
 
-// timed is what both messages have; the getters know the defaults.
+// timed is implemented by both messages. The getters apply the defaults.
 type timed interface {
 	GetDelaySeconds() float64
 	GetIntervalSeconds() float64
@@ -217,8 +216,7 @@ func timing(field string, check timed) (spec Spec, err error) {
 	return spec, nil
 }
 
-// seconds makes a duration of what a framework said. What is more than nothing stays so: a timeout of a fraction of a nanosecond
-// does not become none.
+// seconds converts seconds to a duration. It rounds up, so a tiny timeout does not become 0, which means no timeout.
 func seconds(field string, s float64) (time.Duration, error) {
 	const longest = float64(math.MaxInt64/int64(time.Second)) / 2 // leaves room for sums
 	switch {

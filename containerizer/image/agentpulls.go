@@ -9,13 +9,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// agentPullTime is how long after its end a pull that an agent has made stands for the one that its task forces. In between lies the
-// start of the executor, for which agents allow a minute unless told otherwise.
+// agentPullTime is how long after its end an agent's pull counts as the pull that its task forces. The executor starts in between;
+// agents allow a minute for that by default.
 const agentPullTime = 5 * time.Minute
 
-// agentPulls are the images that agents have pulled of late with a docker_config that they alone may have. The task that such a pull
-// was for comes next, and may force it: the registry has been asked on its behalf then, as under the stock containerizer, which asks
-// once (contract 1.2, step 4).
+// agentPulls are the recent pulls by agents with a docker_config that the daemon may not have. The task of such a pull comes next
+// and may force the pull again. The agent has asked the registry for it already; the stock containerizer also asks once (contract 1.2,
+// step 4).
 type agentPulls struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by reference and platform; guarded by mu
@@ -36,7 +36,7 @@ func (a *agentPulls) note(w wanted) {
 	a.until[w.key()] = now.Add(agentPullTime)
 }
 
-// forget is called when an agent pulls anew: a task that comes now is one of that pull, which it joins, or repeats if it has failed.
+// forget is called when an agent pulls again. A task that comes now joins the new pull, or repeats it if it has failed.
 func (a *agentPulls) forget(w wanted) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,17 +49,17 @@ func (a *agentPulls) recent(w wanted) bool {
 	return time.Now().Before(a.until[w.key()])
 }
 
-// key tells images and platforms apart.
+// key identifies the image and platform.
 func (w wanted) key() string { return w.ref + "\x00" + w.platformName() }
 
-// doneByAgent tells whether a task that has no credentials, its own or the operator's, has to ask no registry, because an agent has
-// just done so for it. With credentials it asks by itself. Only tasks of agents that pull may be asked about: their agent has pulled,
-// or tried to, since any pull that is remembered.
+// doneByAgent reports whether an agent has just pulled the image for a task without credentials, its own or the operator's. A task
+// with credentials asks the registry itself. It must be called only for a task whose agent pulls: that agent's pull, or attempt,
+// replaced any older entry.
 func (p *Puller) doneByAgent(ctx context.Context, w wanted) bool {
 	if !p.agents.recent(w) {
 		return false
 	}
-	if _, source, err := p.adminLogin(ctx, w.named); source != "" || err != nil {
+	if _, source, err := p.operatorLogin(ctx, w.named); source != "" || err != nil {
 		return false
 	}
 	if _, err := p.engine.InspectImage(ctx, w.ref, w.platform); err != nil {

@@ -2,7 +2,9 @@ package image
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,46 +15,46 @@ import (
 	"go.uber.org/zap"
 )
 
-// Store is what a Collector needs of the Docker Engine.
+// Store is the part of the Docker Engine's API that a Collector uses.
 type Store interface {
 	Engine
 
 	// ListImages returns all images of the Engine.
 	ListImages(ctx context.Context) ([]image.Summary, error)
 
-	// ImagesInUse returns the names of all containers by the ids of their images.
+	// ImagesInUse returns the names of all containers by image ID.
 	ImagesInUse(ctx context.Context) (map[string][]string, error)
 
-	// RemoveImage takes a name from an image and removes it with the last one; by id it removes the image. It fails with
+	// RemoveImage removes a name of an image, and the image with its last name; with an ID it removes the image. It fails with
 	// errdefs.ErrConflict if a container uses the image.
 	RemoveImage(ctx context.Context, ref string) error
 
-	// DiskUse is the share of the disk with the images that is in use, from 0 to 1.
+	// DiskUse returns the used share of the disk with the images, from 0 to 1.
 	DiskUse(ctx context.Context) (float64, error)
 }
 
-// CollectorOptions are what a Collector needs to know.
+// CollectorOptions configure a Collector.
 type CollectorOptions struct {
 	Store  Store
-	Puller *Puller // with Options.MarkPulled; what it holds is not removed
+	Puller *Puller // with Options.MarkPulled; images that it holds are not removed
 
-	Delay     time.Duration // an image is removed when it has not been used for this long; 0 for no clean-up, only surveys
-	Threshold float64       // and while more than this share of the disk is in use, from 0 to 1
-	Exclude   []string      // names that are never removed, with or without a tag; * stands for anything
-	DryRun    bool          // only say what would be removed
+	Delay     time.Duration // images unused for this long are removed; 0 for no clean-up, only scans
+	Threshold float64       // images are removed while more than this share of the disk is used, from 0 to 1
+	Exclude   []string      // names that are never removed, with or without a tag; * matches anything
+	DryRun    bool          // log what would be removed, and remove nothing
 	Logger    *zap.Logger   // nil for none
 }
 
-// Collector removes images that were pulled for tasks and that nothing has used for a time, the one that was not used for
-// longest first. It leaves alone what a container was made of, what a task is about to use, what has a name that somebody else
-// gave, and what other images are built on.
+// Collector removes images that were pulled for tasks and that nothing has used for a time, the least recently used first. It keeps
+// images of containers, images that a task is about to use, images with a name from elsewhere, and images that others are built
+// on.
 type Collector struct {
 	CollectorOptions
 	excluded   []*regexp.Regexp
-	collecting chan struct{} // held by who collects
+	collecting chan struct{} // a semaphore for Collect
 }
 
-// NewCollector returns a Collector. It fails on options that cannot be meant.
+// NewCollector returns a Collector, or an error for options that are out of range.
 func NewCollector(o CollectorOptions) (*Collector, error) {
 	if o.Delay < 0 || o.Threshold < 0 || o.Threshold > 1 {
 		return nil, fmt.Errorf("image: clean-up after %v above %v of the disk: want a delay of 0s or more and a share from 0 to 1", o.Delay, o.Threshold)
@@ -67,18 +69,18 @@ func NewCollector(o CollectorOptions) (*Collector, error) {
 	return c, nil
 }
 
-// glob is a pattern in which * stands for anything, slashes included (path.Match would stop there).
+// glob compiles a pattern in which * matches anything, including slashes (unlike path.Match).
 func glob(pattern string) *regexp.Regexp {
 	return regexp.MustCompile(`^` + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`) + `$`)
 }
 
 const (
-	// The collector looks at a fraction of its delay, so that images go when they are due, within these bounds.
+	// The interval between collections is a tenth of the delay, within these bounds.
 	minCollectInterval = 10 * time.Second
 	maxCollectInterval = 10 * time.Minute
 )
 
-// Run collects until ctx ends. Without a delay there is nothing to do.
+// Run collects until ctx ends. Without a delay it returns at once.
 func (c *Collector) Run(ctx context.Context) {
 	if c.Delay == 0 {
 		return
@@ -97,22 +99,22 @@ func (c *Collector) Run(ctx context.Context) {
 	}
 }
 
-// Report is what a Collector has found and done.
+// Report is the result of a scan or a collection.
 type Report struct {
-	Delay     time.Duration `json:"delay_ns"` // 0 if there is no clean-up
-	Threshold float64       `json:"disk_threshold"`
-	DiskUse   float64       `json:"disk_use"` // share of the disk, before anything was removed
-	DryRun    bool          `json:"dry_run"`  // nothing was removed, or will be by the daemon itself
-	Images    []Judged      `json:"images"`   // ours first, those first that were not used for longest
+	Delay     time.Duration  `json:"delay_ns"` // 0 without a clean-up
+	Threshold float64        `json:"disk_threshold"`
+	DiskUse   float64        `json:"disk_use"` // share of the disk before the collection
+	DryRun    bool           `json:"dry_run"`  // nothing was removed; or the daemon removes nothing by itself
+	Images    []ScannedImage `json:"images"`   // ours first, the least recently used first
 }
 
-// Survey reports what a collection would do now. It changes nothing.
+// Scan reports what a collection would do now. It changes nothing.
 //
-// While the disk is above the threshold all images that may go are Due. A collection stops where enough of them have gone,
-// which nobody can tell before: images share layers.
-func (c *Collector) Survey(ctx context.Context) (Report, error) {
+// While the disk is above the threshold, all images that may go are Due. A collection stops when the disk is below it. How many
+// images that takes is not known before, because images share layers.
+func (c *Collector) Scan(ctx context.Context) (Report, error) {
 	now := time.Now()
-	all, err := c.survey(ctx, now)
+	all, err := c.scan(ctx, now)
 	if err != nil {
 		return Report{}, err
 	}
@@ -131,15 +133,15 @@ func (c *Collector) Survey(ctx context.Context) (Report, error) {
 }
 
 func (c *Collector) report(all []*candidate, use float64) Report {
-	r := Report{Delay: c.Delay, Threshold: c.Threshold, DiskUse: use, DryRun: c.DryRun, Images: []Judged{}}
+	r := Report{Delay: c.Delay, Threshold: c.Threshold, DiskUse: use, DryRun: c.DryRun, Images: []ScannedImage{}}
 	for _, image := range all {
-		r.Images = append(r.Images, image.Judged)
+		r.Images = append(r.Images, image.ScannedImage)
 	}
 	return r
 }
 
-// Collect removes what is due, and notes the use of what is not. It goes on after an image that cannot be removed; its error is
-// for the whole, such as an Engine that does not answer. Several calls at once follow one another.
+// Collect removes the images that are due and stores the use of the others. It continues after an image that cannot be removed; its
+// error concerns the whole, such as an Engine that does not answer. Concurrent calls run one after another.
 func (c *Collector) Collect(ctx context.Context) (Report, error) {
 	select {
 	case c.collecting <- struct{}{}:
@@ -148,7 +150,7 @@ func (c *Collector) Collect(ctx context.Context) (Report, error) {
 		return Report{}, ctx.Err()
 	}
 	began := time.Now()
-	all, err := c.survey(ctx, began)
+	all, err := c.scan(ctx, began)
 	if err != nil {
 		return Report{}, err
 	}
@@ -157,7 +159,7 @@ func (c *Collector) Collect(ctx context.Context) (Report, error) {
 			continue
 		}
 		if err := c.Store.TagImage(ctx, image.ID, image.marks[0]); err != nil {
-			c.Logger.Warn("use of an image cannot be noted", zap.Strings("image", image.tags), zap.Error(err))
+			c.Logger.Warn("the use of an image cannot be stored", zap.Strings("image", image.tags), zap.Error(err))
 		}
 	}
 	c.Puller.holds.forget(began)
@@ -185,8 +187,7 @@ func (c *Collector) Collect(ctx context.Context) (Report, error) {
 	return c.report(all, first), nil
 }
 
-// remove removes an image unless somebody has come to need it. The Engine has the last word: it removes nothing that a container
-// uses, and the mark is given back then.
+// remove removes an image unless it is held by now. The Engine refuses if a container uses the image; its mark is then restored.
 func (c *Collector) remove(ctx context.Context, image *candidate, use float64) {
 	logger := c.Logger.With(zap.Strings("image", image.tags), zap.String("id", image.ID), zap.Int64("bytes", image.Size),
 		zap.Time("last_used", image.LastUse), zap.Float64("disk_use", use))
@@ -215,8 +216,8 @@ func (c *Collector) remove(ctx context.Context, image *candidate, use float64) {
 	}
 }
 
-// take takes all names but one, so that the Engine can be told to remove the image by its id. That, unlike the removal of a
-// name, fails where a container uses the image.
+// take removes all names but one, and then the image by its ID. Unlike the removal of a name, that fails if a container uses the
+// image.
 func (c *Collector) take(ctx context.Context, image *candidate) error {
 	extra := slices.Clone(image.marks)
 	if len(image.tags) > 0 {
@@ -236,11 +237,39 @@ func (c *Collector) take(ctx context.Context, image *candidate) error {
 	if err == nil {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx) // whoever asked may have left, and an image without its marks is never cleaned up
+	ctx = context.WithoutCancel(ctx) // the caller may have left, and an image without its marks is never removed
 	for _, name := range extra {
 		if restoreErr := c.Store.TagImage(ctx, image.ID, name); restoreErr != nil {
 			return fmt.Errorf("%w; and it has lost the name %s: %w", err, name, restoreErr)
 		}
 	}
 	return err
+}
+
+// HandleAdmin serves a Report to admins: GET /images scans, POST /images/gc collects. A failure is a line of text.
+func (c *Collector) HandleAdmin(mux *http.ServeMux) {
+	mux.HandleFunc("GET /images", func(w http.ResponseWriter, r *http.Request) { c.answer(w, r, c.Scan) })
+	mux.HandleFunc("POST /images/gc", func(w http.ResponseWriter, r *http.Request) {
+		if c.Delay == 0 {
+			http.Error(w, "the clean-up of images is off: set image_gc_delay and restart the daemon", http.StatusConflict)
+			return
+		}
+		c.answer(w, r, c.Collect)
+	})
+}
+
+// answer sends the report of work, without a deadline. The request's context ends work.
+func (c *Collector) answer(w http.ResponseWriter, r *http.Request, work func(context.Context) (Report, error)) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // an error leaves the deadline as it is
+	_ = control.SetWriteDeadline(time.Time{})
+	report, err := work(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(report); err != nil {
+		c.Logger.Debug("an admin left before the answer", zap.Error(err))
+	}
 }

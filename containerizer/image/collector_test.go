@@ -180,12 +180,12 @@ func TestWhatIsRemoved(t *testing.T) {
 			stored := tt.image(s)
 			before, tagged := slices.Clone(stored.tags), stored.tagged
 			c := newCollector(t, s, func(o *CollectorOptions) { o.Exclude = []string{"registry:5000/base/*", "keep:stable"} })
-			report, err := c.Survey(t.Context())
+			report, err := c.Scan(t.Context())
 			if got := verdictOf(report, "a"); err != nil || got != tt.verdict || !report.DryRun {
-				t.Errorf("a survey says %q (%+v), %v", got, report, err)
+				t.Errorf("a scan says %q (%+v), %v", got, report, err)
 			}
 			if left := s.images["a"]; left == nil || !left.tagged.Equal(tagged) || !slices.Equal(left.tags, before) {
-				t.Fatal("a survey changes something")
+				t.Fatal("a scan changes something")
 			}
 			report, err = c.Collect(t.Context())
 			if err != nil {

@@ -7,11 +7,10 @@ import (
 	"sync"
 )
 
-// key identifies a pull: the same for requests that one pull can serve. It holds a digest, so that credentials take part in it
-// without being kept or shown.
+// key identifies a pull. Requests with the same key share it. It is a digest, so it does not reveal the credentials in it.
 type key [sha256.Size]byte
 
-// coordinator lets requests for the same thing share one pull. (singleflight cannot stop the work when nobody waits for it.)
+// coordinator lets requests with the same key share one pull. (singleflight cannot cancel work that has no waiters left.)
 type coordinator struct {
 	salt   [32]byte
 	joined func() // called for each request that joins a pull
@@ -20,7 +19,7 @@ type coordinator struct {
 	pulls map[key]*sharedPull // guarded by mu: those a request may join
 }
 
-// sharedPull is a pull that runs in a goroutine of its own, for as long as somebody waits for it.
+// sharedPull is a pull in its own goroutine. It is cancelled when its last waiter leaves.
 type sharedPull struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -39,14 +38,14 @@ func newCoordinator(joined func()) *coordinator {
 	return c
 }
 
-// key makes the key of a reference with a platform and credentials, which does not tell any of them.
+// key returns the key for a reference, a platform and credentials.
 func (c *coordinator) key(ref, platform, auth string) key {
 	return sha256.Sum256([]byte(string(c.salt[:]) + ref + "\x00" + platform + "\x00" + auth))
 }
 
-// do joins the pull under a key, or begins it with work, and waits for its end. While it waits it calls observe, if not nil,
-// with the latest progress; an observer that is slow misses steps and holds up nobody else. When ctx ends first, do leaves, and
-// returns what the pull had come to with ctx's error; the last one to leave stops the pull and waits until it has stopped.
+// do joins the pull with a key, or starts it with work, and waits for its end. Meanwhile it calls observe, if not nil, with the
+// latest progress; a slow observer misses steps and delays no other waiter. If ctx ends first, do returns the latest progress and
+// ctx's error; the last waiter cancels the pull and waits for its end.
 func (c *coordinator) do(ctx context.Context, k key, observe func(Progress), work func(context.Context, func(Progress)) error) (Progress, error) {
 	p := c.join(ctx, k, work)
 	var shown Progress
@@ -59,7 +58,6 @@ func (c *coordinator) do(ctx context.Context, k key, observe func(Progress), wor
 		select {
 		case <-changed:
 		case <-p.ended:
-			// What came between the last look and the end.
 			if progress, _ = p.latest(); observe != nil && progress != shown {
 				observe(progress)
 			}
@@ -92,7 +90,7 @@ func (c *coordinator) join(ctx context.Context, k key, work func(context.Context
 	return p
 }
 
-// forget makes sure that nobody joins a pull that has ended or is being stopped.
+// forget removes a pull that has ended, so that no request joins it.
 func (c *coordinator) forget(k key, p *sharedPull) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,28 +15,27 @@ import (
 	"github.com/docker/docker/api/types/registry"
 )
 
-// Credentials are looked for in this order, and the first entry for the registry wins:
+// Credentials are looked up in this order. The first entry for the registry wins:
 //
-//  1. .docker/config.json in the sandbox, where the fetcher puts what the task's uris deliver (contract 1.2, step 4),
+//  1. .docker/config.json in the sandbox, where the fetcher unpacks the task's uris (contract 1.2, step 4),
 //  2. .dockercfg in the sandbox,
-//  3. the same two files in the directory that the agent made of its docker_config, where it has made one,
-//  4. the operator's, in the order of Options.DockerConfigs (admin.go).
+//  3. the same two files in the directory that the agent makes from its docker_config,
+//  4. the operator's, in the order of Options.DockerConfigs (operator.go).
 //
-// A file without an entry for the registry leaves the question to the next; a file that cannot be read is a failure, since a
-// pull without the credentials it should have would fail for a reason that nobody understands. From the directories only plain
-// entries are taken: a credential helper named there would run as root. The login of the daemon's own user is never used.
+// A file that cannot be read is a failure: without its credentials the pull would fail for another reason. Only plain entries of
+// the directories are used, because a credential helper named there would run as root. The login of the daemon's user is never
+// used.
 //
-// No error here repeats anything of a file but names of registries.
+// Errors repeat no content of a file except names of registries.
 const (
 	sandboxConfig = ".docker/config.json"
 	sandboxLegacy = ".dockercfg"
 )
 
-// logins are the entries of one file by the address of the registry, each still encoded, so that one that is broken spoils no
-// other.
+// logins are the entries of one file by registry address. They stay encoded, so a malformed entry does not affect the others.
 type logins map[string]json.RawMessage
 
-// parseConfig reads the entries of a config.json.
+// parseConfig parses the entries of a config.json.
 func parseConfig(content []byte) (logins, error) {
 	var file struct {
 		Auths logins `json:"auths"`
@@ -47,7 +46,7 @@ func parseConfig(content []byte) (logins, error) {
 	return file.Auths, nil
 }
 
-// parseLegacy reads the entries of a .dockercfg, which is nothing else.
+// parseLegacy parses a .dockercfg, which has nothing but entries.
 func parseLegacy(content []byte) (logins, error) {
 	var file logins
 	if err := json.Unmarshal(content, &file); err != nil {
@@ -56,7 +55,7 @@ func parseLegacy(content []byte) (logins, error) {
 	return file, nil
 }
 
-// malformed says what is wrong with JSON without repeating any of it.
+// malformed describes a JSON error without content of the document.
 func malformed(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("not valid JSON at byte %d", syntax.Offset)
@@ -64,13 +63,13 @@ func malformed(err error) error {
 	return errors.New(`not an object, or its "auths" is none`)
 }
 
-// hub is the address under which docker login keeps the login of Docker Hub, and hubNames are others that mean it.
+// hub is the address that docker login uses for Docker Hub; hubNames are its other names.
 const hub = "https://index.docker.io/v1/"
 
 var hubNames = []string{"docker.io", "index.docker.io", "registry-1.docker.io"}
 
-// find returns the login for a registry, given as the domain of a reference. An entry that holds nothing is as good as none:
-// docker writes it where a helper has the secret.
+// find returns the login for the domain of a reference. An empty entry counts as none: docker writes one if a helper has the
+// secret.
 func (l logins) find(domain string) (login registry.AuthConfig, found bool, err error) {
 	for _, address := range l.addresses(domain) {
 		login, err := decodeLogin(address, l[address])
@@ -84,7 +83,7 @@ func (l logins) find(domain string) (login registry.AuthConfig, found bool, err 
 	return registry.AuthConfig{}, false, nil
 }
 
-// addresses are the keys of the entries for a registry, the most exact first.
+// addresses returns the keys of the entries for a registry, exact matches first.
 func (l logins) addresses(domain string) []string {
 	exact := []string{domain}
 	names := exact
@@ -106,7 +105,7 @@ func (l logins) addresses(domain string) []string {
 	return found
 }
 
-// decodeLogin decodes one entry, as docker does.
+// decodeLogin decodes one entry in the same way as docker.
 func decodeLogin(address string, entry json.RawMessage) (registry.AuthConfig, error) {
 	wrong := fmt.Errorf("entry of registry %q is not a login: want username and password, auth (base64 of user:password) or a token", address)
 	content, err := json.Marshal(map[string]logins{"auths": {address: entry}})
@@ -115,7 +114,7 @@ func decodeLogin(address string, entry json.RawMessage) (registry.AuthConfig, er
 	}
 	file := configfile.New("")
 	if err := file.LoadFromReader(bytes.NewReader(content)); err != nil {
-		return registry.AuthConfig{}, wrong // not the error itself, which may repeat what it could not decode
+		return registry.AuthConfig{}, wrong // not the error itself, which may repeat content
 	}
 	login := file.AuthConfigs[address]
 	return registry.AuthConfig{
@@ -127,7 +126,7 @@ func decodeLogin(address string, entry json.RawMessage) (registry.AuthConfig, er
 	}, nil
 }
 
-// directoryFiles are where a directory has credentials, in the order in which they are looked at.
+// directoryFiles are the files with credentials in a directory, in the order of precedence.
 var directoryFiles = []struct {
 	path  string
 	parse func([]byte) (logins, error)
@@ -136,14 +135,14 @@ var directoryFiles = []struct {
 	{sandboxLegacy, parseLegacy},
 }
 
-// The owners of directories with credentials, as people know them.
+// The owners of directories with credentials, for messages.
 const (
 	ofSandbox = "the sandbox"
 	ofAgent   = "the agent's docker_config"
 )
 
-// directoryLogin returns the login for a registry that a directory has, encoded, and the file it is from. Both are empty if there
-// is none, or no directory.
+// directoryLogin returns the encoded login for a registry from a directory, and its file. Both are empty without a login or a
+// directory.
 func directoryLogin(directory, owner, domain string) (auth, source string, err error) {
 	if directory == "" {
 		return "", "", nil
@@ -171,7 +170,7 @@ func directoryLogin(directory, owner, domain string) (auth, source string, err e
 	return "", "", nil
 }
 
-// encodeLogin puts a login into the form that the Engine takes.
+// encodeLogin encodes a login for the Engine.
 func encodeLogin(login registry.AuthConfig, source string) (auth, from string, err error) {
 	auth, err = registry.EncodeAuthConfig(login)
 	return auth, source, err

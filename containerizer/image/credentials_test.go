@@ -198,8 +198,8 @@ func TestBrokenCredentials(t *testing.T) {
 	}
 }
 
-func adminLogins(content []byte) (logins, error) {
-	file, err := parseAdmin(DockerConfig{Content: content})
+func operatorLogins(content []byte) (logins, error) {
+	file, err := parseOperatorFile(DockerConfig{Content: content})
 	return file.logins, err
 }
 
@@ -209,7 +209,7 @@ func FuzzCredentials(f *testing.F) {
 	f.Add([]byte(`{"auths":{"r":{"identitytoken":"t"}},"credsStore":"desktop"}`), "r")
 	f.Add([]byte(`{"auths":{"\ud800":{"auth":"????"}}}`), "\ufffd")
 	f.Fuzz(func(t *testing.T, content []byte, domain string) {
-		for _, parse := range []func([]byte) (logins, error){parseConfig, parseLegacy, adminLogins} {
+		for _, parse := range []func([]byte) (logins, error){parseConfig, parseLegacy, operatorLogins} {
 			entries, err := parse(content)
 			if err != nil {
 				continue

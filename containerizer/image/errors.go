@@ -2,30 +2,30 @@ package image
 
 import "fmt"
 
-// Kind says why an image could not be had. Its text form is short and fixed, for the label of a metric.
+// Kind is the cause of a failed pull. Its text form is fixed; it is the label of a metric.
 type Kind int
 
 // The kinds of failure.
 const (
-	Invalid       Kind = iota + 1 // no image can have this name, or the task's own credentials cannot be read
+	Invalid       Kind = iota + 1 // not a valid name, or the task's credentials cannot be read
 	NotFound                      // the registry has no such image
-	Denied                        // the registry lets nobody, or not with these credentials; it may hide that there is none
+	Denied                        // the registry denies access; it may also hide that there is no such image
 	WrongPlatform                 // the registry has the image, but not for this platform
-	UnknownHost                   // there is no host of the registry's name
-	NotPulled                     // the image is not on the host, and the operator's policy forbids to pull it
+	UnknownHost                   // the registry's host name does not exist
+	NotPulled                     // the image is absent, and the operator's policy forbids pulls
 	TLS                           // the registry's certificate is not trusted, or it does not speak TLS
-	RateLimited                   // the registry wants to be left alone for a time
+	RateLimited                   // the registry allows no more requests for a time
 	Unreachable                   // no proper answer from the registry
-	TimedOut                      // no progress for too long, or the time of the task is up
-	DiskFull                      // there is no room for the image on the host
-	Credentials                   // the operator's credentials cannot be had
+	TimedOut                      // no progress for too long, or the task's time is over
+	DiskFull                      // no space for the image on the host
+	Credentials                   // the operator's credentials cannot be read
 	NoEngine                      // no proper answer from the Docker Engine
 	Other                         // the registry has the image, but the Engine could not get or keep it
 
 	endOfKinds // stays the last
 )
 
-// Kinds returns all there are.
+// Kinds returns all kinds.
 func Kinds() (all []Kind) {
 	for k := Kind(1); k < endOfKinds; k++ {
 		all = append(all, k)
@@ -47,16 +47,16 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind_%d", int(k))
 }
 
-// Fault says who can do something about a failure.
+// Fault says who can remedy a failure.
 type Fault int
 
-// User is who wrote the task, Platform who runs the host, the network or the registry.
+// User is the owner of the task, Platform the operator of the host, the network or the registry.
 const (
 	User Fault = iota + 1
 	Platform
 )
 
-// Fault says whose fault it is.
+// Fault returns who can remedy a failure of this kind.
 func (k Kind) Fault() Fault {
 	switch k {
 	case Invalid, NotFound, Denied, WrongPlatform, UnknownHost, NotPulled:
@@ -66,19 +66,19 @@ func (k Kind) Fault() Fault {
 	}
 }
 
-// Error is why a pull failed, in words for the person whose task it was.
+// Error is a failed pull, in words for the owner of the task.
 type Error struct {
 	Kind      Kind
-	Reference string   // as docker shows it, or as the task has it if it is not a reference
-	Source    string   // of the credentials: "docker_config", say; empty if there were none
-	Progress  Progress // how far the last try had come
-	Tries     int      // how many there were; 0 if there was nothing to try
-	Err       error    // what the Engine said, or another cause
+	Reference string   // as docker prints it, or as in the task if it is invalid
+	Source    string   // of the credentials, such as "docker_config"; empty for none
+	Progress  Progress // of the last try
+	Tries     int      // number of tries; 0 if none was made
+	Err       error    // the Engine's error, or another cause
 
 	temporary bool // another try may succeed
 }
 
-// Fault says whose fault it was.
+// Fault returns who can remedy it.
 func (e *Error) Fault() Fault { return e.Kind.Fault() }
 
 // Error says what failed, on what, and what to do.
@@ -90,7 +90,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("image %s%s: %v", e.what(), tries, e.Err)
 }
 
-// what names the image and says what is wrong with it.
+// what names the image and the failure.
 func (e *Error) what() string {
 	switch e.Kind {
 	case Invalid:
@@ -104,9 +104,9 @@ func (e *Error) what() string {
 		}
 		return fmt.Sprintf("%s: the registry denied access %s, or has no such image", e.Reference, with)
 	case WrongPlatform:
-		return e.Reference + " is not there for the platform that is wanted"
+		return e.Reference + " is not available for the platform"
 	case UnknownHost:
-		return e.Reference + ": there is no host of its registry's name: check the name of the image, and the name servers of this host"
+		return e.Reference + ": its registry's host name does not exist: check the name of the image, and the name servers of this host"
 	case NotPulled:
 		return e.Reference + " is not present on this host and is not pulled"
 	case TLS:
@@ -120,7 +120,7 @@ func (e *Error) what() string {
 	case DiskFull:
 		return fmt.Sprintf("%s: the disk of this host is full (pull at %v)", e.Reference, e.Progress)
 	case Credentials:
-		return e.Reference + ": this host's credentials for the registry cannot be had"
+		return e.Reference + ": this host's credentials for the registry cannot be read"
 	case NoEngine:
 		return fmt.Sprintf("%s: the Docker Engine does not answer (pull at %v)", e.Reference, e.Progress)
 	default:

@@ -2,29 +2,22 @@ package image_test
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	dockerimage "github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/client"
 	"go.uber.org/zap/zaptest"
-	"golang.org/x/crypto/bcrypt"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/test/dockerregistry"
 )
 
 // realSocket is the socket of the Engine in DOCKER_HOST. Without one the test is skipped, but in CI it fails.
@@ -64,13 +57,13 @@ func newEngine(t testing.TB, socket string) *engine.Client {
 // host is an Engine with a registry beside it.
 type host struct {
 	socket   string
-	registry *registryProcess
+	registry *dockerregistry.Registry
 	bare     *client.Client
 }
 
-func newHost(t *testing.T, o registryOptions) *host {
+func newHost(t *testing.T, o dockerregistry.Options) *host {
 	t.Helper()
-	h := &host{socket: realSocket(t), registry: startRegistry(t, o)}
+	h := &host{socket: realSocket(t), registry: dockerregistry.New(t, o)}
 	var err error
 	h.bare, err = client.NewClientWithOpts(client.WithHost("unix://"+h.socket), client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -83,7 +76,7 @@ func newHost(t *testing.T, o registryOptions) *host {
 // publish puts an image of one layer of random content into the registry, under a new name, and removes it from the Engine.
 func (h *host) publish(t *testing.T, size int) (ref string) {
 	t.Helper()
-	ref = h.registry.address + "/mdc-image-" + strings.ToLower(rand.Text()[:12]) + ":v1"
+	ref = h.registry.Address + "/mdc-image-" + strings.ToLower(rand.Text()[:12]) + ":v1"
 	h.push(t, ref, size)
 	h.remove(t, ref)
 	return ref
@@ -120,11 +113,7 @@ func (h *host) push(t *testing.T, ref string, size int) {
 	t.Cleanup(func() {
 		_, _ = h.bare.ImageRemove(context.Background(), ref, dockerimage.RemoveOptions{Force: true}) // it may be gone
 	})
-	auth, err := registry.EncodeAuthConfig(h.registry.login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	drain(h.bare.ImagePush(t.Context(), ref, dockerimage.PushOptions{RegistryAuth: auth}))
+	h.registry.Push(t, ref, ref)
 }
 
 func (h *host) remove(t *testing.T, ref string) {
@@ -145,104 +134,3 @@ func removeImage(socket, ref string) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
-
-// registryProcess is Debian's docker-registry on a port of its own.
-type registryProcess struct {
-	address string
-	login   registry.AuthConfig
-
-	mu  sync.Mutex
-	log strings.Builder // guarded by mu
-}
-
-// requests counts the requests in the registry's log that match.
-func (r *registryProcess) requests(pattern string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(regexp.MustCompile(pattern).FindAllString(r.log.String(), -1))
-}
-
-// registryOptions say how a registry is reached.
-type registryOptions struct {
-	login   string // "user:password"; empty for none
-	address string // with a port of 0 for one of its own choice; empty for one on the loopback
-	tls     string // a directory with server.crt and server.key; empty for HTTP
-}
-
-// startRegistry starts a registry.
-func startRegistry(t *testing.T, o registryOptions) *registryProcess {
-	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		missing(t, "this test needs the program docker-registry (Debian package docker-registry)")
-	}
-	if o.address == "" {
-		o.address = "127.0.0.1:0"
-	}
-	directory, auth, secure := t.TempDir(), "", ""
-	r := &registryProcess{}
-	if user, password, ok := strings.Cut(o.login, ":"); ok {
-		r.login = registry.AuthConfig{Username: user, Password: password}
-		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-		if err != nil {
-			t.Fatal(err)
-		}
-		users := filepath.Join(directory, "users")
-		if err := os.WriteFile(users, []byte(user+":"+string(hash)+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", users)
-	}
-	if o.tls != "" {
-		secure = fmt.Sprintf(", tls: {certificate: %s/server.crt, key: %s/server.key}", o.tls, o.tls)
-	}
-	config := filepath.Join(directory, "config.yml")
-	if err := os.WriteFile(config, []byte(fmt.Sprintf(
-		"version: 0.1\nlog: {level: info, accesslog: {disabled: false}}\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: %q%s}\n%s",
-		directory, o.address, secure, auth)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	process := exec.Command(program, "serve", config)
-	process.Env = []string{"OTEL_TRACES_EXPORTER=none"}
-	output, err := process.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	process.Stdout = process.Stderr
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	listening, ended := make(chan string, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer close(listening)
-		address := regexp.MustCompile(`listening on ([0-9.]+:[0-9]+)`)
-		for s := bufio.NewScanner(output); s.Scan(); {
-			r.mu.Lock()
-			r.log.WriteString(s.Text() + "\n")
-			r.mu.Unlock()
-			if found := address.FindStringSubmatch(s.Text()); found != nil {
-				listening <- found[1]
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = process.Process.Kill()
-		<-ended
-		_ = process.Wait()
-		if t.Failed() {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			for line := range strings.Lines(r.log.String()) {
-				if strings.Contains(line, " HTTP/1.1\" ") && !strings.HasPrefix(line, "time=") { // one short line a request
-					t.Log(strings.TrimSpace(line))
-				}
-			}
-		}
-	})
-	var ok bool
-	if r.address, ok = <-listening; !ok {
-		t.Fatal("docker-registry ended")
-	}
-	return r
-}

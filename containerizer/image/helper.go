@@ -19,26 +19,26 @@ import (
 )
 
 const (
-	// helperLimit bounds one run of a credential helper, which may ask a service on the network for a token. One that prompts
-	// a person never ends by itself.
+	// helperLimit bounds one run of a credential helper, which may request a token over the network. A helper that prompts for
+	// input would not end.
 	helperLimit = 20 * time.Second
 
-	// helperPipeLimit is how long a child of a helper may hold the pipe open after the helper is gone.
+	// helperPipeLimit is how long a child process may keep the pipe open after the helper's end.
 	helperPipeLimit = time.Second
 
-	// maxHelperOutput is far more than any token has.
+	// maxHelperOutput is far more than a token needs.
 	maxHelperOutput = 1 << 20
 
-	// tokenUser is the user name by which a helper says that the secret is an identity token.
+	// tokenUser is the user name that marks the secret as an identity token.
 	tokenUser = "<token>"
 )
 
-// helperDirectories are where helpers are looked for: the places that root alone writes to, whatever the daemon's own PATH is.
+// helperDirectories are searched for helpers, in place of the daemon's PATH. Only root can write to them.
 var helperDirectories = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
 var errHelperName = errors.New("the name of a credential helper is not plain")
 
-// isHelperName reports that a name is that of a program in one of helperDirectories, and no path or option.
+// isHelperName reports whether a name is plain: no path and no option.
 func isHelperName(name string) bool {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.", r)
@@ -46,8 +46,8 @@ func isHelperName(name string) bool {
 	return name != "" && len(name) <= 100 && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) })
 }
 
-// askHelper runs docker-credential-NAME for the login of a registry's address. Not found says that it has none. Errors repeat
-// nothing of what it prints, which may be secret.
+// askHelper runs docker-credential-NAME for the login at a registry's address; found is false if it has none. Errors do not repeat
+// its output, which may be secret.
 func askHelper(ctx context.Context, directories []string, name, address string) (login registry.AuthConfig, found bool, err error) {
 	program := "docker-credential-" + name
 	path, err := findHelper(directories, program)
@@ -63,7 +63,7 @@ func askHelper(ctx context.Context, directories []string, name, address string) 
 	case err != nil && ctx.Err() != nil:
 		return login, false, ctx.Err()
 	case err != nil && limited.Err() != nil:
-		return login, false, fmt.Errorf("%s gave no answer within %s", program, helperLimit)
+		return login, false, fmt.Errorf("%s did not answer within %s", program, helperLimit)
 	case err != nil:
 		return login, false, fmt.Errorf("%s failed for registry %s: %w; run `echo %s | %s get` to see why", program, address, err, address, program)
 	}
@@ -94,7 +94,7 @@ func findHelper(directories []string, program string) (path string, err error) {
 	return "", fmt.Errorf("there is no program %s in %s", program, strings.Join(directories, ", "))
 }
 
-// runHelper runs a helper in an environment that holds nothing of the daemon's, and ends it with all its children when ctx does.
+// runHelper runs a helper with an environment of its own, and kills it with its children when ctx ends.
 func runHelper(ctx context.Context, path string, directories []string, address string) (output string, err error) {
 	command := exec.CommandContext(ctx, path, "get")
 	command.Dir = "/"
@@ -109,9 +109,9 @@ func runHelper(ctx context.Context, path string, directories []string, address s
 	return strings.TrimSpace(printed.content.String()), err
 }
 
-// limitedBuffer fails the program that writes too much to it.
+// limitedBuffer is a buffer of at most maxHelperOutput bytes.
 type limitedBuffer struct {
-	content bytes.Buffer // not embedded: its ReadFrom would go round Write
+	content bytes.Buffer // not embedded: its ReadFrom would bypass Write
 }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {

@@ -9,13 +9,12 @@ import (
 	"github.com/distribution/reference"
 )
 
-// holds keeps images that are about to be used from being removed. An image that a container uses needs none: the Engine itself
-// does not remove that.
+// holds protects images that are about to be used from removal. Once a container uses the image, the Engine refuses to remove it.
 type holds struct {
 	mu       sync.Mutex
-	held     map[string]int       // guarded by mu: how often, by name
-	used     map[string]time.Time // guarded by mu: when a name was last held, since the last call of forget
-	removals map[*removal]bool    // guarded by mu: those that run
+	held     map[string]int       // guarded by mu: counts by name
+	used     map[string]time.Time // guarded by mu: end of the last hold by name, since the last forget
+	removals map[*removal]bool    // guarded by mu: running removals
 }
 
 // removal is the removal of one image.
@@ -29,7 +28,7 @@ func newHolds() *holds {
 	return &holds{held: make(map[string]int), used: make(map[string]time.Time), removals: make(map[*removal]bool)}
 }
 
-// nameOf is the one form of a reference by which it is known here.
+// nameOf returns the canonical form of a reference.
 func nameOf(ref string) string {
 	parsed, err := parseReference(ref)
 	if err != nil {
@@ -38,7 +37,7 @@ func nameOf(ref string) string {
 	return parsed.String()
 }
 
-// covers says whether a name leads to the image. The Engine takes the beginning of an id for the image too.
+// covers reports whether a name refers to the image. The Engine accepts a prefix of the ID as a name.
 func (r *removal) covers(name string) bool {
 	if r.names[name] || name == r.id {
 		return true
@@ -51,8 +50,8 @@ func (r *removal) covers(name string) bool {
 	return strings.HasPrefix(hex, reference.FamiliarName(parsed))
 }
 
-// Hold keeps an image from being cleaned up until release is called: from before it is looked for or pulled until a container
-// uses it. It waits for the end of a removal that is under way, or of ctx.
+// Hold protects an image from the clean-up until release is called: from before the first inspect or pull until a container uses
+// the image. It waits for the end of a running removal, or of ctx.
 func (p *Puller) Hold(ctx context.Context, ref string) (release func()) {
 	return p.holds.hold(ctx, nameOf(ref))
 }
@@ -94,7 +93,7 @@ func (h *holds) removing(name string) *removal {
 	return nil
 }
 
-// claim begins a removal unless the image is held. Who is let in must call done.
+// claim starts a removal unless the image is held. The caller must then call done.
 func (h *holds) claim(r *removal) (done func(), ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -111,7 +110,7 @@ func (h *holds) claim(r *removal) (done func(), ok bool) {
 	}, true
 }
 
-// holding says whether the image is held.
+// holding reports whether the image is held.
 func (h *holds) holding(r *removal) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -128,7 +127,7 @@ func (h *holds) covered(r *removal) bool {
 	return false
 }
 
-// lastUse is when the image was last held, zero if it was not; it is now while it is held.
+// lastUse returns the end of the image's last hold: now while it is held, zero for none.
 func (h *holds) lastUse(r *removal) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -144,7 +143,7 @@ func (h *holds) lastUse(r *removal) time.Time {
 	return last
 }
 
-// forget drops what is known of uses before a time, which somebody has noted elsewhere.
+// forget drops the uses before a time, which are stored in the Engine by then.
 func (h *holds) forget(before time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

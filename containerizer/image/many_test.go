@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/test/dockerregistry"
 )
 
 // Fifty tasks that want an image at once cost its registry as much as one, also when they force the pull.
 func TestFiftyTasksAtOnce(t *testing.T) {
-	h := newHost(t, registryOptions{login: "user:geheim"})
-	p := newPuller(t, h, []byte(`{"`+h.registry.address+`":{"username":"user","password":"geheim"}}`))
+	h := newHost(t, dockerregistry.Options{Login: "user:geheim"})
+	p := newPuller(t, h, []byte(`{"`+h.registry.Address+`":{"username":"user","password":"geheim"}}`))
 	ref := h.publish(t, 5<<20)
 	pullBy50 := func(force bool) {
 		t.Helper()
@@ -27,8 +28,8 @@ func TestFiftyTasksAtOnce(t *testing.T) {
 		wg.Wait()
 	}
 	pullBy50(false)
-	name, _, _ := strings.Cut(strings.TrimPrefix(ref, h.registry.address+"/"), ":")
-	blobs := h.registry.blobs(name)
+	name, _, _ := strings.Cut(strings.TrimPrefix(ref, h.registry.Address+"/"), ":")
+	blobs := h.blobs(name)
 	if len(blobs) != 2 { // one layer and the configuration
 		t.Errorf("blobs %v", blobs)
 	}
@@ -37,33 +38,30 @@ func TestFiftyTasksAtOnce(t *testing.T) {
 			t.Errorf("%s was fetched %d times", blob, n)
 		}
 	}
-	before := h.registry.requests(manifestRequests)
+	before := len(h.registry.Requests(manifestRequests))
 	pullBy50(true)
-	for blob, n := range h.registry.blobs(name) {
+	for blob, n := range h.blobs(name) {
 		if n != 1 {
 			t.Errorf("%s was fetched %d times, though the image is unchanged", blob, n)
 		}
 	}
-	if h.registry.requests(manifestRequests) == before {
+	if len(h.registry.Requests(manifestRequests)) == before {
 		t.Error("the registry was not asked by force")
 	}
 }
 
 // blobs counts how often each blob of a repository was fetched, according to the registry's own log.
-func (r *registryProcess) blobs(name string) map[string]int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (h *host) blobs(name string) map[string]int {
 	count := make(map[string]int)
-	fetched := regexp.MustCompile(`"GET /v2/` + regexp.QuoteMeta(name) + `/blobs/(sha256:[0-9a-f]+) HTTP/[0-9.]+" 2`)
-	for _, found := range fetched.FindAllStringSubmatch(r.log.String(), -1) {
-		count[found[1]]++
+	for _, fetched := range h.registry.Requests(`"GET /v2/` + regexp.QuoteMeta(name) + `/blobs/sha256:[0-9a-f]+ HTTP/[0-9.]+" 2`) {
+		count[fetched]++
 	}
 	return count
 }
 
 // Names of every form lead to the image.
 func TestForms(t *testing.T) {
-	h := newHost(t, registryOptions{})
+	h := newHost(t, dockerregistry.Options{})
 	p := newPuller(t, h, nil)
 	plain := h.publish(t, 1000)
 	nested := strings.Replace(plain, "/", "/team/project.x/", 1)

@@ -11,16 +11,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// A mark is a name that the Puller gives to each image that it has pulled under another name. It is how a Collector, also one of
-// a later daemon, knows that an image is nobody else's: images have no labels that could be set afterwards, and a name is what
-// the Engine keeps for us. The Engine notes when a name was last given, so giving it again also notes a use.
+// A mark is an additional name for an image that the Puller has pulled. It tells Collectors, also of later daemons, that the image is
+// ours; labels of an image cannot be set after its build. The Engine records the time at which a name was last set, so setting the
+// mark again stores a use.
 //
-// One mark is for one name: an image to which somebody gives a second name, or had given one before, is theirs as well.
+// Each mark stands for one name. An image with a name that has no mark belongs to another owner as well.
 
-// markRepository is where marks are. No registry can have this name, so none is pushed or pulled by mistake.
+// markRepository is the repository of all marks. No registry can have this name, so a mark cannot be pushed or pulled.
 const markRepository = "mesos-docker-containerizer.invalid/pulled"
 
-// markOf is the mark for the name of an image.
+// markOf returns the mark for a name.
 func markOf(ref string) string {
 	sum := sha256.Sum256([]byte(nameOf(ref)))
 	return markRepository + ":" + hex.EncodeToString(sum[:16])
@@ -30,7 +30,7 @@ func isMark(name string) bool {
 	return strings.HasPrefix(name, markRepository+":") || strings.HasPrefix(name, markRepository+"@")
 }
 
-// before returns the id of the image that the Engine has under the name that is about to be pulled, empty if it has none.
+// before returns the ID of the image that has the name before the pull, empty for none.
 func (p *Puller) before(ctx context.Context, w wanted) string {
 	if !p.marks {
 		return ""
@@ -42,8 +42,8 @@ func (p *Puller) before(ctx context.Context, w wanted) string {
 	return present.ID
 }
 
-// mark marks an image after its pull, unless it was there before: then it is ours only if it has the mark already. One that
-// cannot be marked stays for ever, which is the safe side.
+// mark marks an image after its pull, unless it was present before: such an image is ours only if it has the mark already. An image
+// that cannot be marked is never removed.
 func (p *Puller) mark(ctx context.Context, w wanted, before string, logger *zap.Logger) {
 	if !p.marks {
 		return
@@ -57,7 +57,7 @@ func (p *Puller) mark(ctx context.Context, w wanted, before string, logger *zap.
 	}
 }
 
-// ours returns an image as a candidate if each of its names is one that it was pulled under for a task; see markOf.
+// ours returns an image as a candidate if each of its names has a mark, nil otherwise.
 func ours(image image.Summary) *candidate {
 	found := &candidate{removal: removal{id: image.ID, names: map[string]bool{}}}
 	marked, repositories := map[string]bool{}, map[string]bool{}

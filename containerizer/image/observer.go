@@ -6,30 +6,29 @@ import (
 	"time"
 )
 
-// Observer is told what becomes of pulls and of images that are cleaned up, for metrics. Its methods are called from many
-// goroutines and return at once.
+// Observer receives events of pulls and of the clean-up, for metrics. Its methods are called concurrently and must not block.
 type Observer interface {
-	// PullEnded tells of a pull, once for all who waited for it, or of a request for which none was begun. The error is nil, an
-	// *Error, or else it was given up because nobody waited for it any more.
+	// PullEnded is called once for each pull, and for each request without a pull. The error is nil, an *Error, or another error
+	// for a pull that was cancelled because no task waited for it.
 	PullEnded(err error, took time.Duration)
 
-	// Downloaded tells how many bytes one try of a pull has brought.
+	// Downloaded is called with the bytes of one try.
 	Downloaded(bytes int64)
 
-	// PullRetried tells of a try after the first.
+	// PullRetried is called for each try after the first.
 	PullRetried()
 
-	// PullJoined tells of a request that shares a pull that ran already.
+	// PullJoined is called for a request that joins a running pull.
 	PullJoined()
 
-	// CachedImageUsed tells of a request that got the image that was present, by FallbackCached.
+	// CachedImageUsed is called for a request that got the image that was present, by FallbackCached.
 	CachedImageUsed()
 
-	// ImageRemoved tells of an image that was cleaned up, with its size.
+	// ImageRemoved is called with the size of an image that was removed.
 	ImageRemoved(bytes int64)
 }
 
-// unobserved is the Observer of those who have none.
+// unobserved is the default Observer.
 type unobserved struct{}
 
 func (unobserved) PullEnded(error, time.Duration) {}
@@ -42,21 +41,20 @@ func (unobserved) ImageRemoved(int64)             {}
 // load counts pulls.
 type load struct{ running, waiting atomic.Int64 }
 
-// Load tells how many pulls run at present, and how many wait for one of those to end. A pull that waits between two tries does
-// neither.
+// Load returns the numbers of pulls that run and that wait for a slot. A pull between two tries does neither.
 func (p *Puller) Load() (running, waiting int) {
 	return int(p.load.running.Load()), int(p.load.waiting.Load())
 }
 
-// observeEnd tells of the end of a pull that ran in ctx.
+// observeEnd reports the end of a pull that ran in ctx.
 func (p *Puller) observeEnd(ctx context.Context, err error, took time.Duration) {
 	if err != nil && ctx.Err() != nil {
-		err = ctx.Err() // whatever failed then, it was for this
+		err = ctx.Err() // the cancellation is the cause
 	}
 	p.observer.PullEnded(err, took)
 }
 
-// refuse is the error of a request for which no pull is begun.
+// refuse reports and returns the error of a request without a pull.
 func (p *Puller) refuse(e *Error) *Error {
 	p.observer.PullEnded(e, 0)
 	return e

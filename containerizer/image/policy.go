@@ -9,24 +9,24 @@ import (
 // Policy says when a registry is asked for an image. The empty Policy is PolicyTask.
 type Policy string
 
-// The policies. Only the first leaves the choice to the task.
+// The policies. Only with the first does the task decide.
 const (
-	PolicyTask         Policy = "task"           // for an image that is absent, and for one that the task forces to be pulled
+	PolicyTask         Policy = "task"           // for an absent image, and if the task forces a pull
 	PolicyAlways       Policy = "always"         // before every launch
-	PolicyIfNotPresent Policy = "if_not_present" // for an image that is absent, whatever the task says
-	PolicyNever        Policy = "never"          // not at all: operators bring the images to the host
+	PolicyIfNotPresent Policy = "if_not_present" // for an absent image only
+	PolicyNever        Policy = "never"          // never: operators load the images
 )
 
-// Fallback says what is done when a registry that has to be asked has an outage. The empty Fallback is FallbackNone.
+// Fallback says what happens when a registry that must be asked has an outage. The empty Fallback is FallbackNone.
 type Fallback string
 
 // The fallbacks.
 const (
 	FallbackNone   Fallback = "none"   // the task fails
-	FallbackCached Fallback = "cached" // the task gets the image that is present, if there is one, and is told so
+	FallbackCached Fallback = "cached" // the task gets the image that is present, if any, with a note
 )
 
-// Forces says whether an image has to be asked for at its registry even if it is present, for a task that forces a pull or not.
+// Forces reports whether the registry must be asked although the image is present, given whether the task forces a pull.
 func (p *Puller) Forces(task bool) bool {
 	switch p.policy {
 	case PolicyAlways:
@@ -38,10 +38,10 @@ func (p *Puller) Forces(task bool) bool {
 	}
 }
 
-// errNeverPulled is why an image is not pulled under PolicyNever.
-var errNeverPulled = errors.New("pull_policy=never: images are brought to this host by its operators")
+// errNeverPulled is the cause of NotPulled.
+var errNeverPulled = errors.New("pull_policy=never: the operators of this host load its images")
 
-// outage says whether a failure means that the registry cannot do its work at present. One that refuses works.
+// outage reports whether the registry cannot serve requests at present. A registry that refuses has no outage.
 func outage(e *Error) bool {
 	switch e.Kind {
 	case Unreachable, UnknownHost, RateLimited:
@@ -53,5 +53,5 @@ func outage(e *Error) bool {
 	}
 }
 
-// absent says whether an inspect found that the Engine does not have the image.
+// absent reports whether the error of an inspect means that the Engine does not have the image.
 func absent(err error) bool { return errdefs.IsNotFound(err) }

@@ -2,37 +2,38 @@ package image
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/docker/docker/pkg/jsonmessage"
 	"github.com/docker/go-units"
 )
 
-// Progress is how far a pull has come, added up over the layers. It moves forward but for a layer that is downloaded again after
-// an error. BytesTotal grows while sizes become known: the Engine opens three layers at a time. An Engine whose images are in
-// containerd's store (29 and later) tells of a layer's bytes by the MiB, and of a layer that is there within 0.1 s only that.
+// Progress is the progress of a pull, summed over its layers. It falls only when a layer is downloaded again after an error.
+// BytesTotal grows as sizes become known; the Engine opens three layers at a time. An Engine with containerd's image store
+// (default from 29 on) reports bytes in steps of 1 MiB, and no bytes of a layer that is complete within 0.1 s.
 type Progress struct {
 	Status         Status
-	Layers         int   // that the image has
-	LayersDone     int   // that are ready, those that were present included
+	Layers         int   // of the image
+	LayersDone     int   // complete, including those that were present
 	BytesDone      int64 // downloaded
-	BytesTotal     int64 // to download, as far as sizes are known
-	BytesExtracted int64 // of BytesTotal; stays 0 with Engines that extract without saying how much
-	Rate           int64 // bytes downloaded a second, of late; 0 while it is not known
+	BytesTotal     int64 // to download, of layers with a known size
+	BytesExtracted int64 // of BytesTotal; 0 with Engines that do not report it
+	Rate           int64 // bytes per second over the last rateWindow; 0 if unknown
 
-	Trouble string // why the last try failed, while the next is waited for
+	Trouble string // with Waiting: the error of the last try
 }
 
-// Status is what a pull is doing.
+// Status is the state of a pull.
 type Status string
 
-// The order of the statuses is that in which a pull goes through them; with several layers the least advanced work counts.
+// A pull passes through the statuses in this order. The least advanced layer determines it.
 const (
 	Queued      Status = "waiting for other pulls on this host"
 	Asking      Status = "asking the registry"
 	Downloading Status = "downloading"
 	Extracting  Status = "extracting"
 	Complete    Status = "complete"
-	Waiting     Status = "waiting to try again" // from where it begins anew
+	Waiting     Status = "waiting to try again" // then it starts again
 )
 
 // String reads "downloading, 2 of 5 layers, 12.4MB of 40MB, 3.1MB/s".
@@ -55,8 +56,7 @@ func (p Progress) String() string {
 	return text
 }
 
-// The words of the Engine for the phases of a layer. There is no other form in which it tells them; a word we do not know
-// leaves the phase as it is.
+// The Engine's words for the phases of a layer. It reports them in no other form. An unknown word does not change the phase.
 const (
 	wordWaiting    = "Waiting"
 	wordQueued     = "Pulling fs layer"
@@ -69,10 +69,10 @@ const (
 )
 
 const (
-	// maxLayers is far beyond what an image can have (overlay2 takes 127) and keeps a mad stream from filling memory.
+	// maxLayers bounds the memory for a malformed stream. Images have fewer layers: overlay2 allows 127.
 	maxLayers = 1024
 
-	// maxLayerBytes keeps sums within int64, whatever a mad stream says.
+	// maxLayerBytes keeps the sums of a malformed stream within int64.
 	maxLayerBytes = 1 << 50
 )
 
@@ -86,25 +86,25 @@ const (
 	ready
 )
 
-// layer is what the Engine last said about one layer.
+// layer is the last state of one layer.
 type layer struct {
 	phase     phase
 	word      string
-	tick      int64 // of a progress that is not in bytes
+	tick      int64 // progress in another unit than bytes
 	done      int64
 	total     int64
 	extracted int64
 }
 
-// tally adds up the messages of one pull.
+// tally sums the messages of one pull.
 type tally struct {
 	layers map[string]layer
-	words  string // of the last message that is about the whole image
+	words  string // of the last message about the whole image
 }
 
 func newTally() *tally { return &tally{layers: make(map[string]layer)} }
 
-// observe takes one message in and reports whether it told something new, that is whether the pull is alive.
+// observe adds one message and reports whether it shows progress.
 func (t *tally) observe(m jsonmessage.JSONMessage) (news bool) {
 	if m.ID == "" || m.Progress == nil { // of the image: "Pulling from …", "Digest: …", "Status: …"
 		news = m.Status != t.words
@@ -120,7 +120,7 @@ func (t *tally) observe(m jsonmessage.JSONMessage) (news bool) {
 	return !known || after != before
 }
 
-// next is the state of a layer after one more message.
+// next returns the state of a layer after a message.
 func (l layer) next(word string, p jsonmessage.JSONProgress) layer {
 	l.word = word
 	current, total := clamp(p.Current), clamp(p.Total)
@@ -151,7 +151,7 @@ func (l layer) next(word string, p jsonmessage.JSONProgress) layer {
 
 func clamp(n int64) int64 { return min(max(n, 0), maxLayerBytes) }
 
-// progress is the sum.
+// progress returns the sum.
 func (t *tally) progress() Progress {
 	p := Progress{Status: Asking, Layers: len(t.layers)}
 	counts, present := make(map[phase]int), 0
@@ -166,7 +166,7 @@ func (t *tally) progress() Progress {
 	}
 	p.LayersDone = counts[ready]
 	switch {
-	case p.Layers == present: // or none: the Engine names layers that are there before those that it has to download
+	case p.Layers == present: // or no layers: the Engine lists present layers first
 	case p.LayersDone == p.Layers:
 		p.Status = Complete
 	case counts[queued]+counts[downloading] > 0:
@@ -175,4 +175,40 @@ func (t *tally) progress() Progress {
 		p.Status = Extracting
 	}
 	return p
+}
+
+const (
+	// rateWindow is the time over which the rate is averaged: long enough to be steady, short enough to show a slower registry.
+	rateWindow = 10 * time.Second
+
+	// rateStep is the least time between two samples.
+	rateStep = time.Second
+)
+
+// meter measures the growth rate of a count.
+type meter struct{ samples []sample }
+
+type sample struct {
+	at    time.Time
+	bytes int64
+}
+
+// observe adds a sample and returns the rate per second over the last rateWindow, 0 if unknown. A falling count, after a layer's
+// second download, restarts the measurement.
+func (m *meter) observe(now time.Time, bytes int64) int64 {
+	n := len(m.samples)
+	if n > 0 && bytes < m.samples[n-1].bytes {
+		m.samples, n = m.samples[:0], 0
+	}
+	if n == 0 || now.Sub(m.samples[n-1].at) >= rateStep {
+		m.samples = append(m.samples, sample{now, bytes})
+	}
+	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= rateWindow {
+		m.samples = m.samples[1:]
+	}
+	elapsed := now.Sub(m.samples[0].at)
+	if elapsed < rateStep {
+		return 0
+	}
+	return int64(float64(bytes-m.samples[0].bytes) / elapsed.Seconds())
 }

@@ -14,33 +14,34 @@ import (
 	"go.uber.org/zap"
 )
 
-// Engine is what a Puller needs of the Docker Engine. Its errors are judged by their errdefs kinds, where ErrUnavailable stands
-// for "the Engine gave no answer" and nothing else.
+// Engine is the part of the Docker Engine's API that a Puller uses. Its errors have errdefs kinds; ErrUnavailable means that the
+// Engine gave no answer, and nothing else.
 type Engine interface {
-	// Pull hands every message of the Engine to onMessage, from one goroutine.
+	// Pull calls onMessage with each message of the Engine, from one goroutine.
 	Pull(ctx context.Context, ref, auth string, platform *ocispec.Platform, onMessage func(jsonmessage.JSONMessage)) error
 
 	// InspectImage fails with errdefs.ErrNotFound if the Engine does not have the image, for that platform if one is given.
 	InspectImage(ctx context.Context, ref string, platform *ocispec.Platform) (image.InspectResponse, error)
 
-	// InspectDistribution asks the registry for the platforms it has the image for, and fails with the kind of its answer.
+	// InspectDistribution returns the platforms for which the registry has the image. Its error has the kind of the registry's
+	// answer.
 	InspectDistribution(ctx context.Context, ref, auth string) ([]ocispec.Platform, error)
 
-	// Platform is that of the Engine's host.
+	// Platform returns the platform of the Engine's host.
 	Platform(ctx context.Context) (ocispec.Platform, error)
 
 	// TagImage gives an image one more name.
 	TagImage(ctx context.Context, ref, name string) error
 }
 
-// Options are what a Puller needs to know.
+// Options configure a Puller.
 type Options struct {
 	Engine            Engine
-	InactivityTimeout time.Duration // a pull that makes no progress for this long is given up; more than 0
+	InactivityTimeout time.Duration // a pull without progress for this long fails; more than 0
 	MaxConcurrent     int           // pulls that run at once; 0 for no limit
 	Policy            Policy
 	Fallback          Fallback
-	DockerConfigs     []DockerConfig // the operator's credentials, the first that knows a registry wins
+	DockerConfigs     []DockerConfig // the operator's credentials; the first with an entry for a registry wins
 	MarkPulled        bool           // mark images that were pulled, so that a Collector may remove them
 	Observer          Observer       // nil for none
 	Logger            *zap.Logger    // nil for none
@@ -48,14 +49,14 @@ type Options struct {
 
 // Puller brings images to the Engine. It is safe for concurrent use.
 type Puller struct {
-	engine     Engine
-	inactivity time.Duration
-	policy     Policy
-	fallback   Fallback
-	admin      []adminFile
-	marks      bool
-	observer   Observer
-	logger     *zap.Logger
+	engine        Engine
+	inactivity    time.Duration
+	policy        Policy
+	fallback      Fallback
+	operatorFiles []operatorFile
+	marks         bool
+	observer      Observer
+	logger        *zap.Logger
 
 	shared *coordinator
 	slots  *slots
@@ -68,7 +69,7 @@ type Puller struct {
 	retryAfter        func(context.Context, reference.Named) time.Duration
 }
 
-// New returns a Puller. It fails on options that cannot be meant.
+// New returns a Puller, or an error for options that are out of range.
 func New(o Options) (*Puller, error) {
 	if o.InactivityTimeout <= 0 {
 		return nil, fmt.Errorf("image: inactivity timeout of pulls is %s, want more than 0s", o.InactivityTimeout)
@@ -85,33 +86,33 @@ func New(o Options) (*Puller, error) {
 		firstWait: firstWait, helperDirectories: helperDirectories, retryAfter: askRetryAfter,
 	}
 	for _, c := range o.DockerConfigs {
-		file, err := parseAdmin(c)
+		file, err := parseOperatorFile(c)
 		if err != nil {
 			return nil, fmt.Errorf("image: %s is %w", c.Source, err)
 		}
-		p.admin = append(p.admin, file)
+		p.operatorFiles = append(p.operatorFiles, file)
 	}
 	return p, nil
 }
 
-// Request is one task's need of an image.
+// Request is a task's request for an image.
 type Request struct {
 	Reference        string
 	Platform         *ocispec.Platform
-	Force            bool           // the task wants the registry to be asked even if the image is present
-	SandboxDirectory string         // where the task may have brought credentials; empty for nowhere
-	AgentDirectory   string         // where the agent has put its docker_config; empty for nowhere
-	ByAgent          bool           // an agent's own pull, for a task that comes next
-	AfterAgent       bool           // of a task for which an agent has pulled, or tried to
-	Progress         func(Progress) // called from Pull's own goroutine with the latest sum, if not nil; it holds up no other task
+	Force            bool           // ask the registry even if the image is present
+	SandboxDirectory string         // may have credentials of the task; empty for none
+	AgentDirectory   string         // has the agent's docker_config; empty for none
+	ByAgent          bool           // a pull by the agent, before its task
+	AfterAgent       bool           // a pull by a task whose agent has pulled, or tried to
+	Progress         func(Progress) // if not nil, called from Pull's goroutine with the latest state
 
-	// CredentialsRead, if not nil, is called when the directories are not needed any more. It is not called where no registry is
-	// asked, nor where they could not be read.
+	// CredentialsRead, if not nil, is called when the directories are no longer needed. It is not called if no registry is asked
+	// or if the directories cannot be read.
 	CredentialsRead func()
 }
 
-// Pull returns when the Engine has the image. A note, if it is not empty, is for the person whose task it is. The error is an
-// *Error or, if ctx was cancelled, wraps its cause.
+// Pull returns when the Engine has the image. The note, if not empty, is for the owner of the task. The error is an *Error or,
+// if ctx was cancelled, wraps its cause.
 func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 	parsed, err := parseReference(r.Reference)
 	if err != nil {
@@ -133,7 +134,7 @@ func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 	}
 	named, ok := parsed.(reference.Named)
 	if !ok {
-		return "", p.refuse(&Error{Kind: Invalid, Reference: ref, Err: errors.New("this is the id of an image, by which no registry can be asked")})
+		return "", p.refuse(&Error{Kind: Invalid, Reference: ref, Err: errors.New("this is an image ID, which registries do not know")})
 	}
 	err = p.fetch(ctx, r, named)
 	if e, ok := errors.AsType[*Error](err); ok && force && ctx.Err() == nil {
@@ -145,18 +146,18 @@ func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 	return "", err
 }
 
-// fetch joins the pull of an image, or begins it, and waits for its end.
+// fetch joins or starts the pull of an image and waits for its end.
 func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) error {
 	w := wanted{ref: familiar(named), named: named, platform: r.Platform}
 	if r.ByAgent {
-		p.agents.forget(w) // what this one finds is what counts
+		p.agents.forget(w) // the result of this pull counts
 	}
 	var err error
 	if w.auth, w.source, err = directoryLogin(r.SandboxDirectory, ofSandbox, reference.Domain(named)); err != nil {
 		return p.refuse(&Error{Kind: Invalid, Reference: w.ref, Err: err})
 	}
-	// The credentials of agent and operator are the same for all and need not divide a pull. The operator's are looked up when it
-	// runs.
+	// All requests have the same credentials of agent and operator, so these are no part of the key. The operator's are looked up
+	// when the pull runs.
 	key := p.shared.key(w.ref, w.platformName(), w.auth)
 	if w.source == "" {
 		if w.auth, w.source, err = directoryLogin(r.AgentDirectory, ofAgent, reference.Domain(named)); err != nil {
@@ -182,7 +183,7 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 	return err
 }
 
-// cached makes do with the image that is present if the operator allows it, and returns what is to be said about that.
+// cached returns a note if the image that is present is used in place of the registry's, by FallbackCached.
 func (p *Puller) cached(ctx context.Context, platform *ocispec.Platform, e *Error) (note string) {
 	if p.fallback != FallbackCached || !outage(e) {
 		return ""
@@ -196,7 +197,7 @@ func (p *Puller) cached(ctx context.Context, platform *ocispec.Platform, e *Erro
 	return fmt.Sprintf("Started from the image that is present on this host (%s), which may be out of date: %v", present.ID, e)
 }
 
-// left is the error of a request whose context has ended.
+// left returns the error of a request whose context has ended.
 func left(ctx context.Context, ref string, progress Progress) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &Error{Kind: TimedOut, Reference: ref, Progress: progress, Err: fmt.Errorf("the time of the task is up: %w", context.Cause(ctx))}
@@ -204,18 +205,18 @@ func left(ctx context.Context, ref string, progress Progress) error {
 	return fmt.Errorf("pull of image %s given up at %v: %w", ref, progress, context.Cause(ctx))
 }
 
-// wanted is what one pull is to bring.
+// wanted describes one pull.
 type wanted struct {
 	ref      string // as the Engine takes it
 	named    reference.Named
 	platform *ocispec.Platform // nil for the Engine's own
-	auth     string            // as the Engine takes it, from sandbox or agent; empty for what the operator has
-	source   string            // where auth is from
+	auth     string            // encoded, from sandbox or agent; empty for the operator's
+	source   string            // of auth
 
 	agentLogin bool // auth is from the agent's docker_config
 }
 
-// platformName is empty where the Engine chooses.
+// platformName returns the platform as text, empty for the Engine's own.
 func (w wanted) platformName() string {
 	if w.platform == nil {
 		return ""

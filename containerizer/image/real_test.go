@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/test/dockerregistry"
 )
 
 func newPuller(t *testing.T, h *host, dockerConfig []byte) *image.Puller {
@@ -52,7 +53,7 @@ const (
 )
 
 func TestPullFromARegistry(t *testing.T) {
-	h := newHost(t, registryOptions{})
+	h := newHost(t, dockerregistry.Options{})
 	p := newPuller(t, h, nil)
 	ref := h.publish(t, 3<<20)
 	ctx := t.Context()
@@ -82,22 +83,22 @@ func TestPullFromARegistry(t *testing.T) {
 	if shared == 0 {
 		t.Error("nobody saw progress")
 	}
-	blobs := h.registry.requests(blobRequests)
-	manifests := h.registry.requests(manifestRequests)
+	blobs := len(h.registry.Requests(blobRequests))
+	manifests := len(h.registry.Requests(manifestRequests))
 
 	if _, err := p.Pull(ctx, image.Request{Reference: ref}); err != nil {
 		t.Fatal(err)
 	}
-	if n := h.registry.requests(manifestRequests); n != manifests {
+	if n := len(h.registry.Requests(manifestRequests)); n != manifests {
 		t.Error("registry was asked for an image that is present")
 	}
 	if _, err := p.Pull(ctx, image.Request{Reference: ref, Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	if n := h.registry.requests(manifestRequests); n == manifests {
+	if n := len(h.registry.Requests(manifestRequests)); n == manifests {
 		t.Error("registry was not asked by force")
 	}
-	if n := h.registry.requests(blobRequests); n != blobs {
+	if n := len(h.registry.Requests(blobRequests)); n != blobs {
 		t.Errorf("%d blobs downloaded again though nothing has changed", n-blobs)
 	}
 
@@ -123,7 +124,7 @@ func TestPullFromARegistry(t *testing.T) {
 }
 
 func TestPullByDigest(t *testing.T) {
-	h := newHost(t, registryOptions{})
+	h := newHost(t, dockerregistry.Options{})
 	ref := h.publish(t, 1000)
 	p := newPuller(t, h, nil)
 	if _, err := p.Pull(t.Context(), image.Request{Reference: ref}); err != nil {
@@ -146,10 +147,10 @@ func TestPullByDigest(t *testing.T) {
 
 func TestPullWithCredentials(t *testing.T) {
 	const login = "user:geheim"
-	h := newHost(t, registryOptions{login: login})
+	h := newHost(t, dockerregistry.Options{Login: login})
 	ref := h.publish(t, 1000)
 	encoded := base64.StdEncoding.EncodeToString([]byte(login))
-	entry := `{"` + h.registry.address + `":{"auth":"` + encoded + `"}}`
+	entry := `{"` + h.registry.Address + `":{"auth":"` + encoded + `"}}`
 	sandbox := func(path, content string) string {
 		directory := t.TempDir()
 		path = filepath.Join(directory, path)
@@ -195,11 +196,11 @@ func TestPullWithCredentials(t *testing.T) {
 }
 
 func TestPullThatFails(t *testing.T) {
-	h := newHost(t, registryOptions{})
+	h := newHost(t, dockerregistry.Options{})
 	p := newPuller(t, h, nil)
 	ref := h.publish(t, 1000)
 	wantKind(t, pullError(t, p, strings.TrimSuffix(ref, "v1")+"v2"), image.NotFound, ":v2", "not found")
-	wantKind(t, pullError(t, p, h.registry.address+"/no/such:name"), image.NotFound, "no/such:name")
+	wantKind(t, pullError(t, p, h.registry.Address+"/no/such:name"), image.NotFound, "no/such:name")
 
 	nobody, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -7,8 +7,7 @@ import (
 )
 
 // parseReference completes an image name as docker does: "busybox" is docker.io/library/busybox:latest (contract 1.2, step 4).
-// Where there are both a tag and a digest, the digest says which image it is and the tag is dropped. The result is a
-// reference.Named, or something else for the id of an image, which no registry knows.
+// A tag beside a digest is dropped. The result is a reference.Named, or another type for an image ID, which registries do not know.
 func parseReference(name string) (reference.Reference, error) {
 	parsed, err := reference.ParseAnyReference(name)
 	if err != nil {
@@ -28,7 +27,7 @@ func parseReference(name string) (reference.Reference, error) {
 	return reference.TagNameOnly(named), nil
 }
 
-// familiar is the short form of a reference that people write and that the Engine takes as well.
+// familiar returns the short form of a reference, which the Engine accepts too.
 func familiar(ref reference.Reference) string {
 	if named, ok := ref.(reference.Named); ok {
 		return reference.FamiliarString(named)
@@ -36,6 +35,6 @@ func familiar(ref reference.Reference) string {
 	return ref.String()
 }
 
-// Canonical is the one form of a reference under which the same image is known: "busybox" and "docker.io/library/busybox:latest"
-// are equal in it. What is no reference is returned as it is.
+// Canonical returns the canonical form of a reference: it is the same for "busybox" and "docker.io/library/busybox:latest". An
+// invalid reference is returned unchanged.
 func Canonical(ref string) string { return nameOf(ref) }

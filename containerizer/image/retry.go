@@ -10,21 +10,20 @@ import (
 )
 
 const (
-	// maxTries bounds the tries of one pull. With the waits between them they take half a minute when the registry answers at
-	// once, which is a restart of it or of something on the way. What lasts longer is for the framework to know: it may have
-	// other hosts.
+	// maxTries bounds the tries of one pull. With their waits they cover half a minute if the registry answers at once: long
+	// enough for its restart. The framework must know of a longer outage, because it may have other hosts.
 	maxTries = 6
 
-	// firstWait is that after the first try. It doubles with each, up to half of it is left out at random, so that the hosts of
-	// a cluster do not come back as one.
+	// firstWait is the wait after the first try. It doubles with each try. A random part, up to half, is left out, so that the
+	// hosts of a cluster do not retry at the same time.
 	firstWait = time.Second
 
-	// maxRetryAfter is the longest wait that a registry may ask for. Docker Hub's limits are counted over hours: to wait for
-	// those would only hide them.
+	// maxRetryAfter is the longest Retry-After that is accepted. Docker Hub's limits last for hours; a wait for them would hide
+	// them.
 	maxRetryAfter = 5 * time.Minute
 )
 
-// pull runs the tries of one pull, for whoever waits.
+// pull runs the tries of one pull.
 func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) (err error) {
 	started := time.Now()
 	defer func() { p.observeEnd(ctx, err, time.Since(started)) }()
@@ -35,7 +34,7 @@ func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) (err
 	before := p.before(ctx, w)
 	logger.Info("pull started", zap.String("credentials", w.source))
 	for try := 1; ; try++ {
-		progress, err := p.turn(ctx, w, report)
+		progress, err := p.runTry(ctx, w, report)
 		if err == nil {
 			logger.Info("pull ended", zap.Duration("duration", time.Since(started)),
 				zap.Int("layers", progress.Layers), zap.Int64("bytes", progress.BytesTotal))
@@ -43,7 +42,7 @@ func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) (err
 			return nil
 		}
 		if ctx.Err() != nil {
-			logger.Info("pull given up, nobody waits for it any more", zap.Stringer("progress", progress))
+			logger.Info("pull cancelled, no task waits for it", zap.Stringer("progress", progress))
 			return err
 		}
 		wait, again := p.backOff(ctx, w, err, try)
@@ -63,8 +62,8 @@ func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) (err
 	}
 }
 
-// turn waits for a slot and makes one try. A wait between two tries holds no slot.
-func (p *Puller) turn(ctx context.Context, w wanted, report func(Progress)) (Progress, error) {
+// runTry waits for a slot and makes one try. No slot is held between tries.
+func (p *Puller) runTry(ctx context.Context, w wanted, report func(Progress)) (Progress, error) {
 	queued := Progress{Status: Queued}
 	waiting := 0
 	err := p.slots.take(ctx, func() {
@@ -84,7 +83,7 @@ func (p *Puller) turn(ctx context.Context, w wanted, report func(Progress)) (Pro
 	return progress, err
 }
 
-// backOff says how long to wait before the next try, if there is one, and notes the tries in the error.
+// backOff returns the wait before the next try, or again=false for none, and sets the number of tries in the error.
 func (p *Puller) backOff(ctx context.Context, w wanted, err error, try int) (wait time.Duration, again bool) {
 	failed, ok := errors.AsType[*Error](err)
 	if !ok {

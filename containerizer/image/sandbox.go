@@ -10,15 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxCredentialsFile is far more than any file of credentials has.
+// maxCredentialsFile is far more than a file of credentials needs.
 const maxCredentialsFile = 1 << 20
 
-// readBeneath reads a small regular file of a sandbox. The sandbox belongs to the task's user and this process is root, so
-// nothing in it is trusted: no component of the path may be a symbolic link, and nothing is opened that is not a regular file,
-// neither a fifo, on which an open would hang, nor a device. os.ErrNotExist is in the error if the file does not exist.
-//
-// The path is walked with one openat a component instead of openat2 with RESOLVE_NO_SYMLINKS, which says the same in one call
-// but needs Linux 5.6.
+// readBeneath reads a small regular file in a sandbox. The task's user owns the sandbox and this process is root, so no component
+// of the path may be a symbolic link, and only regular files are opened: the open of a fifo would block, and one of a device may
+// have effects. The error wraps os.ErrNotExist if the file does not exist.
 func readBeneath(sandbox, path string) ([]byte, error) {
 	at, err := unix.Open(sandbox, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -48,7 +45,7 @@ func readBeneath(sandbox, path string) ([]byte, error) {
 			return nil, fmt.Errorf("%s is not a %s; symbolic links are not followed", strings.Join(components[:i+1], "/"), kind)
 		}
 	}
-	// The descriptor names the file that was judged, whatever the path leads to by now.
+	// The descriptor refers to the file that was checked, even if the path has changed.
 	file, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", at))
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: errors.Unwrap(err)}

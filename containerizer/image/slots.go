@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// slots bounds how many pulls run at once. Who asks first is served first, so that a pull of a large image is not overtaken for
-// ever by those of small ones. (semaphore of x/sync does the same; it is these thirty lines and a dependency.)
+// slots bounds the number of pulls that run at once, first come, first served. (semaphore of x/sync would be a dependency for
+// thirty lines.)
 type slots struct {
 	mu    sync.Mutex
 	free  int             // guarded by mu
-	queue []chan struct{} // guarded by mu: those who wait; closing one gives it the slot
+	queue []chan struct{} // guarded by mu: waiters; closing a channel gives its waiter the slot
 }
 
 // newSlots returns n slots, or nil for no limit.
@@ -22,8 +22,8 @@ func newSlots(n int) *slots {
 	return &slots{free: n}
 }
 
-// take returns when the caller has a slot, which it must give back. It calls waiting, once, if there is none at first. When ctx
-// ends before that it returns ctx's error, and the caller has none.
+// take acquires a slot, which the caller must release with give. It calls waiting, once, if no slot is free. If ctx ends first it
+// returns ctx's error, and the caller has no slot.
 func (s *slots) take(ctx context.Context, waiting func()) error {
 	if s == nil {
 		return ctx.Err()
@@ -48,12 +48,12 @@ func (s *slots) take(ctx context.Context, waiting func()) error {
 	if i := slices.Index(s.queue, turn); i >= 0 {
 		s.queue = slices.Delete(s.queue, i, i+1)
 	} else {
-		s.passOn() // it was given in the same moment
+		s.passOn() // the slot came at the same moment
 	}
 	return ctx.Err()
 }
 
-// give gives a slot back.
+// give releases a slot.
 func (s *slots) give() {
 	if s == nil {
 		return

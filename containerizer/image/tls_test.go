@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/test/dockerregistry"
 )
 
 // A registry with a certificate of a CA of its own is denied until the Engine knows the CA.
@@ -23,12 +24,12 @@ func TestRegistryWithTLS(t *testing.T) {
 	// The Engine takes any certificate on the loopback.
 	address := outerAddress(t)
 	directory := makeCertificates(t, address)
-	h := newHost(t, registryOptions{address: address.String() + ":0", tls: directory})
+	h := newHost(t, dockerregistry.Options{Address: address.String() + ":0", TLS: directory})
 	p := newPuller(t, h, nil)
 
-	wantKind(t, pullError(t, p, h.registry.address+"/app:v1"), image.TLS, h.registry.address, "x509")
+	wantKind(t, pullError(t, p, h.registry.Address+"/app:v1"), image.TLS, h.registry.Address, "x509")
 
-	trusted := filepath.Join("/etc/docker/certs.d", h.registry.address)
+	trusted := filepath.Join("/etc/docker/certs.d", h.registry.Address)
 	if err := os.MkdirAll(trusted, 0o755); err != nil {
 		t.Fatal(err)
 	}

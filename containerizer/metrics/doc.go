@@ -1,16 +1,16 @@
-// Package metrics keeps the figures of the daemon and shows them to Prometheus. Every metric, with its name and help, stands in
-// metrics.go; what they mean to an operator is in docs/metrics.md, which a test holds equal.
+// Package metrics counts the daemon's events and serves them to Prometheus. Every metric is in metrics.go with its name and help
+// text. docs/metrics.md explains them; a test compares the two.
 //
 //	m := metrics.New(version)
 //	docker, err := engine.New(engine.Options{Socket: socket, Observe: m.EngineCall})
 //	images, err := image.New(image.Options{Engine: docker, Observer: m, ...})
 //	m.HandleAdmin(mux) // GET /metrics
 //
-// A Metrics has a registry of its own: what libraries register globally is not shown, and two servers in one process do not mix.
+// Each Metrics has its own registry, without the global metrics of libraries.
 //
 // # Caveats
 //
-//   - Labels are bounded: no task, framework, image, registry or container is ever named. So the figures may be shown on a network
-//     where tasks may not be named, and their number does not grow with what runs.
-//   - What happens is counted where it happens, by methods; what is so at the moment is asked for at each scrape (see Ask).
+//   - Labels never name a task, framework, image, registry or container. So the number of series is bounded, and the metrics reveal
+//     nothing about tasks.
+//   - Methods count events. The current state is read at each scrape (see Ask).
 package metrics

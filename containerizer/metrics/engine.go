@@ -11,8 +11,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// EngineCall counts a call to the Docker Engine, named by a verb and its object ("create container"), of which there are as many
-// as the source has.
+// EngineCall counts a call to the Docker Engine. The op is a verb and its object ("create container"); the set of ops is fixed.
 func (m *Metrics) EngineCall(op string, took time.Duration, err error) {
 	call := strings.ReplaceAll(op, " ", "_")
 	switch op {
@@ -22,8 +21,8 @@ func (m *Metrics) EngineCall(op string, took time.Duration, err error) {
 	}
 	kind := kindOf(err)
 	switch {
-	case kind == cancelled: // says nothing of the Engine
-	case op == engine.AskRegistry && errors.Is(err, context.DeadlineExceeded): // it was the registry that did not answer
+	case kind == cancelled: // says nothing about the Engine
+	case op == engine.AskRegistry && errors.Is(err, context.DeadlineExceeded): // the registry did not answer
 	case kind == unavailable:
 		m.engineUp.Set(0)
 	default:
@@ -34,13 +33,13 @@ func (m *Metrics) EngineCall(op string, took time.Duration, err error) {
 	}
 }
 
-// Kinds of errors that say whether the Engine is there.
+// Kinds of errors that affect engine_up.
 const (
 	unavailable = "unavailable"
 	cancelled   = "cancelled"
 )
 
-// kindOf names the kind of an error.
+// kindOf returns the label for an error.
 func kindOf(err error) string {
 	switch {
 	case err == nil:

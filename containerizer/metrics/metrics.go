@@ -10,10 +10,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// namespace begins the name of each metric but those of the process and of Go, which have the same names in every program.
+// namespace is the prefix of all metrics except go_* and process_*.
 const namespace = "mesos_docker_containerizer"
 
-// Metrics are the figures of one daemon. It is safe for concurrent use.
+// Metrics are the metrics of one daemon. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	state    *state
@@ -36,38 +36,38 @@ type Metrics struct {
 	engineErrors *prometheus.CounterVec
 }
 
-// New returns the Metrics of a program of a version.
+// New returns Metrics for a version of the daemon.
 func New(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), state: &state{}}
 
-	m.launches = m.counters("launches_total", "Launches of tasks that have ended, by how: started, or why not.", "outcome")
-	m.launchTime = m.histogram("launch_duration_seconds", "Time from the acceptance of a task until its container ran.",
+	m.launches = m.counters("launches_total", "Launches of tasks, by outcome.", "outcome")
+	m.launchTime = m.histogram("launch_duration_seconds", "Time from the acceptance of a task to the start of its container.",
 		.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
-	m.ended = m.counters("task_ends_total", "Ends of tasks whose containers had been started, by how they ended.", "how")
-	m.orphans = m.counter("orphans_stopped_total", "Running containers that were told to stop because nobody needed them any more: their executors had died.")
-	m.removed = m.counter("containers_removed_total", "Containers that were removed.")
+	m.ended = m.counters("task_ends_total", "Ends of started tasks, by how they ended.", "how")
+	m.orphans = m.counter("orphans_stopped_total", "Running containers that were stopped because their executors had died.")
+	m.removed = m.counter("containers_removed_total", "Removed containers.")
 
-	m.pulls = m.counters("pulls_total", "Pulls that have ended, each counted once for all tasks that shared it, by how and by whose fault.", "outcome", "fault")
-	m.pullTime = m.histogram("pull_duration_seconds", "Time that pulls took that brought their image, with the waits for their turn and between tries.",
+	m.pulls = m.counters("pulls_total", "Pulls that have ended, by outcome and fault. Tasks that share a pull count once.", "outcome", "fault")
+	m.pullTime = m.histogram("pull_duration_seconds", "Duration of successful pulls, including waits for a slot and between tries.",
 		.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
-	m.pulledBytes = m.counter("pulled_bytes_total", "Bytes that pulls have downloaded, as far as the Docker Engine tells.")
+	m.pulledBytes = m.counter("pulled_bytes_total", "Bytes downloaded by pulls, as reported by the Docker Engine.")
 	m.retries = m.counter("pull_retries_total", "Tries of pulls after the first.")
-	m.joins = m.counter("pull_joins_total", "Tasks that joined a pull that ran for another.")
-	m.cached = m.counter("pull_fallbacks_total", "Tasks that got the image that was present because its registry had an outage (pull_fallback=cached).")
+	m.joins = m.counter("pull_joins_total", "Tasks that joined the pull of another task.")
+	m.cached = m.counter("pull_fallbacks_total", "Tasks that got the image on the host because its registry had an outage (pull_fallback=cached).")
 
-	m.collected = m.counter("images_removed_total", "Images that were cleaned up.")
-	m.freedBytes = m.counter("images_removed_bytes_total", "Sizes of the images that were cleaned up. Layers that other images have too are counted, and stay.")
+	m.collected = m.counter("images_removed_total", "Images that the clean-up removed.")
+	m.freedBytes = m.counter("images_removed_bytes_total", "Sizes of the images that the clean-up removed. They include layers that other images share, which stay.")
 
 	m.engineUp = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "engine_up",
-		Help: "Whether the Docker Engine answered the last call that was made to it."})
+		Help: "1 if the Docker Engine answered the last call, else 0."})
 	m.registry.MustRegister(m.engineUp)
 	m.engineTime = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "engine_call_duration_seconds",
-		Help:    "Time until the Docker Engine answered, or the call was given up, by call. Calls that end with a registry's answer or a container's life are left out; pulls have a metric of their own.",
+		Help:    "Duration of calls to the Docker Engine, by call. Calls that wait for a registry or for a container's end are left out; pulls have their own metric.",
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}}, []string{"call"})
 	m.registry.MustRegister(m.engineTime)
-	m.engineErrors = m.counters("engine_call_errors_total", "Calls to the Docker Engine that failed, by call and kind of error.", "call", "kind")
+	m.engineErrors = m.counters("engine_call_errors_total", "Failed calls to the Docker Engine, by call and kind of error.", "call", "kind")
 
-	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "Always 1; the labels say what runs.",
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "Always 1; the labels are the versions.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}})
 	build.Set(1)
 	m.registry.MustRegister(build, m.state, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -93,7 +93,7 @@ func (m *Metrics) histogram(name, help string, buckets ...float64) prometheus.Hi
 	return h
 }
 
-// begin makes every series exist whose labels are known, so that a rate sees its first increment too.
+// begin creates all series with known labels at 0, so that a rate includes the first increment.
 func (m *Metrics) begin() {
 	for _, outcome := range launchOutcomes {
 		m.launches.WithLabelValues(string(outcome))
@@ -107,14 +107,14 @@ func (m *Metrics) begin() {
 }
 
 const (
-	// scrapeLimit bounds an answer.
+	// scrapeLimit bounds the time of a scrape.
 	scrapeLimit = 5 * time.Second
 
-	// maxScrapes is how many are answered at once.
+	// maxScrapes bounds concurrent scrapes.
 	maxScrapes = 4
 )
 
-// HandleAdmin answers GET /metrics, in whichever of Prometheus' formats is asked for.
+// HandleAdmin serves GET /metrics in the Prometheus format that the client accepts.
 func (m *Metrics) HandleAdmin(mux *http.ServeMux) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeLimit}))
 }

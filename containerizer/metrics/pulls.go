@@ -7,16 +7,15 @@ import (
 	"mesos-docker-containerizer/containerizer/image"
 )
 
-// Metrics is told of pulls and of cleaned up images.
 var _ image.Observer = (*Metrics)(nil)
 
-// pullOutcome is a pair of labels.
+// pullOutcome is a pair of label values.
 type pullOutcome struct{ name, fault string }
 
-// Outcomes that are no failures.
+// Outcomes other than failures.
 var (
 	pullOK        = pullOutcome{"ok", "none"}
-	pullCancelled = pullOutcome{"cancelled", "none"} // nobody waited for it any more
+	pullCancelled = pullOutcome{"cancelled", "none"} // no task waited for it
 )
 
 func failedPull(k image.Kind) pullOutcome {
@@ -26,7 +25,7 @@ func failedPull(k image.Kind) pullOutcome {
 	return pullOutcome{k.String(), "host"}
 }
 
-// pullOutcomes are all there can be.
+// pullOutcomes returns all outcomes.
 func pullOutcomes() []pullOutcome {
 	all := []pullOutcome{pullOK, pullCancelled}
 	for _, kind := range image.Kinds() {
@@ -35,7 +34,7 @@ func pullOutcomes() []pullOutcome {
 	return all
 }
 
-// PullEnded counts a pull, by its error: nil, an *image.Error, or else it was cancelled.
+// PullEnded counts a pull by its error: nil, an *image.Error, or another error for a cancelled pull.
 func (m *Metrics) PullEnded(err error, took time.Duration) {
 	outcome := pullCancelled
 	if failed, ok := errors.AsType[*image.Error](err); ok {
@@ -48,19 +47,19 @@ func (m *Metrics) PullEnded(err error, took time.Duration) {
 	m.pulls.WithLabelValues(outcome.name, outcome.fault).Inc()
 }
 
-// Downloaded counts the bytes that one try of a pull has brought.
+// Downloaded counts the bytes of one try of a pull.
 func (m *Metrics) Downloaded(bytes int64) { m.pulledBytes.Add(float64(bytes)) }
 
 // PullRetried counts a try of a pull after the first.
 func (m *Metrics) PullRetried() { m.retries.Inc() }
 
-// PullJoined counts a task that joined a pull that ran already.
+// PullJoined counts a task that joined a running pull.
 func (m *Metrics) PullJoined() { m.joins.Inc() }
 
-// CachedImageUsed counts a task that got the image that was present in place of the registry's.
+// CachedImageUsed counts a task that got the image on the host in place of the registry's.
 func (m *Metrics) CachedImageUsed() { m.cached.Inc() }
 
-// ImageRemoved counts an image that was cleaned up.
+// ImageRemoved counts an image that the clean-up removed, with its size.
 func (m *Metrics) ImageRemoved(bytes int64) {
 	m.collected.Inc()
 	m.freedBytes.Add(float64(bytes))

@@ -6,51 +6,51 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TaskState is what a task is doing.
+// TaskState is the state of a task.
 type TaskState string
 
-// The states. Tasks go through them in this order, but for pulls, of which most need none.
+// The states, in the order in which tasks pass through them. Most tasks skip the pull.
 const (
-	TaskAwaited   TaskState = "awaited"   // an executor is attached and has not launched its task
-	TaskPreparing TaskState = "preparing" // up to the start of its container, but for its pull
+	TaskAwaited   TaskState = "awaited"   // the executor has attached and has not launched the task
+	TaskPreparing TaskState = "preparing" // up to the start of the container, except the pull
 	TaskPulling   TaskState = "pulling"
 	TaskRunning   TaskState = "running"
-	TaskEnded     TaskState = "ended" // its executor has not done with it yet
+	TaskEnded     TaskState = "ended" // the executor has not finished with it
 )
 
 var taskStates = []TaskState{TaskAwaited, TaskPreparing, TaskPulling, TaskRunning, TaskEnded}
 
-// State is what is so at a moment.
+// State is the state at a moment.
 type State struct {
-	Executors    int // that are connected
+	Executors    int // connected
 	Tasks        map[TaskState]int
 	PullsRunning int
-	PullsWaiting int // for a slot
+	PullsWaiting int // waiting for a slot
 }
 
-// Ask has the state asked for at each scrape. Before it is called none is shown.
+// Ask sets the function that returns the state at each scrape. Without it no state is shown.
 func (m *Metrics) Ask(now func() State) { m.state.now.Store(&now) }
 
-// state shows a State.
+// state collects a State.
 type state struct {
 	now atomic.Pointer[func() State]
 }
 
 var (
-	executorsGauge = prometheus.NewDesc(namespace+"_executors_attached", "Executors that are connected.", nil, nil)
-	tasksGauge     = prometheus.NewDesc(namespace+"_tasks", "Tasks whose executors live, by what they are doing.", []string{"state"}, nil)
-	runningGauge   = prometheus.NewDesc(namespace+"_pulls_running", "Pulls that run at present.", nil, nil)
-	waitingGauge   = prometheus.NewDesc(namespace+"_pulls_waiting", "Pulls that wait for others to end (max_concurrent_pulls).", nil, nil)
+	executorsGauge = prometheus.NewDesc(namespace+"_executors_attached", "Connected executors.", nil, nil)
+	tasksGauge     = prometheus.NewDesc(namespace+"_tasks", "Tasks with a live executor, by state.", []string{"state"}, nil)
+	runningGauge   = prometheus.NewDesc(namespace+"_pulls_running", "Running pulls.", nil, nil)
+	waitingGauge   = prometheus.NewDesc(namespace+"_pulls_waiting", "Pulls that wait for a slot (max_concurrent_pulls).", nil, nil)
 )
 
-// Describe is part of prometheus.Collector.
+// Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{executorsGauge, tasksGauge, runningGauge, waitingGauge} {
 		to <- d
 	}
 }
 
-// Collect is part of prometheus.Collector.
+// Collect implements prometheus.Collector.
 func (s *state) Collect(to chan<- prometheus.Metric) {
 	now := s.now.Load()
 	if now == nil {

@@ -13,6 +13,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/test/dockerregistry"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 )
@@ -86,7 +87,7 @@ func TestCommandUser(t *testing.T) {
 func TestPlatform(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	reference := startRegistry(t) + "/" + strings.ToLower(t.Name()) + ":1"
+	reference := dockerregistry.New(t, dockerregistry.Options{}).Address + "/" + strings.ToLower(t.Name()) + ":1"
 	h.push(t, reference, "native")
 	info := ofImage(t, reference, false)
 	own, err := h.docker.ServerVersion(t.Context())

@@ -6,6 +6,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/test/dockerregistry"
 	"mesos-docker-containerizer/test/environment/testimage"
 )
 
@@ -20,7 +21,7 @@ func ofImage(t *testing.T, reference string, force bool) mesos.TaskInfo {
 func TestPull(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	registry := startRegistry(t)
+	registry := dockerregistry.New(t, dockerregistry.Options{}).Address
 	reference := registry + "/" + strings.ToLower(t.Name()) + ":1"
 	wantWord := func(t *testing.T, force bool, word string) {
 		t.Helper()
@@ -47,7 +48,7 @@ func TestPull(t *testing.T) {
 func TestForcedPullThatFails(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	registry := startRegistry(t)
+	registry := dockerregistry.New(t, dockerregistry.Options{}).Address
 	for name, test := range map[string]struct {
 		reference string
 		words     []string
@@ -75,7 +76,7 @@ func TestForcedPullThatFails(t *testing.T) {
 func TestMissingImage(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	registry := startRegistry(t)
+	registry := dockerregistry.New(t, dockerregistry.Options{}).Address
 	k, status := h.run(t, ofImage(t, registry+"/e2e/missing:7", false))
 	wantMessage(t, status, mesos.TASK_FAILED, registry+"/e2e/missing:7", "not found")
 	if got := states(k.updates(t)); got != "STARTING FAILED" {

@@ -1,16 +1,10 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -23,55 +17,6 @@ import (
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 )
-
-// startRegistry starts Debian's docker-registry on a port of its own and returns its address.
-func startRegistry(t *testing.T) (address string) {
-	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		const message = "NOT TESTED, there is no docker-registry (Debian package docker-registry): %v"
-		if os.Getenv("CI") == "true" {
-			t.Fatalf(message, err)
-		}
-		t.Skipf(message, err)
-	}
-	directory := t.TempDir()
-	config := filepath.Join(directory, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: 127.0.0.1:0}\n", directory)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	process := exec.Command(program, "serve", config)
-	process.Env = []string{"OTEL_TRACES_EXPORTER=none"}
-	said, err := process.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	listening, ended := make(chan string, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer close(listening)
-		line := regexp.MustCompile(`listening on (127\.0\.0\.1:[0-9]+)`)
-		for s := bufio.NewScanner(said); s.Scan(); {
-			if found := line.FindStringSubmatch(s.Text()); found != nil {
-				listening <- found[1]
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		process.Process.Kill()
-		<-ended
-		process.Wait()
-	})
-	address, ok := <-listening
-	if !ok {
-		t.Fatal("docker-registry has ended")
-	}
-	return address
-}
 
 // tagged counts the tests that use a name, which is taken away after the last.
 var tagged = struct {

@@ -53,7 +53,7 @@ func TestWords(t *testing.T) {
 		{errors.New("manifest for registry/eof:latest not found: manifest unknown"), 0, false},
 		{errors.New("invalid character '<' looking for beginning of value"), 0, false},
 	} {
-		if kind, temporary := judge(tt.err.Error()); kind != tt.kind || temporary != tt.temporary {
+		if kind, temporary := classify(tt.err.Error()); kind != tt.kind || temporary != tt.temporary {
 			t.Errorf("%q is %v, temporary %v", tt.err, kind, temporary)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What a survey says of each image beyond its verdict, and in which order.
-func TestSurvey(t *testing.T) {
+// What a scan says of each image beyond its verdict, and in which order.
+func TestScan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore()
 		s.add("old", 5*time.Hour, "old:v1")
@@ -26,12 +26,12 @@ func TestSurvey(t *testing.T) {
 		s.images["child"] = &storedImage{tags: []string{"child:v1"}, parent: "base"}
 		s.add("base", 6*time.Hour, "base:v1")
 		s.add("undated", 0, "undated:v1").tagged = time.Time{}
-		got, err := newCollector(t, s, func(o *CollectorOptions) { o.Threshold = 0.5 }).Survey(t.Context())
+		got, err := newCollector(t, s, func(o *CollectorOptions) { o.Threshold = 0.5 }).Scan(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		now := time.Now()
-		want := Report{Delay: time.Hour, Threshold: 0.5, DiskUse: 0.9, DryRun: true, Images: []Judged{
+		want := Report{Delay: time.Hour, Threshold: 0.5, DiskUse: 0.9, DryRun: true, Images: []ScannedImage{
 			{ID: "undated", Names: []string{"undated:v1"}, Verdict: UnknownUse},
 			{ID: "old", Names: []string{"old:v1"}, LastUse: now.Add(-5 * time.Hour), Verdict: Due},
 			{ID: "young", Names: []string{"young:v1"}, LastUse: now.Add(-time.Minute), Verdict: TooYoung},
@@ -65,9 +65,9 @@ func TestVerdictsThatDependOnMore(t *testing.T) {
 			if tt.hold {
 				defer c.Puller.Hold(t.Context(), "app:v1")()
 			}
-			survey, err := c.Survey(t.Context())
-			if got := verdictOf(survey, "a"); err != nil || got != tt.want {
-				t.Errorf("a survey says %q, %v", got, err)
+			scan, err := c.Scan(t.Context())
+			if got := verdictOf(scan, "a"); err != nil || got != tt.want {
+				t.Errorf("a scan says %q, %v", got, err)
 			}
 			collection, err := c.Collect(t.Context())
 			if got := verdictOf(collection, "a"); err != nil || got != tt.want || s.images["a"] == nil {

@@ -9,23 +9,23 @@ import (
 	"github.com/docker/docker/api/types/registry"
 )
 
-// DockerConfig is a file of credentials that the operator of the host has written.
+// DockerConfig is a file with credentials of the host's operator.
 type DockerConfig struct {
-	Source  string // what it is called in messages: "docker_config", say
-	Content []byte // a config.json, or in the form of a .dockercfg (contract 1.2, step 4)
+	Source  string // its name in messages, such as "docker_config"
+	Content []byte // a config.json or a .dockercfg (contract 1.2, step 4)
 }
 
-// adminFile is what a DockerConfig says. Unlike a task's it may name credential helpers.
-type adminFile struct {
+// operatorFile is a parsed DockerConfig. Unlike a task's file it may name credential helpers.
+type operatorFile struct {
 	source  string
 	logins  logins
-	helpers map[string]string // name of the helper by registry
-	store   string            // name of the helper for all others; empty for none
+	helpers map[string]string // helper names by registry
+	store   string            // helper name for all other registries; empty for none
 }
 
-// parseAdmin reads a file of either form: one with a key that only a config.json has is one.
-func parseAdmin(c DockerConfig) (adminFile, error) {
-	file := adminFile{source: c.Source}
+// parseOperatorFile parses a file of either form. A key of config.json tells which form it is.
+func parseOperatorFile(c DockerConfig) (operatorFile, error) {
+	file := operatorFile{source: c.Source}
 	var err error
 	if file.logins, err = parseLegacy(c.Content); err != nil {
 		return file, err
@@ -60,13 +60,13 @@ func parseAdmin(c DockerConfig) (adminFile, error) {
 	return file, nil
 }
 
-// helper returns the name of the helper for a registry and the address to ask it for; both are empty if there is none.
-func (f adminFile) helper(domain string) (name, address string) {
+// helper returns the helper for a registry and the address to ask it for. Both are empty for none.
+func (f operatorFile) helper(domain string) (name, address string) {
 	exact := domain
 	if domain == "docker.io" {
 		exact = hub
 	}
-	// The addresses are looked up like those of logins, whose values do not matter for that.
+	// Helpers are found by the same rules as logins, of which only the addresses matter.
 	addresses := make(logins, len(f.helpers))
 	for address := range f.helpers {
 		addresses[address] = nil
@@ -80,11 +80,11 @@ func (f adminFile) helper(domain string) (name, address string) {
 	return f.store, exact
 }
 
-// adminLogin returns the operator's credentials for a registry, encoded, and where they are from; both are empty if there are
-// none. With an error source says whose it is.
-func (p *Puller) adminLogin(ctx context.Context, named reference.Named) (auth, source string, err error) {
+// operatorLogin returns the operator's encoded credentials for a registry and their source. Both are empty for none. With an error,
+// source is the file that caused it.
+func (p *Puller) operatorLogin(ctx context.Context, named reference.Named) (auth, source string, err error) {
 	domain := reference.Domain(named)
-	for _, file := range p.admin {
+	for _, file := range p.operatorFiles {
 		login, source, err := file.login(ctx, domain, p.helperDirectories)
 		if err != nil {
 			return "", file.source, fmt.Errorf("%s: %w", file.source, err)
@@ -96,8 +96,8 @@ func (p *Puller) adminLogin(ctx context.Context, named reference.Named) (auth, s
 	return "", "", nil
 }
 
-// login asks the helper for the registry, if one is named, and then looks for a plain login.
-func (f adminFile) login(ctx context.Context, domain string, directories []string) (login registry.AuthConfig, source string, err error) {
+// login asks the registry's helper, if any, and then looks for a plain login.
+func (f operatorFile) login(ctx context.Context, domain string, directories []string) (login registry.AuthConfig, source string, err error) {
 	if name, address := f.helper(domain); name != "" {
 		login, found, err := askHelper(ctx, directories, name, address)
 		if err != nil {

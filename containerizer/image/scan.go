@@ -12,49 +12,54 @@ import (
 	"github.com/docker/docker/api/types/image"
 )
 
-// Verdict says whether a Collector removes an image, and why not.
+// Verdict says whether a Collector removes an image, or why not.
 type Verdict string
 
 // The verdicts. The first that applies counts.
 const (
-	NotOurs        Verdict = "not_ours"        // not pulled for a task with clean-up turned on, or somebody gave it another name
+	NotOurs        Verdict = "not_ours"        // not pulled for a task while the clean-up was on, or has another name
 	InUse          Verdict = "in_use"          // containers were made of it
 	BuiltOn        Verdict = "built_on"        // other images are built on it
 	Held           Verdict = "held"            // a task is about to use it
-	Excluded       Verdict = "excluded"        // by a pattern of the operator
-	Off            Verdict = "off"             // there is no clean-up
-	UnknownUse     Verdict = "unknown_use"     // the Engine does not say when it was used last
+	Excluded       Verdict = "excluded"        // by the operator
+	Off            Verdict = "off"             // the clean-up is off
+	UnknownUse     Verdict = "unknown_use"     // the Engine has no time of its last use
 	TooYoung       Verdict = "too_young"       // it was used within the delay
-	BelowThreshold Verdict = "below_threshold" // the disk has room
-	Due            Verdict = "due"             // it is removed by the next collection, or would be
+	BelowThreshold Verdict = "below_threshold" // the disk has space
+	Due            Verdict = "due"             // the next collection removes it
 
 	Removed Verdict = "removed" // by this collection
-	Failed  Verdict = "failed"  // it was due and the Engine did not remove it
+	Failed  Verdict = "failed"  // the Engine did not remove it
 )
 
-// Judged is an image of the Engine with a Collector's verdict.
-type Judged struct {
-	ID      string    `json:"id"`
-	Names   []string  `json:"names"` // without marks; empty if it has none
-	Size    int64     `json:"size"`  // in bytes, with layers that other images have too
-	LastUse time.Time `json:"last_use,omitzero"`
-	HeldBy  []string  `json:"held_by,omitempty"` // containers, or images built on it
-	Verdict Verdict   `json:"verdict"`
-	Error   string    `json:"error,omitempty"` // why it was not removed, with Failed
+// Verdicts returns all verdicts.
+func Verdicts() []Verdict {
+	return []Verdict{NotOurs, InUse, BuiltOn, Held, Excluded, Off, UnknownUse, TooYoung, BelowThreshold, Due, Removed, Failed}
 }
 
-// candidate is an image under judgement.
+// ScannedImage is an image of the Engine with its verdict.
+type ScannedImage struct {
+	ID      string    `json:"id"`
+	Names   []string  `json:"names"` // without marks; empty if it has none
+	Size    int64     `json:"size"`  // in bytes, with shared layers
+	LastUse time.Time `json:"last_use,omitzero"`
+	HeldBy  []string  `json:"held_by,omitempty"` // by containers, or by images built on it
+	Verdict Verdict   `json:"verdict"`
+	Error   string    `json:"error,omitempty"` // with Failed
+}
+
+// candidate is an image during a scan.
 type candidate struct {
 	removal
 	tags  []string // without marks
-	marks []string // empty for one that is not ours
+	marks []string // empty if the image is not ours
 
-	noteUse bool // the Engine is to keep the time for whatever daemon comes after this one
-	Judged
+	noteUse bool // the use must be stored in the Engine, for later daemons
+	ScannedImage
 }
 
-// survey judges all images, but for the disk: those that may go are Due. It changes nothing.
-func (c *Collector) survey(ctx context.Context, now time.Time) ([]*candidate, error) {
+// scan gives all images a verdict, without regard to the disk: those that may go are Due. It changes nothing.
+func (c *Collector) scan(ctx context.Context, now time.Time) ([]*candidate, error) {
 	list, err := c.Store.ListImages(ctx)
 	if err != nil {
 		return nil, err
@@ -73,7 +78,7 @@ func (c *Collector) survey(ctx context.Context, now time.Time) ([]*candidate, er
 	for _, image := range list {
 		found := ours(image)
 		if found == nil {
-			found = &candidate{removal: removal{id: image.ID}, Judged: Judged{Verdict: NotOurs}}
+			found = &candidate{removal: removal{id: image.ID}, ScannedImage: ScannedImage{Verdict: NotOurs}}
 		}
 		found.ID, found.Names, found.Size = image.ID, names(image), image.Size
 		users, used := containers[image.ID]
@@ -85,9 +90,9 @@ func (c *Collector) survey(ctx context.Context, now time.Time) ([]*candidate, er
 			found.HeldBy = above
 		}
 		if len(found.marks) > 0 {
-			if err := c.judge(ctx, found, used, base, now); err != nil {
+			if err := c.decide(ctx, found, used, base, now); err != nil {
 				if errdefs.IsNotFound(err) {
-					continue // it is gone
+					continue // removed meanwhile
 				}
 				return nil, err
 			}
@@ -100,7 +105,7 @@ func (c *Collector) survey(ctx context.Context, now time.Time) ([]*candidate, er
 	return all, nil
 }
 
-// compareOwned puts images that are ours first.
+// compareOwned sorts images that are ours first.
 func compareOwned(a, b *candidate) int {
 	rank := func(c *candidate) int {
 		if c.Verdict == NotOurs {
@@ -111,8 +116,8 @@ func compareOwned(a, b *candidate) int {
 	return rank(a) - rank(b)
 }
 
-// judge gives an image that is ours its verdict and the time of its last use.
-func (c *Collector) judge(ctx context.Context, found *candidate, used, base bool, now time.Time) error {
+// decide sets the verdict and the last use of an image that is ours.
+func (c *Collector) decide(ctx context.Context, found *candidate, used, base bool, now time.Time) error {
 	held := c.Puller.holds.lastUse(&found.removal)
 	if used || base {
 		found.LastUse = now
@@ -148,7 +153,7 @@ func (c *Collector) judge(ctx context.Context, found *candidate, used, base bool
 	return nil
 }
 
-// isExcluded compares the patterns with every way to write the names.
+// isExcluded matches the patterns against every form of the names.
 func (c *Collector) isExcluded(image *candidate) bool {
 	for name := range image.names {
 		named, err := reference.ParseNormalizedNamed(name)
@@ -165,7 +170,7 @@ func (c *Collector) isExcluded(image *candidate) bool {
 	return false
 }
 
-// names are an image's for a person.
+// names returns an image's names for display.
 func names(image image.Summary) []string {
 	found := []string{} // an empty list, not null
 	for _, list := range [][]string{image.RepoTags, image.RepoDigests} {
@@ -181,7 +186,7 @@ func names(image image.Summary) []string {
 	return found
 }
 
-// shown is names, or the id of an image that has none.
+// shown returns the names, or the ID of an image without names.
 func shown(image image.Summary) []string {
 	if named := names(image); len(named) > 0 {
 		return named
