@@ -57,7 +57,7 @@ func (s *Server) HandleAdmin(mux *http.ServeMux) {
 	mux.HandleFunc("GET /tasks", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if err := json.NewEncoder(w).Encode(s.Tasks()); err != nil {
-			s.Logger.Debug("an admin did not wait for the answer", zap.Error(err))
+			s.options.Logger.Debug("an admin did not wait for the answer", zap.Error(err))
 		}
 	})
 }

@@ -16,7 +16,7 @@ func (s *session) judge(ctx context.Context, spec *runspec.Spec) error {
 		s.user.Confine(spec.Config, spec.HostConfig)
 	}
 	return container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) error {
-		return s.server.Policy.Judge(ctx, policy.Subject{
+		return s.server.options.Policy.Judge(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
 			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,
 		}, engine.Inspector{Client: s.server.engine})

@@ -12,7 +12,7 @@ import (
 // state is what a scrape of the metrics asks for.
 func (s *Server) state() metrics.State {
 	now := metrics.State{Tasks: map[metrics.TaskState]int{}}
-	now.PullsRunning, now.PullsWaiting = s.Images.Load()
+	now.PullsRunning, now.PullsWaiting = s.options.Images.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, session := range s.sessions {
@@ -47,22 +47,22 @@ func (s *session) countLaunch(began time.Time, err error) {
 	if state != nil {
 		took = 0
 	}
-	s.server.Metrics.LaunchEnded(outcome, took)
+	s.server.options.Metrics.LaunchEnded(outcome, took)
 }
 
 // countEnd counts how a task ended whose container was started.
 func (s *session) countEnd(exit wire.Exited) {
 	switch {
 	case exit.Outcome == wire.OutcomeUnknown:
-		s.server.Metrics.TaskEnded(metrics.EndUnknown)
+		s.server.options.Metrics.TaskEnded(metrics.EndUnknown)
 	case exit.Outcome != wire.OutcomeExited:
 	case exit.OOM:
-		s.server.Metrics.TaskEnded(metrics.EndOOM)
+		s.server.options.Metrics.TaskEnded(metrics.EndOOM)
 	case s.container.StopOrdered():
-		s.server.Metrics.TaskEnded(metrics.EndKilled)
+		s.server.options.Metrics.TaskEnded(metrics.EndKilled)
 	case exit.Code == 0:
-		s.server.Metrics.TaskEnded(metrics.EndFinished)
+		s.server.options.Metrics.TaskEnded(metrics.EndFinished)
 	default:
-		s.server.Metrics.TaskEnded(metrics.EndFailed)
+		s.server.options.Metrics.TaskEnded(metrics.EndFailed)
 	}
 }

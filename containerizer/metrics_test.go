@@ -22,7 +22,7 @@ import (
 func (h *host) figures() map[string]float64 {
 	h.t.Helper()
 	mux := http.NewServeMux()
-	h.server.Metrics.HandleAdmin(mux)
+	h.server.options.Metrics.HandleAdmin(mux)
 	answer := httptest.NewRecorder()
 	mux.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	all := map[string]float64{}

@@ -31,7 +31,7 @@ func (s *Server) identify(conn *net.UnixConn) (peer, error) {
 	}
 	var user *policy.User
 	if credentials.Uid != 0 && int(credentials.Uid) != os.Geteuid() {
-		if !s.OtherUsers {
+		if !s.options.OtherUsers {
 			return peer{}, fmt.Errorf("%w: executors of user %d may not attach, only root's", errUnacceptable, credentials.Uid)
 		}
 		user = &policy.User{UID: credentials.Uid, GID: credentials.Gid}
@@ -50,13 +50,13 @@ func (s *Server) vouch(a *wire.Attach, p peer) error {
 		return errors.New("executors on the drop-in route are the agent's and run as root; this one does not")
 	case a.ContainerName != "":
 		return errors.New("an executor that does not run as root cannot name its container")
-	case s.WorkDirectory == "":
+	case s.options.WorkDirectory == "":
 		return errors.New("executors that do not run as root need the flag work_dir to be set, below which their sandboxes lie")
 	}
 	if state := a.State; state != nil && state.ContainerID != "" {
 		state.ContainerID = containerName(a, state.Launch.Task, p.Process)
 	}
-	return checkSandbox(s.WorkDirectory, a.Sandbox, p.uid)
+	return checkSandbox(s.options.WorkDirectory, a.Sandbox, p.uid)
 }
 
 // checkSandbox makes sure that a directory is a sandbox that the agent has made for a user. It lies below the work directory, no

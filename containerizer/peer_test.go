@@ -250,7 +250,7 @@ func TestOtherUsersNeedTheGroup(t *testing.T) {
 func TestForeignersClaimTheirOwnNameOnly(t *testing.T) {
 	needsRoot(t)
 	work, sandbox := workDirectory(t)
-	s := &Server{Options: Options{OtherUsers: true, WorkDirectory: work}}
+	s := &Server{options: Options{OtherUsers: true, WorkDirectory: work}}
 	process := wire.Process{PID: 7, StartTime: 8, BootID: "b"}
 	claim := func(user *policy.User) *wire.Attach {
 		a := &wire.Attach{Route: wire.RouteCustom, Sandbox: sandbox, State: &wire.State{Launch: wire.Launch{Task: "task"}, ContainerID: "victim", Exited: true}}
@@ -269,7 +269,7 @@ func TestForeignersClaimTheirOwnNameOnly(t *testing.T) {
 
 // TestForeignersNeedWorkDirectory: without the agent's work directory no sandbox can be told from any other directory.
 func TestForeignersNeedWorkDirectory(t *testing.T) {
-	s := &Server{Options: Options{OtherUsers: true}}
+	s := &Server{options: Options{OtherUsers: true}}
 	err := s.vouch(&wire.Attach{Route: wire.RouteCustom, Sandbox: "/x"}, peer{uid: foreigner, user: &policy.User{UID: foreigner}})
 	if err == nil || !strings.Contains(err.Error(), "work_dir") {
 		t.Error(err)

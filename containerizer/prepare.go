@@ -67,7 +67,7 @@ func (e *prepareTimeoutError) Error() string {
 // prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an error
 // s.container has the container that is left, if any. What an earlier daemon had begun is found again and carried on.
 func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
-	deadline := time.Now().Add(s.server.PrepareTimeout)
+	deadline := time.Now().Add(s.server.options.PrepareTimeout)
 	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
 		deadline = state.PrepareDeadline
 	}
@@ -76,7 +76,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 		s.probes, warnings = probesOf(&s.info.task)
 	}
 	s.conn.sendSticky(wire.Message{Accepted: &wire.Accepted{
-		PrepareDeadline: deadline, ProgressInterval: &s.server.ProgressInterval,
+		PrepareDeadline: deadline, ProgressInterval: &s.server.options.ProgressInterval,
 		Warnings: append(s.differences(), warnings...), Probes: true,
 	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.container.Look)
@@ -136,7 +136,7 @@ func (s *session) bound(ctx context.Context, deadline time.Time) (context.Contex
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			cancel(&prepareTimeoutError{limit: s.server.PrepareTimeout, source: s.server.PrepareSource, phase: s.at.String()})
+			cancel(&prepareTimeoutError{limit: s.server.options.PrepareTimeout, source: s.server.options.PrepareSource, phase: s.at.String()})
 		case <-bounded.Done():
 		}
 	})
@@ -233,8 +233,8 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 	if err := s.judge(ctx, spec); err != nil {
 		return nil, err
 	}
-	spec.ForcePull = s.server.Images.Forces(spec.ForcePull)
-	release := s.server.Images.Hold(ctx, spec.Image)
+	spec.ForcePull = s.server.options.Images.Forces(spec.ForcePull)
+	release := s.server.options.Images.Hold(ctx, spec.Image)
 	defer release() // the container holds it from then on
 	if spec.ForcePull {
 		if err := s.pull(ctx, spec); err != nil {

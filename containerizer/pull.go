@@ -25,7 +25,7 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 		return ok && pull.Kind == image.NoEngine
 	}
 	if err := container.RetryWhile(pulling, engineAway, 0, func(ctx context.Context) (err error) {
-		s.note, err = s.server.Images.Pull(ctx, image.Request{
+		s.note, err = s.server.options.Images.Pull(ctx, image.Request{
 			Reference:        spec.Image,
 			Platform:         spec.Platform,
 			Force:            spec.ForcePull,

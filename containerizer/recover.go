@@ -37,7 +37,7 @@ func (s *Server) recover(ctx context.Context) {
 		return
 	}
 	close(s.recovered)
-	s.Logger.Info("recovered", zap.Int("containers", s.adopt(ctx, list, true)))
+	s.options.Logger.Info("recovered", zap.Int("containers", s.adopt(ctx, list, true)))
 	for {
 		select {
 		case <-s.watch.scans:
@@ -49,7 +49,7 @@ func (s *Server) recover(ctx context.Context) {
 			return
 		}
 		if n := s.adopt(ctx, list, false); n > 0 {
-			s.Logger.Warn("containers have appeared that no session has", zap.Int("containers", n))
+			s.options.Logger.Warn("containers have appeared that no session has", zap.Int("containers", n))
 		}
 	}
 }
@@ -64,7 +64,7 @@ func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		s.Logger.Warn("the server's containers cannot be listed yet", zap.Error(err))
+		s.options.Logger.Warn("the server's containers cannot be listed yet", zap.Error(err))
 		select {
 		case <-time.After(container.RetryInterval):
 		case <-ctx.Done():
@@ -96,7 +96,7 @@ func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (
 			continue
 		}
 		if err != nil {
-			s.Logger.Warn("labels of a container are damaged", zap.String("container", c.ID), zap.Error(err))
+			s.options.Logger.Warn("labels of a container are damaged", zap.String("container", c.ID), zap.Error(err))
 		}
 		begun++
 		s.group.Go(func() {
@@ -133,7 +133,7 @@ func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Label
 	case errors.Is(err, os.ErrNotExist):
 	default: // it cannot be seen: give it the time to attach
 		select {
-		case <-time.After(s.OrphanGrace):
+		case <-time.After(s.options.OrphanGrace):
 		case <-ctx.Done():
 			return
 		}
@@ -150,14 +150,14 @@ func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Label
 
 // endOrphan stops a container that has no executor any more and removes it when its time has come.
 func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels) {
-	logger := s.Logger.With(zap.String("task", labels.Task), zap.String("framework", labels.Framework),
+	logger := s.options.Logger.With(zap.String("task", labels.Task), zap.String("framework", labels.Framework),
 		zap.String("executor", labels.Executor))
-	if !s.KillOrphans {
+	if !s.options.KillOrphans {
 		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left for as long as it runs", zap.String("container", id))
 		s.scheduleRemoval(ctx, id, container.LeaveRunning, logger)
 		return
 	}
-	s.scheduleRemoval(ctx, id, max(labels.StopGrace, s.StopTimeout), logger)
+	s.scheduleRemoval(ctx, id, max(labels.StopGrace, s.options.StopTimeout), logger)
 }
 
 // scheduleRemoval has a container ended that nobody needs any more: stopped if it runs, within the grace period, and removed when
@@ -179,7 +179,7 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 			labels, _ := engine.ParseLabels(c.Config.Labels)
 			return labels.Ours(s.instance.id, c.Name)
 		},
-		Stopped: s.Metrics.OrphanStopped, Removed: s.Metrics.ContainerRemoved,
+		Stopped: s.options.Metrics.OrphanStopped, Removed: s.options.Metrics.ContainerRemoved,
 	}
 	removal.Run(ctx)
 }
@@ -192,7 +192,7 @@ func (s *Server) removalTime(c *engine.Container) time.Time {
 	if labels.Route != string(wire.RouteDropIn) {
 		return kept
 	}
-	if due := container.FinishedAt(c).Add(s.RemoveDelay); due.After(kept) {
+	if due := container.FinishedAt(c).Add(s.options.RemoveDelay); due.After(kept) {
 		return due
 	}
 	return kept

@@ -88,7 +88,7 @@ type Options struct {
 
 // Server accepts executors and runs their tasks.
 type Server struct {
-	Options
+	options  Options
 	engine   *engine.Client
 	instance *instance
 	watch    *watch
@@ -132,7 +132,7 @@ func New(o Options) (*Server, error) {
 	hold.Extend(time.Now().Add(o.KeepAtStart))
 	late := container.NewLateRemovals(o.Engine, hold, o.Logger)
 	s := &Server{
-		Options: o, engine: o.Engine, instance: i, late: late, hold: hold,
+		options: o, engine: o.Engine, instance: i, late: late, hold: hold,
 		watch:     newWatch(o.Engine, i.id, late, o.Logger),
 		recovered: make(chan struct{}),
 		asking:    make(chan struct{}, 1),
@@ -170,7 +170,7 @@ func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
 			return fmt.Errorf("accept executors: %w", err)
 		}
 		if err != nil { // out of descriptors, for instance: it may pass
-			s.Logger.Error("cannot accept an executor", zap.Error(err))
+			s.options.Logger.Error("cannot accept an executor", zap.Error(err))
 			select {
 			case <-time.After(time.Second):
 			case <-ctx.Done():
@@ -180,6 +180,9 @@ func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
 		s.group.Go(func() { s.greet(ctx, conn) })
 	}
 }
+
+// Options are what the server was made with.
+func (s *Server) Options() Options { return s.options }
 
 // Recovered is closed when the containers of an earlier server on the same run directory are known.
 func (s *Server) Recovered() <-chan struct{} { return s.recovered }
@@ -196,9 +199,9 @@ func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, io.EOF): // somebody looked whether we are there
-			s.Logger.Debug("a connection ended before it began")
+			s.options.Logger.Debug("a connection ended before it began")
 		default:
-			s.Logger.Warn("refused an executor", zap.Error(err))
+			s.options.Logger.Warn("refused an executor", zap.Error(err))
 		}
 		conn.Send(wire.Message{Refused: &wire.Refused{Reason: err.Error(), Permanent: errors.Is(err, errUnacceptable)}}, nil)
 		return

@@ -73,7 +73,7 @@ type taskInfo struct {
 func newSession(s *Server, a *wire.Attach, p peer) *session {
 	opened := &session{
 		server: s, attach: *a, executor: p.Process, user: p.user,
-		logger:   s.Logger.With(zap.String("framework", a.Framework), zap.String("executor", a.Executor)),
+		logger:   s.options.Logger.With(zap.String("framework", a.Framework), zap.String("executor", a.Executor)),
 		launched: make(chan struct{}),
 		done:     make(chan struct{}),
 		unwatch:  func() {},
@@ -95,7 +95,7 @@ func (s *session) launch(order wire.Launch) {
 		}
 		s.container = container.New(container.Options{
 			Engine: s.server.engine, Owner: s, Name: containerName(&s.attach, order.Task, s.executor), Late: s.server.late, Logger: s.logger,
-			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostExit: lostExitTimeout, Removed: s.server.Metrics.ContainerRemoved,
+			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostExit: lostExitTimeout, Removed: s.server.options.Metrics.ContainerRemoved,
 		})
 		close(s.launched)
 	})
@@ -177,7 +177,7 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 	select {
 	case <-s.gone:
 		s.logger.Warn("the executor has died; stopping its container")
-		s.server.Metrics.OrphanStopped()
+		s.server.options.Metrics.OrphanStopped()
 		s.container.StopAtLatest(time.Now().Add(s.stopGrace))
 	case <-ctx.Done():
 	}

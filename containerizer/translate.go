@@ -17,8 +17,8 @@ import (
 
 // translate turns the launch into a run spec with our labels on it.
 func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
-	if s.server.Refusal != "" {
-		return nil, errors.New(s.server.Refusal)
+	if s.server.options.Refusal != "" {
+		return nil, errors.New(s.server.options.Refusal)
 	}
 	if info, err := os.Stat(s.attach.Sandbox); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("the task's sandbox %s is not there", s.attach.Sandbox)
@@ -34,16 +34,16 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 		return nil, err
 	}
 	options := runspec.Options{
-		CgroupsEnableCFS:    s.server.CgroupsEnableCFS,
-		DefaultContainerDNS: s.server.DefaultContainerDNS,
+		CgroupsEnableCFS:    s.server.options.CgroupsEnableCFS,
+		DefaultContainerDNS: s.server.options.DefaultContainerDNS,
 		EngineAPI:           info.APIVersion,
 		HostMemory:          uint64(max(0, info.MemoryBytes)),
-		LogDriver:           s.server.LogDriver,
-		LogOpts:             s.server.LogOpts,
+		LogDriver:           s.server.options.LogDriver,
+		LogOpts:             s.server.options.LogOpts,
 		GPUs:                info.GPUs,
-		HonorCommandUser:    s.server.HonorCommandUser,
+		HonorCommandUser:    s.server.options.HonorCommandUser,
 		CopiesFiles:         true, // see deliverFiles
-		Parameters:          s.server.Parameters,
+		Parameters:          s.server.options.Parameters,
 	}
 	if err := s.heedAgent(&options); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (s *session) describe() runspec.Task {
 		Executor:         s.info.executor,
 		Name:             s.name,
 		SandboxDirectory: s.attach.Sandbox,
-		MappedDirectory:  cmp.Or(s.attach.MappedDirectory, s.server.MappedDirectory),
+		MappedDirectory:  cmp.Or(s.attach.MappedDirectory, s.server.options.MappedDirectory),
 		Environment:      s.attach.TaskEnvironment,
 	}
 }

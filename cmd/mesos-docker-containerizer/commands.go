@@ -16,9 +16,9 @@ import (
 func newCommands(c *config.Config, docker *engine.Client, server *containerizer.Server, logger *zap.Logger) *dockercli.Docker {
 	return dockercli.New(dockercli.Options{
 		Engine:              docker,
-		Images:              server.Images,
+		Images:              server.Options().Images,
 		Tasks:               server,
-		Policy:              server.Policy,
+		Policy:              server.Options().Policy,
 		Parameters:          parameters.NewSubprocess(),
 		DeferPull:           c.DeferPull,
 		PullDirectory:       filepath.Join(c.RunDir, "pulls"),

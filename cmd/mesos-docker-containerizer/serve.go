@@ -91,7 +91,7 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 	if err := systemd.Watchdog(ctx, &group); err != nil {
 		return err
 	}
-	collector, err := newCollector(c, docker, server.Images, logger)
+	collector, err := newCollector(c, docker, server.Options().Images, logger)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func tellStatus(engine error, tasks int) error {
 // serveAdmin answers whoever asks at the socket for admins: they, and the agent's docker command.
 func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, commands *dockercli.Docker, logger *zap.Logger,
 	others ...func(*http.ServeMux)) error {
-	listener, err := systemd.Listen(filepath.Join(server.RunDirectory, containerizer.AdminSocket))
+	listener, err := systemd.Listen(filepath.Join(server.Options().RunDirectory, containerizer.AdminSocket))
 	if err != nil {
 		return fmt.Errorf("socket for admins: %w", err)
 	}

@@ -58,7 +58,7 @@ func (r *running) forward(ctx context.Context, signal syscall.Signal) {
 		return r.container.Signal(ctx, strconv.Itoa(int(signal)))
 	})
 	if err != nil && ctx.Err() == nil {
-		r.Logger.Warn("a signal for an executor's container was not delivered",
+		r.options.Logger.Warn("a signal for an executor's container was not delivered",
 			zap.String("container", r.known.Name), zap.Stringer("signal", signal), zap.Error(err))
 	}
 }
@@ -84,7 +84,7 @@ func (r *running) carryOut(ctx context.Context, started *engine.Container) error
 	}
 	if r.known.TTY && r.call.Terminal.Stdout {
 		go followSize(ctx, r.call, func(ctx context.Context, height, width uint) error {
-			return r.Engine.Resize(ctx, r.known.ID, height, width)
+			return r.options.Engine.Resize(ctx, r.known.ID, height, width)
 		})
 	}
 	status, err := r.await(ctx, started)
@@ -96,7 +96,7 @@ func (r *running) carryOut(ctx context.Context, started *engine.Container) error
 	}
 	if r.known.Remove {
 		if err := r.container.Remove(ctx); err != nil {
-			r.Logger.Warn("a container was not removed at its end", zap.String("container", r.known.Name), zap.Error(err))
+			r.options.Logger.Warn("a container was not removed at its end", zap.String("container", r.known.Name), zap.Error(err))
 		}
 	}
 	return exited(status)
@@ -121,7 +121,7 @@ func (r *running) begin(ctx context.Context) error {
 	var input *engine.Stream
 	if r.known.Stdin {
 		var err error
-		if input, err = r.Engine.AttachInput(ctx, r.known.ID); err != nil {
+		if input, err = r.options.Engine.AttachInput(ctx, r.known.ID); err != nil {
 			return err
 		}
 		context.AfterFunc(ctx, func() { _ = input.Close() }) // with the run
@@ -148,7 +148,7 @@ func (r *running) notStarted(ctx context.Context, err error) error {
 	if signal != err || r.known.Remove && ctx.Err() == nil {
 		// The signal has ended the context.
 		if removeErr := r.container.Remove(context.WithoutCancel(ctx)); removeErr != nil {
-			r.Logger.Warn("a container that was not started was not removed", zap.String("container", r.known.Name), zap.Error(removeErr))
+			r.options.Logger.Warn("a container that was not started was not removed", zap.String("container", r.known.Name), zap.Error(removeErr))
 		}
 	}
 	if signal != err {

@@ -17,7 +17,7 @@ func (d *Docker) credentialsFrom(home string, r image.Request) image.Request {
 	home = filepath.Clean(home)
 	switch {
 	case !filepath.IsAbs(home) || home == d.rootHome:
-	case !below(d.WorkDirectory, home) && madeByAgent(home):
+	case !below(d.options.WorkDirectory, home) && madeByAgent(home):
 		r.AgentDirectory = home
 	default:
 		r.SandboxDirectory = home

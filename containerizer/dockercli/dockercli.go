@@ -9,7 +9,7 @@
 //
 //   - Commands act on every container of the Engine, not only on ours: an agent's recovery looks at all of them.
 //   - An agent that recovers ends if it cannot inspect a container that `ps -a` named. So containers that were listed are remembered
-//     for a time (tombstones.go), and answered for though they are gone.
+//     for a time (inspectcache.go), and answered for though they are gone.
 package dockercli
 
 import (
@@ -125,13 +125,13 @@ type Options struct {
 
 // Docker answers docker commands. It is safe for concurrent use.
 type Docker struct {
-	Options
-	tombstones tombstones
-	patience   time.Duration // answerLimit
-	hold       container.RemovalHold
-	late       *container.LateRemovals
-	rootHome   string
-	deferred   *deferrals
+	options  Options
+	inspects inspectCache
+	patience time.Duration // answerLimit
+	hold     container.RemovalHold
+	late     *container.LateRemovals
+	rootHome string
+	deferred *deferrals
 
 	life       context.Context // of what goes on after an answer
 	end        context.CancelFunc
@@ -144,7 +144,7 @@ func New(o Options) *Docker {
 	if o.Tasks == nil {
 		o.Tasks = noTasks{}
 	}
-	d := &Docker{Options: o, patience: answerLimit, rootHome: homeOfRoot()}
+	d := &Docker{options: o, patience: answerLimit, rootHome: homeOfRoot()}
 	d.deferred = newDeferrals(o.DeferPull, o.RegistrationTimeout, o.PullDirectory, o.Logger)
 	d.life, d.end = context.WithCancel(context.Background())
 	d.late = container.NewLateRemovals(o.Engine, &d.hold, o.Logger)

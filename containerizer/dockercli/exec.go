@@ -52,12 +52,12 @@ func (d *Docker) exec(ctx context.Context, call Call) error {
 	if options.AttachStdin && options.Tty && !call.Terminal.Stdin {
 		return errNoTerminal
 	}
-	id, err := d.Engine.CreateExec(ctx, c.ID, options)
+	id, err := d.options.Engine.CreateExec(ctx, c.ID, options)
 	if err != nil {
 		return d.explain(err)
 	}
 	if !options.AttachStdout {
-		return d.explain(d.Engine.StartExecDetached(ctx, id, options.Tty))
+		return d.explain(d.options.Engine.StartExecDetached(ctx, id, options.Tty))
 	}
 	return d.carryOutExec(ctx, call, id, options)
 }
@@ -98,7 +98,7 @@ func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o docke
 			return err
 		}
 	}
-	stream, err := d.Engine.StartExec(ctx, id, o.Tty)
+	stream, err := d.options.Engine.StartExec(ctx, id, o.Tty)
 	if err != nil {
 		return d.explain(err)
 	}
@@ -110,7 +110,7 @@ func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o docke
 	}
 	if o.Tty && call.Terminal.Stdin {
 		go followSize(running, call, func(ctx context.Context, height, width uint) error {
-			return d.Engine.ResizeExec(ctx, id, height, width)
+			return d.options.Engine.ResizeExec(ctx, id, height, width)
 		})
 	}
 	if err := copyOutput(ctx, call, stream, o.Tty); err != nil {
@@ -122,7 +122,7 @@ func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o docke
 // endOfExec waits for the end of a process whose output has ended, mostly a moment before, and ends with its exit status.
 func (d *Docker) endOfExec(ctx context.Context, id string) error {
 	for interval := execIntervalMin; ; interval = min(2*interval, answerInterval) {
-		state, err := d.Engine.InspectExec(ctx, id)
+		state, err := d.options.Engine.InspectExec(ctx, id)
 		if err != nil {
 			return d.explain(err)
 		}

@@ -28,7 +28,7 @@ func (d *Docker) explain(err error) error {
 	if engine.IsUnavailable(err) {
 		explanation.text = "error during connect: " + e.Error()
 		if refused, ok := errors.AsType[*net.OpError](err); ok && refused.Op == "dial" {
-			explanation.text = fmt.Sprintf("Cannot connect to the Docker daemon at unix://%s. Is the docker daemon running?", d.Engine.Socket())
+			explanation.text = fmt.Sprintf("Cannot connect to the Docker daemon at unix://%s. Is the docker daemon running?", d.options.Engine.Socket())
 		}
 	}
 	return explanation

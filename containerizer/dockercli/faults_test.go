@@ -82,7 +82,7 @@ func TestEngineComesBack(t *testing.T) {
 	for _, arguments := range [][]string{{"ps", "-a"}, {"inspect", "--type=container", name}} {
 		go func() { answers <- answer(context.Background(), d, arguments...) }()
 	}
-	if _, err := d.Engine.ListAll(t.Context(), true); err == nil {
+	if _, err := d.options.Engine.ListAll(t.Context(), true); err == nil {
 		t.Error("the Engine is not away")
 	}
 	p.Back()

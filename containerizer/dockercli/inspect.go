@@ -101,13 +101,13 @@ func (d *Docker) findContainer(ctx context.Context, name string) (json.RawMessag
 	}
 	var c engine.Container
 	err := d.retryWhileUnavailable(ctx, func(ctx context.Context) (err error) {
-		c, err = d.Engine.Inspect(ctx, name)
+		c, err = d.options.Engine.Inspect(ctx, name)
 		return err
 	})
 	if err == nil {
 		return completeContainer(c.Raw)
 	}
-	last, known := d.tombstones.recall(name)
+	last, known := d.inspects.recall(name)
 	switch {
 	case engine.IsNotFound(err) && known:
 		return ended(last.inspect)

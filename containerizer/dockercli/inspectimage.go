@@ -17,7 +17,7 @@ var agentImageFields = []string{"Entrypoint", "Env"}
 // because its pull was deferred looks as if it were there. The error is the engine's: engine.IsImageNotFound if there is no such
 // image.
 func (d *Docker) inspectImage(ctx context.Context, reference string) (json.RawMessage, error) {
-	raw, err := d.Engine.InspectImageRaw(ctx, reference)
+	raw, err := d.options.Engine.InspectImageRaw(ctx, reference)
 	if engine.IsImageNotFound(err) && d.deferred.has(reference) {
 		return pendingImage(reference)
 	}

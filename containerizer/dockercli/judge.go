@@ -13,10 +13,10 @@ import (
 // judge holds what a framework has asked for through its agent against the operator's policy. The agent itself is root and needs
 // none, but the values in its commands are the framework's.
 func (d *Docker) judge(ctx context.Context, s policy.Subject) error {
-	if d.Policy == nil {
+	if d.options.Policy == nil {
 		return nil
 	}
-	return d.Policy.Judge(ctx, s, engine.Inspector{Client: d.Engine})
+	return d.options.Policy.Judge(ctx, s, engine.Inspector{Client: d.options.Engine})
 }
 
 // imageRule is the policy's rule about images.

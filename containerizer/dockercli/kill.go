@@ -26,6 +26,6 @@ func (d *Docker) kill(ctx context.Context, call Call) error {
 		return err
 	}
 	return each(call, names, func(name string) error {
-		return d.explain(d.Engine.Kill(ctx, name, signal))
+		return d.explain(d.options.Engine.Kill(ctx, name, signal))
 	})
 }

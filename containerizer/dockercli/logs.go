@@ -44,7 +44,7 @@ func (d *Docker) logs(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	stream, err := d.Engine.Log(ctx, c.ID, options)
+	stream, err := d.options.Engine.Log(ctx, c.ID, options)
 	if err != nil {
 		return d.explain(err)
 	}
@@ -84,7 +84,7 @@ func (d *Docker) named(ctx context.Context, name string) (engine.Container, erro
 	if !engine.ValidName(bare) {
 		return engine.Container{}, absent
 	}
-	c, err := d.Engine.Inspect(ctx, bare)
+	c, err := d.options.Engine.Inspect(ctx, bare)
 	if engine.IsNotFound(err) {
 		return c, absent
 	}

@@ -39,7 +39,7 @@ func (d *Docker) ps(ctx context.Context, call Call) error {
 	}
 	var list []container.Summary
 	if err := d.retryWhileUnavailable(ctx, func(ctx context.Context) (err error) {
-		list, err = d.Engine.ListAll(ctx, all)
+		list, err = d.options.Engine.ListAll(ctx, all)
 		return err
 	}); err != nil {
 		return d.explain(err)
@@ -63,7 +63,7 @@ func (d *Docker) remember(list []container.Summary) {
 	var ids []string
 	for _, c := range list {
 		if name := listedName(c); strings.HasPrefix(name, ours.AgentPrefix) {
-			d.tombstones.list(name, c)
+			d.inspects.list(name, c)
 			ids = append(ids, c.ID)
 		}
 	}
@@ -76,12 +76,12 @@ func (d *Docker) remember(list []container.Summary) {
 			places <- struct{}{}
 			group.Go(func() {
 				defer func() { <-places }()
-				found, err := d.Engine.Inspect(ctx, id)
+				found, err := d.options.Engine.Inspect(ctx, id)
 				switch {
 				case err == nil:
-					d.tombstones.remember(found)
+					d.inspects.remember(found)
 				case !engine.IsNotFound(err) && d.life.Err() == nil:
-					d.Logger.Warn("a container that an agent may recover was not inspected in time", zap.String("container", id), zap.Error(err))
+					d.options.Logger.Warn("a container that an agent may recover was not inspected in time", zap.String("container", id), zap.Error(err))
 				}
 			})
 		}

@@ -60,7 +60,7 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 			out.deferred()
 			return nil
 		}
-		d.Logger.Warn("the agent has to wait for its pull, which cannot be deferred", zap.String("image", request.Reference), zap.Error(err))
+		d.options.Logger.Warn("the agent has to wait for its pull, which cannot be deferred", zap.String("image", request.Reference), zap.Error(err))
 	}
 	if err := d.judgeImage(ctx, request.Reference); err != nil {
 		return err
@@ -86,10 +86,10 @@ func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, 
 // pullForAgent carries out a deferred pull. An Engine that is away is asked again for as long as the pull is held. An image that the
 // policy refuses is not pulled: the executor's session, or the agent's run, tells the framework.
 func (d *Docker) pullForAgent(ctx context.Context, r image.Request) (note string, err error) {
-	defer d.Images.Hold(ctx, r.Reference)()
+	defer d.options.Images.Hold(ctx, r.Reference)()
 	for {
 		if err = d.judgeImage(ctx, r.Reference); err == nil {
-			note, err = d.Images.Pull(ctx, r)
+			note, err = d.options.Images.Pull(ctx, r)
 		}
 		if !engineAway(err) && !engine.IsUnavailable(err) || container.Pause(ctx, answerInterval) != nil {
 			return note, err
@@ -104,8 +104,8 @@ func (d *Docker) finishPull(ctx context.Context, r image.Request, out pullOutput
 		return d.explain(err)
 	}
 	out.begun()
-	defer d.Images.Hold(ctx, r.Reference)() // until its caller has seen it
-	note, err := d.Images.Pull(ctx, r)
+	defer d.options.Images.Hold(ctx, r.Reference)() // until its caller has seen it
+	note, err := d.options.Images.Pull(ctx, r)
 	if err != nil {
 		return d.explainPull(err)
 	}
@@ -119,7 +119,7 @@ func (d *Docker) finishPull(ctx context.Context, r image.Request, out pullOutput
 
 // present inspects an image, which need not be there.
 func (d *Docker) present(ctx context.Context, r image.Request) (dockerimage.InspectResponse, error) {
-	found, err := d.Engine.InspectImage(ctx, r.Reference, r.Platform)
+	found, err := d.options.Engine.InspectImage(ctx, r.Reference, r.Platform)
 	if engine.IsImageNotFound(err) {
 		err = nil
 	}

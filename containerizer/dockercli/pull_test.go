@@ -125,7 +125,7 @@ func TestDeferredPullIsJoined(t *testing.T) {
 	var sessions sync.WaitGroup
 	for range 3 { // tasks of the same image, without credentials of their own
 		sessions.Go(func() {
-			if _, err := d.Images.Pull(t.Context(), image.Request{Reference: r.Ref(), SandboxDirectory: t.TempDir()}); err != nil {
+			if _, err := d.options.Images.Pull(t.Context(), image.Request{Reference: r.Ref(), SandboxDirectory: t.TempDir()}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -140,7 +140,7 @@ func TestDeferredPullIsJoined(t *testing.T) {
 	}
 	checkAgentsImage(t, answer(t.Context(), d, "inspect", r.Ref()))
 	// The executor's pull by force finds an image that is unchanged.
-	if _, err := d.Images.Pull(t.Context(), image.Request{Reference: r.Ref(), AgentDirectory: r.Home(t, r.Login), Force: true}); err != nil || r.Downloads() != 1 {
+	if _, err := d.options.Images.Pull(t.Context(), image.Request{Reference: r.Ref(), AgentDirectory: r.Home(t, r.Login), Force: true}); err != nil || r.Downloads() != 1 {
 		t.Errorf("%d downloads, %v", r.Downloads(), err)
 	}
 }

@@ -58,7 +58,7 @@ func (d *Docker) rmOne(ctx context.Context, name string, o engine.RemoveOptions)
 	if !engine.IsNotFound(err) {
 		return err
 	}
-	if d.tombstones.holds(name) {
+	if d.inspects.holds(name) {
 		return nil
 	}
 	return errAbsent
@@ -70,7 +70,7 @@ func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.Rem
 	defer cancel()
 	var conflict error
 	for {
-		err := d.Engine.RemoveContainer(ctx, name, o)
+		err := d.options.Engine.RemoveContainer(ctx, name, o)
 		switch {
 		case conflict != nil && engine.IsNotFound(err):
 			return nil
@@ -91,6 +91,6 @@ func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.Rem
 // vanishes tells whether somebody removes a container, or has done so. One that is removed by force is seen to run while it is
 // killed: then this is not known yet.
 func (d *Docker) vanishes(ctx context.Context, name string) bool {
-	c, err := d.Engine.Inspect(ctx, name)
+	c, err := d.options.Engine.Inspect(ctx, name)
 	return engine.IsNotFound(err) || err == nil && (c.State.Status == container.StateRemoving || c.State.Dead)
 }

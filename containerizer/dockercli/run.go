@@ -41,7 +41,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 		_, err := fmt.Fprintf(call.Stdout, runHelp, runSyntax.about)
 		return err
 	}
-	if d.Parameters == nil {
+	if d.options.Parameters == nil {
 		return failedRun(errors.New("this daemon was built without a reader of its options"))
 	}
 	if call.Client == nil {
@@ -51,7 +51,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 	if call.Again != nil && call.Again.Container != nil {
 		return r.takeUp(ctx, *call.Again.Container)
 	}
-	line, err := d.Parameters.ParseRun(ctx, call.Arguments[1:])
+	line, err := d.options.Parameters.ParseRun(ctx, call.Arguments[1:])
 	if err != nil {
 		return failedRun(err)
 	}
@@ -78,7 +78,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 
 // check holds a command line against the Engine that there is.
 func (d *Docker) check(ctx context.Context, line *runspec.RunLine) error {
-	info, err := d.Engine.Info(ctx)
+	info, err := d.options.Engine.Info(ctx)
 	if err != nil {
 		return d.explain(err)
 	}
@@ -113,7 +113,7 @@ type running struct {
 func (r *running) own(known protocol.Container) {
 	r.known = known
 	r.container = container.New(container.Options{
-		Engine: r.Engine, Owner: r, Name: known.Name, Late: r.late, Logger: r.Logger, Patience: r.patience, WholeOutput: true,
+		Engine: r.options.Engine, Owner: r, Name: known.Name, Late: r.late, Logger: r.options.Logger, Patience: r.patience, WholeOutput: true,
 		OutputLost: func(err error) {
 			fmt.Fprintln(r.call.Stderr, "docker: the rest of the output cannot be had:", r.explain(err))
 		},
@@ -141,7 +141,7 @@ func (r *running) create(ctx context.Context) error {
 		return err
 	}
 	ref := r.line.Config.Image
-	release := r.Images.Hold(ctx, ref)
+	release := r.options.Images.Hold(ctx, ref)
 	defer release() // the container holds it from then on
 	switch pulled, err := r.awaitPull(ctx); {
 	case err != nil:
@@ -229,7 +229,7 @@ func (r *running) pullImage(ctx context.Context, force bool) error {
 	if r.sandbox != "" {
 		request.SandboxDirectory = r.sandbox
 	}
-	_, err := r.Images.Pull(ctx, request)
+	_, err := r.options.Images.Pull(ctx, request)
 	if err != nil {
 		return r.failed(r.explainPull(err))
 	}

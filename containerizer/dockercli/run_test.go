@@ -358,7 +358,7 @@ func TestSandboxOf(t *testing.T) {
 		{id, "/work/" + id + ":/mnt", ""},
 		{"mesos-" + id, id + ":/mnt", ""},
 	} {
-		d := &Docker{Options: Options{WorkDirectory: "/work"}}
+		d := &Docker{options: Options{WorkDirectory: "/work"}}
 		line := &runspec.RunLine{Name: tt.name, ParseResult: runspec.ParseResult{HostConfig: &container.HostConfig{Binds: []string{"/a:/b", tt.bind}}}}
 		if got := d.sandboxOf(line); got != tt.want {
 			t.Errorf("%s, %s: %q", tt.name, tt.bind, got)

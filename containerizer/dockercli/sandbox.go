@@ -33,7 +33,7 @@ func (d *Docker) sandboxOf(line *runspec.RunLine) string {
 		if filepath.Base(source) != id || !filepath.IsAbs(source) {
 			continue
 		}
-		if d.WorkDirectory == "" || below(d.WorkDirectory, source) {
+		if d.options.WorkDirectory == "" || below(d.options.WorkDirectory, source) {
 			return filepath.Clean(source)
 		}
 	}

@@ -56,7 +56,7 @@ func (d *Docker) stop(ctx context.Context, call Call) error {
 
 // stopTime is the container's own, else docker's.
 func (d *Docker) stopTime(ctx context.Context, name string) time.Duration {
-	if c, err := d.Engine.Inspect(ctx, name); err == nil && c.Config.StopTimeout != nil && *c.Config.StopTimeout >= 0 {
+	if c, err := d.options.Engine.Inspect(ctx, name); err == nil && c.Config.StopTimeout != nil && *c.Config.StopTimeout >= 0 {
 		return time.Duration(*c.Config.StopTimeout) * time.Second
 	}
 	return defaultStopTime * time.Second // an error will show when the container is stopped
@@ -65,9 +65,9 @@ func (d *Docker) stopTime(ctx context.Context, name string) time.Duration {
 func (d *Docker) stopOne(ctx context.Context, name string, grace time.Duration) error {
 	ours, err := d.stopOurs(ctx, name, grace)
 	if !ours {
-		err = d.Engine.Stop(ctx, name, grace)
+		err = d.options.Engine.Stop(ctx, name, grace)
 	}
-	if engine.IsNotFound(err) && d.tombstones.holds(name) {
+	if engine.IsNotFound(err) && d.inspects.holds(name) {
 		return nil // the agent was told of it, and it does not run
 	}
 	return d.explain(err)
@@ -78,7 +78,7 @@ func (d *Docker) stopOurs(ctx context.Context, name string, grace time.Duration)
 	limit := grace + engine.StopMargin
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	ours, err = d.Tasks.StopContainer(limited, name, grace)
+	ours, err = d.options.Tasks.StopContainer(limited, name, grace)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = said(fmt.Sprintf("Error response from daemon: cannot stop container: %s: no exit was seen within %v", name, limit))
 	}

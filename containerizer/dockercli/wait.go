@@ -28,7 +28,7 @@ func (d *Docker) wait(ctx context.Context, call Call) error {
 			failures = append(failures, noSuchContainer(name))
 			continue
 		}
-		status, err := d.Engine.Wait(ctx, name)
+		status, err := d.options.Engine.Wait(ctx, name)
 		if err == nil {
 			_, err = fmt.Fprintln(call.Stdout, status)
 		}

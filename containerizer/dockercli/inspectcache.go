@@ -11,82 +11,82 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// tombstonesSize bounds the memory of tombstones, in bytes of inspects: several thousand containers. Of those beyond it nothing is
+// inspectCacheSize bounds the memory of the inspect cache, in bytes of inspects: several thousand containers. Of those beyond it nothing is
 // remembered.
-const tombstonesSize = 32 << 20
+const inspectCacheSize = 32 << 20
 
 // shortestID is how much of an id is taken for it: what docker shows.
 const shortestID = 12
 
-// tombstones are what was last known of the containers that a recovering agent was told of. An agent inspects each of them and
-// ends if one of these fails, whoever has removed the container meanwhile.
-type tombstones struct {
+// inspectCache keeps the last inspect of the containers that a recovering agent has listed. An agent inspects each of them and ends if
+// one of these fails, also where the container was removed meanwhile.
+type inspectCache struct {
 	mu    sync.Mutex
 	until time.Time // when they are forgotten; guarded by mu
 	timer *time.Timer
-	known map[string]tombstone // by container name; guarded by mu
-	size  int                  // of known; guarded by mu
+	known map[string]lastInspect // by container name; guarded by mu
+	size  int                    // of known; guarded by mu
 }
 
-type tombstone struct {
+type lastInspect struct {
 	id      string
 	inspect json.RawMessage
 	listed  bool // inspect is made of a list's entry: there is no process in it
 }
 
 // keep has everything kept until a time, what is remembered later too.
-func (t *tombstones) keep(until time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.until = until
-	if t.timer != nil {
-		t.timer.Stop()
+func (i *inspectCache) keep(until time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.until = until
+	if i.timer != nil {
+		i.timer.Stop()
 	}
-	t.timer = time.AfterFunc(time.Until(until), t.forget)
+	i.timer = time.AfterFunc(time.Until(until), i.forget)
 }
 
 // forget gives the memory back when the time is over.
-func (t *tombstones) forget() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !time.Now().Before(t.until) { // else keep was called meanwhile
-		t.known, t.size, t.timer = nil, 0, nil
+func (i *inspectCache) forget() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !time.Now().Before(i.until) { // else keep was called meanwhile
+		i.known, i.size, i.timer = nil, 0, nil
 	}
 }
 
 // remember takes what the Engine says of a container. It reports whether there was room for it.
-func (t *tombstones) remember(c engine.Container) bool {
+func (i *inspectCache) remember(c engine.Container) bool {
 	name := strings.TrimPrefix(c.Name, "/")
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	size := t.size - len(t.known[name].inspect) + len(c.Raw)
-	if !time.Now().Before(t.until) || size > tombstonesSize {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	size := i.size - len(i.known[name].inspect) + len(c.Raw)
+	if !time.Now().Before(i.until) || size > inspectCacheSize {
 		return false
 	}
-	if t.known == nil {
-		t.known = map[string]tombstone{}
+	if i.known == nil {
+		i.known = map[string]lastInspect{}
 	}
-	t.known[name], t.size = tombstone{id: c.ID, inspect: c.Raw}, size
+	i.known[name], i.size = lastInspect{id: c.ID, inspect: c.Raw}, size
 	return true
 }
 
 // list takes what a list says of a container, unless more is known of it.
-func (t *tombstones) list(name string, c container.Summary) {
+func (i *inspectCache) list(name string, c container.Summary) {
 	raw, err := json.Marshal(inspectOf(name, c))
 	if err != nil { // not of text and numbers
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	before, known := t.known[name]
-	size := t.size - len(before.inspect) + len(raw)
-	if known && before.id == c.ID && !before.listed || size > tombstonesSize {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	before, known := i.known[name]
+	size := i.size - len(before.inspect) + len(raw)
+	if known && before.id == c.ID && !before.listed || size > inspectCacheSize {
 		return
 	}
-	if t.known == nil {
-		t.known = map[string]tombstone{}
+	if i.known == nil {
+		i.known = map[string]lastInspect{}
 	}
-	t.known[name], t.size = tombstone{id: c.ID, inspect: raw, listed: true}, size
+	i.known[name], i.size = lastInspect{id: c.ID, inspect: raw, listed: true}, size
 }
 
 // inspectOf is the part of a container's inspect that agents read, as far as a list has it. There is no process in it.
@@ -117,29 +117,29 @@ func inspectOf(name string, c container.Summary) map[string]any {
 }
 
 // recall returns what was last known of a container, by name or id.
-func (t *tombstones) recall(nameOrID string) (last tombstone, known bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !time.Now().Before(t.until) {
-		return tombstone{}, false
+func (i *inspectCache) recall(nameOrID string) (last lastInspect, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !time.Now().Before(i.until) {
+		return lastInspect{}, false
 	}
-	if found, known := t.known[nameOrID]; known {
+	if found, known := i.known[nameOrID]; known {
 		return found, true
 	}
 	if len(nameOrID) < shortestID {
-		return tombstone{}, false
+		return lastInspect{}, false
 	}
-	for _, found := range t.known {
+	for _, found := range i.known {
 		if strings.HasPrefix(found.id, nameOrID) {
 			return found, true
 		}
 	}
-	return tombstone{}, false
+	return lastInspect{}, false
 }
 
 // holds tells whether a container is remembered.
-func (t *tombstones) holds(nameOrID string) bool {
-	_, known := t.recall(nameOrID)
+func (i *inspectCache) holds(nameOrID string) bool {
+	_, known := i.recall(nameOrID)
 	return known
 }
 
@@ -147,7 +147,7 @@ func (t *tombstones) holds(nameOrID string) bool {
 // it.
 func (d *Docker) beginRecovery() {
 	until := time.Now().Add(RecoveryTime)
-	d.tombstones.keep(until)
+	d.inspects.keep(until)
 	d.hold.Extend(until)
-	d.Tasks.KeepContainers(until)
+	d.options.Tasks.KeepContainers(until)
 }

@@ -23,59 +23,59 @@ func inspected(name, id string, size int) engine.Container {
 	return c
 }
 
-func TestTombstonesStandForRecoveryTime(t *testing.T) {
+func TestInspectCacheLastsForRecoveryTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const id = "0123456789abcdef"
-		var ts tombstones
-		if ts.remember(inspected("mesos-a", id, 0)) {
+		var cache inspectCache
+		if cache.remember(inspected("mesos-a", id, 0)) {
 			t.Error("a container was remembered without a recovery")
 		}
-		ts.keep(time.Now().Add(RecoveryTime))
-		if !ts.remember(inspected("mesos-a", id, 0)) {
+		cache.keep(time.Now().Add(RecoveryTime))
+		if !cache.remember(inspected("mesos-a", id, 0)) {
 			t.Fatal("a container was not remembered")
 		}
 		for _, name := range []string{"mesos-a", id, id[:12]} {
-			if !ts.holds(name) {
+			if !cache.holds(name) {
 				t.Errorf("%s is not known", name)
 			}
 		}
 		for _, name := range []string{"mesos-", "mesos-b", id[:11], "", "1123456789abcdef"} {
-			if ts.holds(name) {
+			if cache.holds(name) {
 				t.Errorf("%q is known", name)
 			}
 		}
 		time.Sleep(RecoveryTime / 2)
-		ts.keep(time.Now().Add(RecoveryTime)) // a second agent recovers
+		cache.keep(time.Now().Add(RecoveryTime)) // a second agent recovers
 		time.Sleep(RecoveryTime - time.Second)
-		if !ts.holds("mesos-a") {
+		if !cache.holds("mesos-a") {
 			t.Error("forgotten too early")
 		}
 		time.Sleep(time.Second)
-		if ts.holds("mesos-a") {
+		if cache.holds("mesos-a") {
 			t.Error("known for too long")
 		}
 		synctest.Wait()
-		if ts.known != nil || ts.size != 0 || ts.timer != nil {
-			t.Errorf("memory is held: %d containers, %d bytes", len(ts.known), ts.size)
+		if cache.known != nil || cache.size != 0 || cache.timer != nil {
+			t.Errorf("memory is held: %d containers, %d bytes", len(cache.known), cache.size)
 		}
 	})
 }
 
-func TestTombstonesAreBounded(t *testing.T) {
+func TestInspectCacheIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ts tombstones
-		ts.keep(time.Now().Add(RecoveryTime))
-		const third = tombstonesSize / 3
+		var cache inspectCache
+		cache.keep(time.Now().Add(RecoveryTime))
+		const third = inspectCacheSize / 3
 		for _, c := range []struct {
 			name string
 			room bool
 		}{{"mesos-a", true}, {"mesos-b", true}, {"mesos-c", false}, {"mesos-a", true}} {
-			if ts.remember(inspected(c.name, c.name, third)) != c.room {
+			if cache.remember(inspected(c.name, c.name, third)) != c.room {
 				t.Errorf("%s: want room: %v", c.name, c.room)
 			}
 		}
-		if ts.size > tombstonesSize || ts.holds("mesos-c") {
-			t.Errorf("%d bytes are held", ts.size)
+		if cache.size > inspectCacheSize || cache.holds("mesos-c") {
+			t.Errorf("%d bytes are held", cache.size)
 		}
 		time.Sleep(RecoveryTime)
 	})
@@ -135,7 +135,7 @@ func TestListedContainerIsInspectedThoughItIsGone(t *testing.T) {
 	if got := answer(t.Context(), d, "inspect", foreign); got.Status != 1 {
 		t.Errorf("a container that is no agent's: %+v", got)
 	}
-	d.tombstones.keep(time.Now()) // the time is over
+	d.inspects.keep(time.Now()) // the time is over
 	if got, want := answer(t.Context(), d, "inspect", "--type=container", name), (result{1, "[]\n", "Error: No such container: " + name + "\n"}); got != want {
 		t.Errorf("later: %+v, want %+v", got, want)
 	}
@@ -154,7 +154,7 @@ func TestPlainListBindsNobody(t *testing.T) {
 	if list := answer(t.Context(), d, "ps"); !strings.Contains(list.Stdout, name) {
 		t.Fatalf("ps: %+v", list)
 	}
-	if !k.until.IsZero() || d.tombstones.holds(name) {
+	if !k.until.IsZero() || d.inspects.holds(name) {
 		t.Error("a recovery was begun")
 	}
 }
