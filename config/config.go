@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 
 	"go.uber.org/zap/zapcore"
 )
@@ -35,7 +35,7 @@ type Config struct {
 	ExecutorShutdownGracePeriod time.Duration
 	CgroupsEnableCFS            bool
 	// DefaultContainerDNS is nil where not set.
-	DefaultContainerDNS *agentdns.ContainerDNS
+	DefaultContainerDNS *agentflag.ContainerDNS
 	// SandboxDirectory is where a container sees its sandbox.
 	SandboxDirectory string
 	// WorkDir and LauncherDir are the agent's; empty where not set.

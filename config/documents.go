@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/strictjson"
 )
 
@@ -49,16 +49,16 @@ func dockerConfigValue(p *Secret) value {
 	return field[Secret]{p, read, write, "a JSON object, or the absolute path of a file with one", document}
 }
 
-func dnsValue(p **agentdns.ContainerDNS) value {
-	read := func(s string) (*agentdns.ContainerDNS, error) { return agentdns.Parse([]byte(s)) }
-	write := func(dns *agentdns.ContainerDNS) string {
+func dnsValue(p **agentflag.ContainerDNS) value {
+	read := func(s string) (*agentflag.ContainerDNS, error) { return agentflag.ParseDNS([]byte(s)) }
+	write := func(dns *agentflag.ContainerDNS) string {
 		if dns == nil {
 			return ""
 		}
 		return marshal(dns)
 	}
 	wants := `JSON such as {"docker":[{"network_mode":"BRIDGE","dns":{"nameservers":["192.0.2.1"]}}]}, or the absolute path of a file with it`
-	return field[*agentdns.ContainerDNS]{p, read, write, wants, document}
+	return field[*agentflag.ContainerDNS]{p, read, write, wants, document}
 }
 
 // logOptsValue accepts a list, or a JSON object for values with commas in them.

@@ -19,9 +19,9 @@ import (
 const (
 	ownDirectory = "/etc/mesos-docker-containerizer"
 
-	// maxFile is far above any real value; a larger file is not what it was
+	// MaxFile is far above any real value; a larger file is not what it was
 	// taken for.
-	maxFile = 1 << 20
+	MaxFile = 1 << 20
 )
 
 // fileSystem reads below a root.
@@ -39,12 +39,12 @@ func (f fileSystem) read(path string) (string, error) {
 		return "", reason(err)
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
 	switch {
 	case err != nil:
 		return "", reason(err)
-	case len(content) > maxFile:
-		return "", fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	case len(content) > MaxFile:
+		return "", fmt.Errorf("it is larger than %d MiB", MaxFile>>20)
 	case strings.ContainsRune(string(content), 0):
 		return "", errors.New("it contains a NUL byte, so it is no text")
 	}

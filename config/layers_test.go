@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-containerizer/agentflag"
+
 	"pgregory.net/rapid"
 )
 
@@ -19,7 +21,7 @@ func texts(f *flag) *rapid.Generator[string] {
 	words := rapid.StringMatching(`[a-z][a-z0-9]{0,8}`)
 	paths := rapid.Map(words, func(s string) string { return "/" + s })
 	durations := rapid.Map(rapid.Int64Range(int64(time.Second), int64(24*time.Hour)), func(n int64) string {
-		return FormatDuration(time.Duration(n))
+		return agentflag.FormatDuration(time.Duration(n))
 	})
 	switch f.name {
 	case "docker_kill_orphans", "cgroups_enable_cfs", "honor_command_user", "image_gc_dry_run", "defer_pull":

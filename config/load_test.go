@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -127,11 +127,11 @@ func TestLoadHost(t *testing.T) {
 	want.Hostname = "agent-17.example"
 	want.PrepareTimeout = 30 * time.Minute
 	want.LogOpts = map[string]string{"max-size": "1m", "max-file": "2"}
-	want.DefaultContainerDNS = &agentdns.ContainerDNS{Docker: []agentdns.NetworkDNS{
-		{NetworkMode: "BRIDGE", DNS: agentdns.DNS{Nameservers: []string{"192.0.2.53"}, Search: []string{"example"}}},
-		{NetworkMode: "USER", NetworkName: "apps", DNS: agentdns.DNS{Options: []string{"ndots:2"}}},
+	want.DefaultContainerDNS = &agentflag.ContainerDNS{Docker: []agentflag.NetworkDNS{
+		{NetworkMode: "BRIDGE", DNS: agentflag.DNS{Nameservers: []string{"192.0.2.53"}, Search: []string{"example"}}},
+		{NetworkMode: "USER", NetworkName: "apps", DNS: agentflag.DNS{Options: []string{"ndots:2"}}},
 	}}
-	if diff := cmp.Diff(&want, c, configOptions, cmpopts.IgnoreFields(agentdns.ContainerDNS{}, "Mesos")); diff != "" {
+	if diff := cmp.Diff(&want, c, configOptions, cmpopts.IgnoreFields(agentflag.ContainerDNS{}, "Mesos")); diff != "" {
 		t.Error(diff)
 	}
 	if n := len(c.DefaultContainerDNS.Mesos); n != 1 {
@@ -288,7 +288,7 @@ var mistakenFiles = map[string]string{
 	"/etc/mesos-docker-containerizer/orphan_grase":            "30secs",
 	"/etc/mesos-docker-containerizer/prepare_timeout":         "-1mins",
 	"/etc/mesos-docker-containerizer/log_driver":              "a\x00b",
-	"/etc/mesos-docker-containerizer/log_opts":                strings.Repeat("x", maxFile+1),
+	"/etc/mesos-docker-containerizer/log_opts":                strings.Repeat("x", MaxFile+1),
 	"/etc/mesos-docker-containerizer/?no-port":                "",
 	"/etc/mesos-docker-containerizer/run_dir/x":               "",
 	"/etc/mesos-docker-containerizer/?cgroups_enable_cfs":     "x",

@@ -265,17 +265,17 @@ func FuzzParseShell(f *testing.F) {
 // slowest of machines.
 func TestParseShellLarge(t *testing.T) {
 	var b strings.Builder
-	for i := 0; b.Len() < maxFile; i++ {
+	for i := 0; b.Len() < MaxFile; i++ {
 		fmt.Fprintf(&b, "A%d=1\n", i)
 	}
 	for _, file := range []string{
 		b.String(),
-		strings.Repeat("$(", maxFile/2),
-		strings.Repeat("${", maxFile/2),
-		strings.Repeat("<<A ", maxFile/4),
-		strings.Repeat("if ", maxFile/3),
-		strings.Repeat("\\\n", maxFile/2),
-		"X=" + strings.Repeat(":~", maxFile/2),
+		strings.Repeat("$(", MaxFile/2),
+		strings.Repeat("${", MaxFile/2),
+		strings.Repeat("<<A ", MaxFile/4),
+		strings.Repeat("if ", MaxFile/3),
+		strings.Repeat("\\\n", MaxFile/2),
+		"X=" + strings.Repeat(":~", MaxFile/2),
 	} {
 		start := time.Now()
 		_, err := parseShell(file)

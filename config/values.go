@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/strictjson"
 
 	"go.uber.org/zap/zapcore"
@@ -87,7 +88,7 @@ func boolValue(p *bool) value {
 // durationValue accepts lowest to highest; no bound above where highest is 0.
 func durationValue(p *time.Duration, lowest, highest time.Duration) value {
 	read := func(s string) (time.Duration, error) {
-		d, err := ParseDuration(s)
+		d, err := agentflag.ParseDuration(s)
 		switch {
 		case err != nil:
 			return 0, err
@@ -98,16 +99,16 @@ func durationValue(p *time.Duration, lowest, highest time.Duration) value {
 		}
 		return d, nil
 	}
-	wants := durationExamples
+	wants := agentflag.DurationExamples
 	switch {
 	case highest > 0 && lowest == 0:
-		wants += ", up to " + FormatDuration(highest)
+		wants += ", up to " + agentflag.FormatDuration(highest)
 	case highest > 0:
-		wants += fmt.Sprintf(", from %s to %s", FormatDuration(lowest), FormatDuration(highest))
+		wants += fmt.Sprintf(", from %s to %s", agentflag.FormatDuration(lowest), agentflag.FormatDuration(highest))
 	case lowest > 0:
 		wants += ", above 0"
 	}
-	return field[time.Duration]{p, read, FormatDuration, wants, plain}
+	return field[time.Duration]{p, read, agentflag.FormatDuration, wants, plain}
 }
 
 // optionalDurationValue is above zero where it is set, and zero where not.
@@ -117,7 +118,7 @@ func optionalDurationValue(p *time.Duration) value {
 		if d == 0 {
 			return ""
 		}
-		return FormatDuration(d)
+		return agentflag.FormatDuration(d)
 	}
 	return v
 }

@@ -175,3 +175,19 @@ func TestSecretIsNeverShown(t *testing.T) {
 		t.Errorf("as JSON: %s", got)
 	}
 }
+
+// checkError wants an error with a part, or none where the part is empty.
+func checkError(t *testing.T, what string, err error, part string) {
+	t.Helper()
+	switch {
+	case part == "" && err != nil:
+		t.Errorf("%q: %v", what, err)
+	case part != "" && err == nil:
+		t.Errorf("%q is accepted, want an error with %q", what, part)
+	case part != "" && !strings.Contains(err.Error(), part):
+		t.Errorf("%q: the error is %q, want %q in it", what, err, part)
+	}
+	if err != nil && len(err.Error()) > 1000 {
+		t.Errorf("%q: the error has %d bytes", what, len(err.Error()))
+	}
+}

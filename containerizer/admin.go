@@ -13,10 +13,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// AdminSocket is the name, in the run directory, of the socket at which admins ask. It is root's: what it tells holds no secret,
-// but names every task of the host.
-const AdminSocket = "admin.sock"
-
 // adminTimeout bounds one question.
 const adminTimeout = 10 * time.Second
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
 )
@@ -17,7 +18,7 @@ import (
 // An admin sees each task with what it is doing at the moment.
 func TestAdminSeesTasks(t *testing.T) {
 	h := newHost(t)
-	socket := filepath.Join(t.TempDir(), AdminSocket)
+	socket := filepath.Join(t.TempDir(), protocol.AdminSocket)
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -32,7 +32,7 @@ func (s *session) heedAgent(o *runspec.Options) error {
 		o.CgroupsEnableCFS = *flags.CgroupsEnableCFS
 	}
 	if flags.DefaultContainerDNS != nil {
-		dns, err := agentdns.Parse(flags.DefaultContainerDNS)
+		dns, err := agentflag.ParseDNS(flags.DefaultContainerDNS)
 		if err != nil {
 			return fmt.Errorf("the agent's flag default_container_dns: %w", err)
 		}

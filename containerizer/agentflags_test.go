@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -31,7 +31,7 @@ func TestAgentFlagsWin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &session{attach: test.attach, user: test.user}
-			ours := &agentdns.ContainerDNS{}
+			ours := &agentflag.ContainerDNS{}
 			options := runspec.Options{DefaultContainerDNS: ours}
 			if err := s.heedAgent(&options); err != nil {
 				t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
@@ -76,7 +76,7 @@ type Options struct {
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 
-	DefaultContainerDNS *agentdns.ContainerDNS
+	DefaultContainerDNS *agentflag.ContainerDNS
 	LogDriver           string
 	LogOpts             map[string]string
 

@@ -45,7 +45,7 @@ func TestAbsentDaemon(t *testing.T) {
 // TestLateDaemon: a command that finds no daemon, or one on its way down, waits for the next.
 func TestLateDaemon(t *testing.T) {
 	directory := t.TempDir()
-	socket := filepath.Join(directory, adminSocket)
+	socket := filepath.Join(directory, protocol.AdminSocket)
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func TestSilentDaemon(t *testing.T) {
 	}
 	d.end()
 
-	listener, err := net.Listen("unix", filepath.Join(directory, adminSocket)) // accepts, and no more
+	listener, err := net.Listen("unix", filepath.Join(directory, protocol.AdminSocket)) // accepts, and no more
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestUpgrade(t *testing.T) {
 // TestSignalWithoutADaemon ends even a run.
 func TestSignalWithoutADaemon(t *testing.T) {
 	directory := t.TempDir()
-	listener, err := net.Listen("unix", filepath.Join(directory, adminSocket)) // accepts, and no more
+	listener, err := net.Listen("unix", filepath.Join(directory, protocol.AdminSocket)) // accepts, and no more
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func TestOthersThanRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	startDaemon(t, directory, func(context.Context, dockercli.Call) int { return 0 })
-	if err := os.Chmod(filepath.Join(directory, adminSocket), 0o600); err != nil {
+	if err := os.Chmod(filepath.Join(directory, protocol.AdminSocket), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := exec.CommandContext(t.Context(), program, "--run_dir="+directory, "ps", "-a")

@@ -17,6 +17,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/dockercli"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // program is the built one, which the tests run against a daemon of theirs.
@@ -97,7 +98,7 @@ func startDaemon(t *testing.T, runDirectory string, answer answering) *daemon {
 // serve starts what is to be found in the place of the daemon.
 func serve(t *testing.T, runDirectory string, handler http.Handler, wait func()) *daemon {
 	t.Helper()
-	listener, err := net.Listen("unix", filepath.Join(runDirectory, containerizer.AdminSocket))
+	listener, err := net.Listen("unix", filepath.Join(runDirectory, protocol.AdminSocket))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func serve(t *testing.T, runDirectory string, handler http.Handler, wait func())
 // inProcess is a client within the test, whose patience is short.
 func inProcess(runDirectory, command string, stdout, stderr *bytes.Buffer) *client {
 	return &client{
-		socket: filepath.Join(runDirectory, adminSocket), patience: 200 * time.Millisecond, manner: mannerOf(command),
+		socket: filepath.Join(runDirectory, protocol.AdminSocket), patience: 200 * time.Millisecond, manner: mannerOf(command),
 		stdin: &bytes.Buffer{}, stdout: stdout, stderr: stderr, terminal: &terminal{},
 	}
 }

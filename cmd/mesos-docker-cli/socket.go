@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // runDirectoryFile is the daemon's own setting run_dir, where that is not the standard one.
@@ -14,9 +16,6 @@ const runDirectoryFile = "/etc/mesos-docker-containerizer/run_dir"
 
 // runDirectory is the daemon's standard run directory. The linker may set another one.
 var runDirectory = "/run/mesos-docker-containerizer"
-
-// adminSocket is the daemon's socket for admins in its run directory.
-const adminSocket = "admin.sock"
 
 // daemonSocket is where the daemon answers. The run directory is that of the option, if it was given, else the file's.
 func daemonSocket(option, file string) (string, error) {
@@ -34,5 +33,5 @@ func daemonSocket(option, file string) (string, error) {
 	if !filepath.IsAbs(directory) {
 		return "", fmt.Errorf("where the daemon runs: %s says %q: want an absolute path", source, directory)
 	}
-	return filepath.Join(directory, adminSocket), nil
+	return filepath.Join(directory, protocol.AdminSocket), nil
 }

@@ -6,14 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"mesos-docker-containerizer/containerizer"
 )
 
 func TestDaemonSocket(t *testing.T) {
-	if adminSocket != containerizer.AdminSocket {
-		t.Errorf("the daemon answers at %s, not at %s", containerizer.AdminSocket, adminSocket)
-	}
 	directory := t.TempDir()
 	files := 0
 	file := func(content string) string {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/config"
-	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
 // errNoDaemon says that nobody answers at the socket for admins.
@@ -27,7 +27,7 @@ func (e refusedError) Error() string { return string(e) }
 // askDaemon asks the daemon of the configuration's run_dir and decodes its JSON answer. Its error has the status exitEnvironment,
 // or is a refusedError.
 func askDaemon(c *config.Config, method, path string, limit time.Duration, answer any) error {
-	socket := filepath.Join(c.RunDir, containerizer.AdminSocket)
+	socket := filepath.Join(c.RunDir, protocol.AdminSocket)
 	client := http.Client{Timeout: limit, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"testing"
 
-	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
@@ -16,7 +15,7 @@ func TestDockerCommand(t *testing.T) {
 	flags, socket := serveFlags(t)
 	daemon := start(t, append(flags, "--log_level=debug")...)
 	daemon.await("the daemon serves")
-	admin := filepath.Join(filepath.Dir(socket), containerizer.AdminSocket)
+	admin := filepath.Join(filepath.Dir(socket), protocol.AdminSocket)
 	c, err := protocol.Dial(t.Context(), admin)
 	if err != nil {
 		t.Fatal(err)

@@ -25,8 +25,8 @@ import (
 	"github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
 
-	"mesos-docker-containerizer/config"
-	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/test/environment"
 )
@@ -170,7 +170,7 @@ func TestImagesAreCleanedUp(t *testing.T) {
 	const delay = 6 * time.Second // in which the images are listed, and the first is given a container
 	c := &cleaning{t: t, engine: environment.Engine(t), flags: flags, socket: socket}
 	persons := c.taggedByAPerson()
-	c.daemon = start(t, append(slices.Clone(flags), "--image_gc_delay="+config.FormatDuration(delay), "--metrics_address=127.0.0.1:0")...)
+	c.daemon = start(t, append(slices.Clone(flags), "--image_gc_delay="+agentflag.FormatDuration(delay), "--metrics_address=127.0.0.1:0")...)
 	c.daemon.await("the daemon serves")
 
 	used := c.pulled()
@@ -260,7 +260,7 @@ func (c *cleaning) checkMetrics(lines ...string) {
 		return answer.StatusCode, string(text)
 	}
 	_, tcp := overTCP("/metrics")
-	admin := atAdminSocket(c.t, filepath.Join(strings.TrimPrefix(c.flags[1], "--run_dir="), containerizer.AdminSocket), "/metrics")
+	admin := atAdminSocket(c.t, filepath.Join(strings.TrimPrefix(c.flags[1], "--run_dir="), protocol.AdminSocket), "/metrics")
 	for _, line := range append(lines, fmt.Sprintf("mesos_docker_containerizer_build_info{goversion=%q,version=%q} 1", runtime.Version(), version)) {
 		if !strings.Contains(tcp, line+"\n") || !strings.Contains(admin, line+"\n") {
 			c.t.Errorf("metrics lack %s:\n%s", line, tcp)

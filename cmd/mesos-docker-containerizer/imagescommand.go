@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker/go-units"
 
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/image"
 )
@@ -136,7 +137,7 @@ func rules(r image.Report) string {
 	if r.Delay == 0 {
 		return "The clean-up of images is off (image_gc_delay), and images that are pulled meanwhile are not listed as the daemon's."
 	}
-	text := fmt.Sprintf("Images go that were not used for %s", config.FormatDuration(r.Delay))
+	text := fmt.Sprintf("Images go that were not used for %s", agentflag.FormatDuration(r.Delay))
 	if r.Threshold > 0 {
 		text += fmt.Sprintf(", the oldest first, while more than %.0f%% of the disk is in use", 100*r.Threshold)
 	}

@@ -68,7 +68,7 @@ func ourPrograms(directory string) (executor, docker string, err error) {
 	}
 	for _, d := range candidates {
 		for _, name := range []string{overlay.DockerName, "mesos-docker-cli"} {
-			executor, docker = filepath.Join(d, executorName), filepath.Join(d, name)
+			executor, docker = filepath.Join(d, overlay.ExecutorName), filepath.Join(d, name)
 			if isFile(executor) && isFile(docker) {
 				executor, err = filepath.Abs(executor)
 				if err == nil {
@@ -78,7 +78,7 @@ func ourPrograms(directory string) (executor, docker string, err error) {
 			}
 		}
 	}
-	return "", "", fmt.Errorf("our own programs %s and %s are in none of %s; name their folder with --programs", executorName, overlay.DockerName, strings.Join(candidates, ","))
+	return "", "", fmt.Errorf("our own programs %s and %s are in none of %s; name their folder with --programs", overlay.ExecutorName, overlay.DockerName, strings.Join(candidates, ","))
 }
 
 func isFile(path string) bool {

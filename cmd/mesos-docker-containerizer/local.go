@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
@@ -34,8 +35,6 @@ const (
 	versionWait = 5 * time.Second
 )
 
-const executorName = "mesos-docker-executor"
-
 // findExecutor finds the executor's program: beside this one, where `make install` puts it, in the agent's launcher_dir, or on
 // the PATH. In the last two a program of the same name may be that of Mesos itself, so it is asked.
 func findExecutor(c *config.Config) (string, error) {
@@ -45,13 +44,13 @@ func findExecutor(c *config.Config) (string, error) {
 			self = real
 		}
 		directory := filepath.Dir(self)
-		beside = append(beside, filepath.Join(directory, executorName),
-			filepath.Join(directory, "..", "libexec", "mesos-docker-containerizer", executorName))
+		beside = append(beside, filepath.Join(directory, overlay.ExecutorName),
+			filepath.Join(directory, "..", "libexec", "mesos-docker-containerizer", overlay.ExecutorName))
 	}
 	if c.LauncherDir != "" {
-		elsewhere = append(elsewhere, filepath.Join(c.LauncherDir, executorName))
+		elsewhere = append(elsewhere, filepath.Join(c.LauncherDir, overlay.ExecutorName))
 	}
-	if path, err := exec.LookPath(executorName); err == nil {
+	if path, err := exec.LookPath(overlay.ExecutorName); err == nil {
 		if path, err = filepath.Abs(path); err == nil {
 			elsewhere = append(elsewhere, path)
 		}
@@ -66,7 +65,7 @@ func findExecutor(c *config.Config) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("the program %s is missing; looked for at %s and on the PATH", executorName,
+	return "", fmt.Errorf("the program %s is missing; looked for at %s and on the PATH", overlay.ExecutorName,
 		strings.Join(append(beside, elsewhere...), ", "))
 }
 
@@ -77,7 +76,7 @@ func isOurExecutor(path string) bool {
 	command := exec.CommandContext(ctx, path, "--version")
 	command.Env = []string{}
 	answer, err := command.Output()
-	return err == nil && strings.HasPrefix(string(answer), executorName+" ")
+	return err == nil && strings.HasPrefix(string(answer), overlay.ExecutorName+" ")
 }
 
 // localDaemon is what executors of a run talk to: a daemon that was there already, or one in this process.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
 	"mesos-docker-containerizer/config"
 )
 
@@ -24,14 +25,14 @@ func load(t *testing.T, args ...string) *config.Config {
 func TestFindExecutor(t *testing.T) {
 	stock := t.TempDir()
 	script := "#!/bin/sh\necho mesos 1.11.0\n"
-	if err := os.WriteFile(filepath.Join(stock, executorName), []byte(script), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(stock, overlay.ExecutorName), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", stock)
 	if path, err := findExecutor(load(t, "--launcher_dir="+stock)); err == nil {
 		t.Errorf("%s was taken for our executor", path)
 	}
-	want := filepath.Join(installed, executorName)
+	want := filepath.Join(installed, overlay.ExecutorName)
 	if path, err := findExecutor(load(t, "--launcher_dir="+installed)); err != nil || path != want {
 		t.Errorf("found %s, %v, want %s", path, err, want)
 	}

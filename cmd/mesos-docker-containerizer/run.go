@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/hostports"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/input"
 	tasks "mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/run"
@@ -83,7 +84,7 @@ func (f *runFlags) define(own *flag.FlagSet) {
 
 // readDuration takes durations as settings have them, and as Go writes them.
 func readDuration(s string) (time.Duration, error) {
-	d, err := config.ParseDuration(s)
+	d, err := agentflag.ParseDuration(s)
 	if err == nil {
 		return d, nil
 	}

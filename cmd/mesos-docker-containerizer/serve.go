@@ -18,6 +18,7 @@ import (
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/dockercli"
+	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/systemd"
@@ -139,7 +140,7 @@ func tellStatus(engine error, tasks int) error {
 // serveAdmin answers whoever asks at the socket for admins: they, and the agent's docker command.
 func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, commands *dockercli.Docker, logger *zap.Logger,
 	others ...func(*http.ServeMux)) error {
-	listener, err := systemd.Listen(filepath.Join(server.Options().RunDirectory, containerizer.AdminSocket))
+	listener, err := systemd.Listen(filepath.Join(server.Options().RunDirectory, protocol.AdminSocket))
 	if err != nil {
 		return fmt.Errorf("socket for admins: %w", err)
 	}

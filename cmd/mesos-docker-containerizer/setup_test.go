@@ -20,6 +20,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeagent"
 )
@@ -55,7 +56,7 @@ func newMesosHost(t *testing.T) *mesosHost {
 	must(t, os.MkdirAll(h.libexec, 0o755), os.Mkdir(h.etc, 0o755), os.Mkdir(h.programs, 0o755))
 	must(t, buildMore())
 	for from, to := range map[string]string{
-		"stock": filepath.Join(h.libexec, "mesos-docker-executor"), "mesos-docker-cli": filepath.Join(h.programs, "docker"), executorName: filepath.Join(h.programs, executorName),
+		"stock": filepath.Join(h.libexec, "mesos-docker-executor"), "mesos-docker-cli": filepath.Join(h.programs, "docker"), overlay.ExecutorName: filepath.Join(h.programs, overlay.ExecutorName),
 	} {
 		content, err := os.ReadFile(filepath.Join(installed, from))
 		must(t, err, os.WriteFile(to, content, 0o755))
@@ -198,7 +199,7 @@ func (h *mesosHost) launch(socket string) *droppedIn {
 	must(h.t, err)
 	d := &droppedIn{Agent: a, id: unique(h.t), exited: make(chan struct{})}
 	sandbox := h.t.TempDir()
-	d.process = exec.Command(filepath.Join(h.overlay, executorName), "--container=mesos-"+strings.TrimSpace(string(uuid)), "--docker="+h.overlay+"/docker",
+	d.process = exec.Command(filepath.Join(h.overlay, overlay.ExecutorName), "--container=mesos-"+strings.TrimSpace(string(uuid)), "--docker="+h.overlay+"/docker",
 		"--docker_socket=/var/run/docker.sock", "--launcher_dir="+h.overlay, "--mapped_directory=/mnt/mesos/sandbox", "--sandbox_directory="+sandbox,
 		"--stop_timeout=0ns", "--socket="+socket)
 	d.process.Dir, d.process.Env = sandbox, a.Environ(true, sandbox)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mesos-docker-containerizer/containerizer/runspec"
 )
 
 // allCapabilities is docker's word for every capability.
@@ -44,7 +46,7 @@ func (j *judgement) judgeCapabilities() error {
 	h := j.HostConfig
 	for _, added := range h.CapAdd {
 		name := canonicalCapability(added)
-		if err := j.capability(demand{"HostConfig.CapAdd", added, "capability " + quote(name)}, name); err != nil {
+		if err := j.capability(demand{"HostConfig.CapAdd", added, "capability " + runspec.Quote(name)}, name); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"github.com/docker/docker/api/types/container"
 )
 
@@ -94,7 +96,7 @@ func (j *judgement) judgeDevices() error {
 		if m := cgroupRule.FindStringSubmatch(rule); m != nil {
 			covers = func(d device) bool { return d.coversNumbers(m[1:]) }
 		}
-		if err := permit(j, &j.devices, demand{"HostConfig.DeviceCgroupRules", rule, "device cgroup rule " + quote(rule)}, covers); err != nil {
+		if err := permit(j, &j.devices, demand{"HostConfig.DeviceCgroupRules", rule, "device cgroup rule " + runspec.Quote(rule)}, covers); err != nil {
 			return err
 		}
 	}
@@ -126,7 +128,7 @@ func (j *judgement) device(m container.DeviceMapping) error {
 	d := demand{field: "HostConfig.Devices", value: m.PathOnHost}
 	for _, name := range meanings(m.PathOnHost) {
 		place, err := resolve(name)
-		d.reason = fmt.Sprintf("device %s (%s)", quote(place), access)
+		d.reason = fmt.Sprintf("device %s (%s)", runspec.Quote(place), access)
 		covers := func(item device) bool { return item.coversPath(place, access) }
 		if err != nil {
 			d.reason = fmt.Sprintf("a device whose path cannot be followed (%v)", err)
@@ -144,7 +146,7 @@ func (j *judgement) deviceRequest(r container.DeviceRequest) error {
 	if r.Driver == "cdi" {
 		for _, id := range r.DeviceIDs {
 			kind, _, _ := strings.Cut(id, "=")
-			d := demand{"HostConfig.DeviceRequests", id, "CDI device " + quote(id)}
+			d := demand{"HostConfig.DeviceRequests", id, "CDI device " + runspec.Quote(id)}
 			if err := permit(j, &j.devices, d, func(item device) bool { return item.name == cdiPrefix+id || item.name == cdiPrefix+kind }); err != nil {
 				return err
 			}

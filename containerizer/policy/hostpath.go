@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -72,7 +74,7 @@ func (j *judgement) hostPath(d demand, name string, a access) error {
 		case j.Sandbox != "" && a < shared && within(resolved(j.Sandbox), place):
 			continue
 		}
-		refused.reason = fmt.Sprintf("%s: host path %s (%s)", d.reason, quote(place), a)
+		refused.reason = fmt.Sprintf("%s: host path %s (%s)", d.reason, runspec.Quote(place), a)
 		if err := permit(j, &j.hostPaths, refused, func(item hostPath) bool { return item.covers(place, a) }); err != nil {
 			return err
 		}
@@ -105,8 +107,8 @@ func resolved(name string) string {
 	return name
 }
 
-// maxLinks is the kernel's own limit on symlinks in a path.
-const maxLinks = 40
+// MaxLinks is the kernel's own limit on symlinks in a path.
+const MaxLinks = 40
 
 // resolve follows symlinks as the kernel does. What does not exist is taken for a directory that is going to be made, as the
 // Engine makes it. A link of procfs can lead into another root, which its text does not say: it is taken to lead to "/".
@@ -137,7 +139,7 @@ func resolve(name string) (string, error) {
 			current = next
 			continue
 		}
-		if links++; links > maxLinks {
+		if links++; links > MaxLinks {
 			return "", syscall.ELOOP
 		}
 		if inProc(current) {

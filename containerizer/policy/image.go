@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"github.com/distribution/reference"
 )
 
@@ -105,7 +107,7 @@ func (j *judgement) image(field, name string) error {
 	if !j.images.set() { // images as such affect nothing on the host
 		return nil
 	}
-	d := demand{field, name, "image " + quote(name)}
+	d := demand{field, name, "image " + runspec.Quote(name)}
 	if identifier.MatchString(name) {
 		d.reason += ", which may be an id instead of a name (with a tag or a registry it would be a name),"
 	}

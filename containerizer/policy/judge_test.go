@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
@@ -226,7 +228,7 @@ func TestAttacks(t *testing.T) {
 			if refusal.Rule != rule || refusal.Source != anySource+"/"+rule || refusal.Field != a.field {
 				t.Errorf("refused by %s, %s for %s, want %s for %s", refusal.Rule, refusal.Source, refusal.Field, rule, a.field)
 			}
-			for _, part := range []string{refusal.Rule, refusal.Source, refusal.Field, quote(refusal.Value)} {
+			for _, part := range []string{refusal.Rule, refusal.Source, refusal.Field, runspec.Quote(refusal.Value)} {
 				if !strings.Contains(refusal.Error(), part) {
 					t.Errorf("%q does not say %s", refusal, part)
 				}

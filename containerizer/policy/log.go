@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/containerizer/runspec"
 )
 
 // ownLog are log drivers that keep the log with the container. All others work in the Engine, as root and in the host's
@@ -28,7 +30,7 @@ func (j *judgement) judgeLog() error {
 			rest = value
 		case isURL && strings.HasPrefix(rest, "/"): // unix:///run/x, unixgram:///dev/log, file:///etc/x
 		case isURL:
-			d := demand{"HostConfig.LogConfig", key, "log option " + key + " with an address (" + quote(scheme) + `), which is reached by network "host",`}
+			d := demand{"HostConfig.LogConfig", key, "log option " + key + " with an address (" + runspec.Quote(scheme) + `), which is reached by network "host",`}
 			if err := j.network(d, networkHost); err != nil {
 				return err
 			}
@@ -46,5 +48,5 @@ func (j *judgement) judgeLog() error {
 	if door, ok := hostLog[l.Type]; ok && l.Config["syslog-address"] == "" {
 		return j.hostPath(demand{"HostConfig.LogConfig", l.Type, "log driver " + l.Type}, door, readWrite)
 	}
-	return j.network(demand{"HostConfig.LogConfig", l.Type, "log driver " + quote(l.Type) + `, which works in network "host",`}, networkHost)
+	return j.network(demand{"HostConfig.LogConfig", l.Type, "log driver " + runspec.Quote(l.Type) + `, which works in network "host",`}, networkHost)
 }

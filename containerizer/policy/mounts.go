@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -105,7 +107,7 @@ func (j *judgement) mount(ctx context.Context, m mount.Mount) error {
 	case mount.TypeCluster:
 		return j.volumeDriver(d, driverCluster)
 	}
-	d.reason = fmt.Sprintf("a mount of the type %s", quote(string(m.Type)))
+	d.reason = fmt.Sprintf("a mount of the type %s", runspec.Quote(string(m.Type)))
 	return permit(j, &j.hostPaths, d, never[hostPath])
 }
 
@@ -125,7 +127,7 @@ func (j *judgement) volumesFrom(ctx context.Context, text string) error {
 		return permit(j, &j.volumeDrivers, d, never[string])
 	}
 	if err != nil {
-		return fmt.Errorf("judge volumes-from %s: %w", quote(text), err)
+		return fmt.Errorf("judge volumes-from %s: %w", runspec.Quote(text), err)
 	}
 	for _, m := range other.Mounts {
 		a := readWrite
@@ -152,6 +154,6 @@ func (j *judgement) otherMount(ctx context.Context, d demand, m container.MountP
 		}
 		return j.hostPath(d, m.Source, a)
 	}
-	d.reason = fmt.Sprintf("another container's mount of the type %s", quote(string(m.Type)))
+	d.reason = fmt.Sprintf("another container's mount of the type %s", runspec.Quote(string(m.Type)))
 	return permit(j, &j.hostPaths, d, never[hostPath])
 }

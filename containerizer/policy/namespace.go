@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/containerizer/runspec"
 )
 
 // The items of allowed_namespaces. "container" stands for any container.
@@ -37,7 +39,7 @@ func (j *judgement) judgeNamespaces() error {
 		}
 		mode, _, _ := strings.Cut(n.mode, ":")
 		item := n.kind + ":" + mode
-		if err := j.namespace(demand{n.field, n.mode, "namespace " + quote(item)}, item); err != nil {
+		if err := j.namespace(demand{n.field, n.mode, "namespace " + runspec.Quote(item)}, item); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"github.com/docker/go-connections/nat"
 )
 
@@ -54,7 +56,7 @@ func (j *judgement) judgeNetworks() error {
 	if strings.HasPrefix(mode, networkContainer+":") {
 		name = networkContainer
 	}
-	if err := j.network(demand{"HostConfig.NetworkMode", mode, "network " + quote(name)}, name); err != nil {
+	if err := j.network(demand{"HostConfig.NetworkMode", mode, "network " + runspec.Quote(name)}, name); err != nil {
 		return err
 	}
 	for _, link := range j.HostConfig.Links {
@@ -64,7 +66,7 @@ func (j *judgement) judgeNetworks() error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(j.Networking.EndpointsConfig)) {
 		name := canonicalNetwork(key)
-		if err := j.network(demand{"NetworkingConfig.EndpointsConfig", key, "network " + quote(name)}, name); err != nil {
+		if err := j.network(demand{"NetworkingConfig.EndpointsConfig", key, "network " + runspec.Quote(name)}, name); err != nil {
 			return err
 		}
 		endpoint := j.Networking.EndpointsConfig[key]
@@ -72,7 +74,7 @@ func (j *judgement) judgeNetworks() error {
 			continue
 		}
 		if id := endpoint.NetworkID; id != "" {
-			if err := j.network(demand{"EndpointSettings.NetworkID", id, "network " + quote(id)}, id); err != nil {
+			if err := j.network(demand{"EndpointSettings.NetworkID", id, "network " + runspec.Quote(id)}, id); err != nil {
 				return err
 			}
 		}

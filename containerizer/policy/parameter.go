@@ -3,6 +3,8 @@ package policy
 import (
 	"errors"
 	"strings"
+
+	"mesos-docker-containerizer/containerizer/runspec"
 )
 
 // sameParameter has the second names of options.
@@ -33,7 +35,7 @@ func (j *judgement) judgeParameters() error {
 	for _, key := range j.Parameters {
 		// A key can hold an "=" and more: docker takes the name to be what is before it.
 		name, _, _ := strings.Cut(key, "=")
-		d := demand{"container.docker.parameters", key, "docker parameter " + quote(name)}
+		d := demand{"container.docker.parameters", key, "docker parameter " + runspec.Quote(name)}
 		if err := permit(j, &j.parameters, d, is(canonicalParameter(name))); err != nil {
 			return err
 		}

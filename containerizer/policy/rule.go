@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
+
+	"mesos-docker-containerizer/containerizer/runspec"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -121,7 +121,7 @@ func readRule[T any](p *Policy, name string, r Rule, parse func(string) (T, erro
 		p.force = &l.origin
 	}
 	fault := func(item string, err error) {
-		report(fmt.Errorf("%s: %s: %s is refused: %w", r.Source, name, quote(item), err))
+		report(fmt.Errorf("%s: %s: %s is refused: %w", r.Source, name, runspec.Quote(item), err))
 	}
 	switch {
 	case len(r.Items) == 0:
@@ -163,20 +163,9 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	text := fmt.Sprintf("%s is not allowed on this host (%s: %s)", r.Reason, r.Field, quote(r.Value))
+	text := fmt.Sprintf("%s is not allowed on this host (%s: %s)", r.Reason, r.Field, runspec.Quote(r.Value))
 	if r.Source == "" {
 		return fmt.Sprintf("%s: for executors that do not run as root, the operator has to allow it in the policy file %s", text, r.Rule)
 	}
 	return fmt.Sprintf("%s: policy file %s, set by %s", text, r.Rule, r.Source)
-}
-
-// maxQuoted bounds one value in an error text, in bytes.
-const maxQuoted = 200
-
-// quote returns a value for an error text: quoted, on one line, and bounded.
-func quote(value string) string {
-	if len(value) > maxQuoted {
-		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "")) + "..."
-	}
-	return strconv.Quote(value)
 }

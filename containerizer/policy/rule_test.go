@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"github.com/hashicorp/go-multierror"
 )
 
@@ -24,7 +26,7 @@ func TestMistakes(t *testing.T) {
 		"allowed_runtimes": "a b,annotation:",
 	} {
 		for item := range strings.SplitSeq(items, ",") {
-			want = append(want, anySource+"/"+rule+": "+rule+": "+quote(item)+" is refused: ")
+			want = append(want, anySource+"/"+rule+": "+rule+": "+runspec.Quote(item)+" is refused: ")
 		}
 	}
 	for _, w := range want {

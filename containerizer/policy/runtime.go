@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"mesos-docker-containerizer/containerizer/runspec"
 )
 
 // annotationPrefix begins items of allowed_runtimes that are the key of an annotation.
@@ -22,13 +24,13 @@ func parseRuntime(item string) (string, error) {
 func (j *judgement) judgeRuntime() error {
 	if r := j.HostConfig.Runtime; r != "" {
 		covers := func(item string) bool { return item == r && !strings.HasPrefix(item, annotationPrefix) }
-		if err := permit(j, &j.runtimes, demand{"HostConfig.Runtime", r, "runtime " + quote(r)}, covers); err != nil {
+		if err := permit(j, &j.runtimes, demand{"HostConfig.Runtime", r, "runtime " + runspec.Quote(r)}, covers); err != nil {
 			return err
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(j.HostConfig.Annotations)) {
 		item := annotationPrefix + key
-		if err := permit(j, &j.runtimes, demand{"HostConfig.Annotations", key, "an instruction to the runtime (" + quote(item) + ")"}, is(item)); err != nil {
+		if err := permit(j, &j.runtimes, demand{"HostConfig.Annotations", key, "an instruction to the runtime (" + runspec.Quote(item) + ")"}, is(item)); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"mesos-docker-containerizer/containerizer/runspec"
+
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/mount"
 )
@@ -37,7 +39,7 @@ func canonicalDriver(name string) string {
 }
 
 func (j *judgement) volumeDriver(d demand, name string) error {
-	d.reason = "volume driver " + quote(name)
+	d.reason = "volume driver " + runspec.Quote(name)
 	return permit(j, &j.volumeDrivers, d, is(canonicalDriver(name)))
 }
 
@@ -66,7 +68,7 @@ func (j *judgement) volume(ctx context.Context, d demand, name string, driver mo
 		}
 		return j.volumeOf(d, mount.Driver{}, a)
 	case err != nil:
-		return fmt.Errorf("judge volume %s: %w", quote(name), err)
+		return fmt.Errorf("judge volume %s: %w", runspec.Quote(name), err)
 	}
 	return j.volumeOf(d, mount.Driver{Name: found.Driver, Options: found.Options}, a)
 }
@@ -96,7 +98,7 @@ func (j *judgement) volumeOf(d demand, driver mount.Driver, a access) error {
 	case kind == "" || kind == "tmpfs":
 		return j.volumeDriver(d, driverLocal)
 	case !slices.Contains(networkFileSystems, kind): // a disk, or layers of directories: it could be anything of the host
-		d.reason = "a local volume that mounts a file system of type " + quote(kind)
+		d.reason = "a local volume that mounts a file system of type " + runspec.Quote(kind)
 		if err := j.hostPath(d, "/", readWrite); err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-containerizer/containerizer/engine"
+
 	"github.com/docker/docker/api/types/container"
 )
 
@@ -13,9 +15,9 @@ import (
 func (r *runOptions) amend(spec *Spec, o Options) error {
 	config, host := spec.Config, spec.HostConfig
 	for label := range config.Labels {
-		if strings.HasPrefix(strings.TrimSpace(label), LabelPrefix) {
+		if strings.HasPrefix(strings.TrimSpace(label), engine.LabelPrefix) {
 			return fault("container.docker.parameters", "label %s is refused: labels that begin with %s are the containerizer's own",
-				quote(label), LabelPrefix)
+				Quote(label), engine.LabelPrefix)
 		}
 	}
 	if err := r.suitEngine(spec, o.EngineAPI); err != nil {

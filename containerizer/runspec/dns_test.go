@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
@@ -20,7 +20,7 @@ const testDNS = `{
 
 // TestDefaultContainerDNS is contract 2.8.
 func TestDefaultContainerDNS(t *testing.T) {
-	dns, err := agentdns.Parse([]byte(testDNS))
+	dns, err := agentflag.ParseDNS([]byte(testDNS))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,20 +30,20 @@ func TestDefaultContainerDNS(t *testing.T) {
 	}
 	tests := []struct {
 		name, docker, container string
-		want                    agentdns.DNS
+		want                    agentflag.DNS
 	}{
-		{"host", `, "network": "HOST"`, "", agentdns.DNS{}},
-		{"none", `, "network": "NONE"`, "", agentdns.DNS{}},
-		{"bridge", `, "network": "BRIDGE"`, "", agentdns.DNS{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
-		{"user, named", `, "network": "USER"`, user("weave"), agentdns.DNS{Nameservers: []string{"2.2.2.2"}}},
-		{"user, not named", `, "network": "USER"`, user("calico"), agentdns.DNS{Nameservers: []string{"1.1.1.1"}}},
-		{"user, the network in effect", `, "network": "USER"` + parameter("net", "weave"), user("calico"), agentdns.DNS{Nameservers: []string{"2.2.2.2"}}},
+		{"host", `, "network": "HOST"`, "", agentflag.DNS{}},
+		{"none", `, "network": "NONE"`, "", agentflag.DNS{}},
+		{"bridge", `, "network": "BRIDGE"`, "", agentflag.DNS{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
+		{"user, named", `, "network": "USER"`, user("weave"), agentflag.DNS{Nameservers: []string{"2.2.2.2"}}},
+		{"user, not named", `, "network": "USER"`, user("calico"), agentflag.DNS{Nameservers: []string{"1.1.1.1"}}},
+		{"user, the network in effect", `, "network": "USER"` + parameter("net", "weave"), user("calico"), agentflag.DNS{Nameservers: []string{"2.2.2.2"}}},
 		{"the kind of network is DockerInfo's", `, "network": "BRIDGE"` + parameter("net", "weave"), "",
-			agentdns.DNS{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
-		{"own dns", `, "network": "BRIDGE"` + parameter("dns", "3.3.3.3"), "", agentdns.DNS{Nameservers: []string{"3.3.3.3"}}},
-		{"own dns-search", `, "network": "BRIDGE"` + parameter("dns-search", "x.y"), "", agentdns.DNS{Search: []string{"x.y"}}},
-		{"own dns-opt", `, "network": "BRIDGE"` + parameter("dns-opt", "ndots:1"), "", agentdns.DNS{Options: []string{"ndots:1"}}},
-		{"own dns-option", `, "network": "BRIDGE"` + parameter("dns-option", "ndots:1"), "", agentdns.DNS{Options: []string{"ndots:1"}}},
+			agentflag.DNS{Nameservers: []string{"8.8.8.8"}, Search: []string{"example.com"}, Options: []string{"ndots:2"}}},
+		{"own dns", `, "network": "BRIDGE"` + parameter("dns", "3.3.3.3"), "", agentflag.DNS{Nameservers: []string{"3.3.3.3"}}},
+		{"own dns-search", `, "network": "BRIDGE"` + parameter("dns-search", "x.y"), "", agentflag.DNS{Search: []string{"x.y"}}},
+		{"own dns-opt", `, "network": "BRIDGE"` + parameter("dns-opt", "ndots:1"), "", agentflag.DNS{Options: []string{"ndots:1"}}},
+		{"own dns-option", `, "network": "BRIDGE"` + parameter("dns-option", "ndots:1"), "", agentflag.DNS{Options: []string{"ndots:1"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

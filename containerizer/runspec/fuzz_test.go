@@ -10,6 +10,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
@@ -56,7 +57,7 @@ func FuzzTranslate(f *testing.F) {
 			t.Errorf("the spec cannot be sent: %v", err)
 		}
 		for label := range spec.Config.Labels {
-			if strings.HasPrefix(label, runspec.LabelPrefix) {
+			if strings.HasPrefix(label, engine.LabelPrefix) {
 				t.Errorf("label %q is ours", label)
 			}
 		}

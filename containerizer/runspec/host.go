@@ -51,7 +51,7 @@ func prepareInSandbox(root *os.Root, name string) error {
 	if err != nil {
 		return &Error{
 			Field: "container.volumes",
-			Text:  fmt.Sprintf("%s cannot be mounted from the sandbox: %v", quote(name), err),
+			Text:  fmt.Sprintf("%s cannot be mounted from the sandbox: %v", Quote(name), err),
 			cause: err,
 		}
 	}
@@ -73,7 +73,7 @@ func createDirectories(name string) error {
 		if _, statErr := os.Stat(current); !errors.Is(err, fs.ErrExist) || statErr != nil {
 			return &Error{
 				Field: "container.volumes",
-				Text:  fmt.Sprintf("host path %s does not exist and cannot be created: %v", quote(name), err),
+				Text:  fmt.Sprintf("host path %s does not exist and cannot be created: %v", Quote(name), err),
 				cause: err,
 			}
 		}

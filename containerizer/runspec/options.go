@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
@@ -24,7 +24,7 @@ type runOptions struct {
 	binds             []string   // in docker's notation, the sandbox last
 	volumeDriver      string
 	network           string
-	dns               agentdns.DNS
+	dns               agentflag.DNS
 	hostname          string
 	ports             []publishedPort
 	entrypoint        string
@@ -87,7 +87,7 @@ func (r *runOptions) checkImage() error {
 		return fault(field, "no image is given")
 	}
 	if _, err := reference.ParseAnyReference(r.image); err != nil {
-		return &Error{Field: field, Text: err.Error() + ": " + quote(r.image), cause: err}
+		return &Error{Field: field, Text: err.Error() + ": " + Quote(r.image), cause: err}
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func (p parameter) argument() string { return "--" + p.name + "=" + p.value }
 // (contract 2.5, HEAD).
 func (r *runOptions) takeParameters(declared []mesos.Parameter) {
 	for i, d := range declared {
-		field := fmt.Sprintf("container.docker.parameters[%d], key %s", i, quote(d.Key))
+		field := fmt.Sprintf("container.docker.parameters[%d], key %s", i, Quote(d.Key))
 		r.remember(field, d.Key)
 		r.remember(field, d.Value)
 		name, value, _ := strings.Cut(d.Key+"="+d.Value, "=")
@@ -93,7 +93,7 @@ func (p parameter) check() error {
 	rule, known := ruleFor(p.name)
 	if !known {
 		if p.name == "" || p.name[0] == '-' {
-			return fault(p.field, "bad flag syntax: %s", quote("--"+p.name))
+			return fault(p.field, "bad flag syntax: %s", Quote("--"+p.name))
 		}
 		return fault(p.field, "unknown flag: --%s", p.name)
 	}

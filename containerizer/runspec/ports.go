@@ -2,14 +2,13 @@ package runspec
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
 	"github.com/docker/go-connections/nat"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
-
-const maxPort = 65535
 
 // publishedPort is one port mapping.
 type publishedPort struct {
@@ -55,17 +54,17 @@ func publish(mapping mesos.ContainerInfo_DockerInfo_PortMapping, ranges []mesos.
 	if !inRanges(uint64(port.host), ranges) {
 		return port, fault(field+".host_port", "Port [%d] not included in resources", port.host)
 	}
-	if port.host == 0 || port.host > maxPort {
-		return port, fault(field+".host_port", "host port %d is not a port; it must be 1 to %d", port.host, maxPort)
+	if port.host == 0 || port.host > math.MaxUint16 {
+		return port, fault(field+".host_port", "host port %d is not a port; it must be 1 to %d", port.host, math.MaxUint16)
 	}
-	if port.container == 0 || port.container > maxPort {
-		return port, fault(field+".container_port", "container port %d is not a port; it must be 1 to %d", port.container, maxPort)
+	if port.container == 0 || port.container > math.MaxUint16 {
+		return port, fault(field+".container_port", "container port %d is not a port; it must be 1 to %d", port.container, math.MaxUint16)
 	}
 	switch port.protocol {
 	case "", "tcp", "udp", "sctp":
 		return port, nil
 	}
-	return port, fault(field+".protocol", "invalid proto: %s; it must be tcp, udp or sctp", quote(port.protocol))
+	return port, fault(field+".protocol", "invalid proto: %s; it must be tcp, udp or sctp", Quote(port.protocol))
 }
 
 // portRanges returns what the task has of the ports resource.

@@ -8,8 +8,8 @@ import (
 // maxQuoted bounds one value in an error text, in bytes.
 const maxQuoted = 200
 
-// quote returns a value for an error text: quoted, on one line, and bounded.
-func quote(value string) string {
+// Quote returns a value for an error text: quoted, on one line, and bounded.
+func Quote(value string) string {
 	if len(value) > maxQuoted {
 		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "")) + "..."
 	}

@@ -21,7 +21,7 @@ func (p *parameter) resolveRelative(sandbox string) error {
 		}
 		if strings.Contains(absolute, ":") {
 			return fault(p.field, "%s lies in a sandbox whose path holds a colon, which a volume parameter cannot name; use a mount parameter",
-				quote(host))
+				Quote(host))
 		}
 		p.value = absolute + ":" + rest
 	case "mount":
@@ -58,7 +58,7 @@ func (p *parameter) resolveRelative(sandbox string) error {
 // inSandbox joins a relative path to the sandbox.
 func (p *parameter) inSandbox(sandbox, relative string) (string, error) {
 	if !filepath.IsLocal(relative) {
-		return "", fault(p.field, "%s leaves the sandbox", quote(relative))
+		return "", fault(p.field, "%s leaves the sandbox", Quote(relative))
 	}
 	return filepath.Join(sandbox, relative), nil
 }

@@ -3,6 +3,8 @@ package runspec
 import (
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // Decision says what becomes of a docker parameter.
@@ -70,7 +72,7 @@ func buildRules() []Rule {
 		{Name: "interactive", Decision: Adapted, Reason: "a task has no input, so its standard input is at its end from the start"},
 		{Name: "io-maxbandwidth", Decision: Refused, Reason: reasonWindows},
 		{Name: "io-maxiops", Decision: Refused, Reason: reasonWindows},
-		{Name: "label", Decision: Restricted, Reason: "labels that begin with " + LabelPrefix + " are the containerizer's own", check: checkLabel},
+		{Name: "label", Decision: Restricted, Reason: "labels that begin with " + engine.LabelPrefix + " are the containerizer's own", check: checkLabel},
 		{Name: "label-file", Decision: Refused, Reason: reasonHostFile},
 		{Name: "mount", Decision: Passed, Reason: "a source that begins with a dot is relative to the sandbox and must stay in it"},
 		{Name: "name", Decision: Refused, Reason: "the agent names the container and finds it by that name"},
@@ -117,8 +119,8 @@ func checkEnv(value string) string {
 }
 
 func checkLabel(value string) string {
-	if strings.HasPrefix(strings.TrimLeft(value, " \t"), LabelPrefix) {
-		return "labels that begin with " + LabelPrefix + " are the containerizer's own"
+	if strings.HasPrefix(strings.TrimLeft(value, " \t"), engine.LabelPrefix) {
+		return "labels that begin with " + engine.LabelPrefix + " are the containerizer's own"
 	}
 	return ""
 }
@@ -127,7 +129,7 @@ func checkRestart(value string) string {
 	if value == "" || value == "no" {
 		return ""
 	}
-	return "the Engine would start the container again behind the framework's back; only no is possible, not " + quote(value)
+	return "the Engine would start the container again behind the framework's back; only no is possible, not " + Quote(value)
 }
 
 // checkSecurityOpt splits as docker does: at the first "=", without one at the first ":".

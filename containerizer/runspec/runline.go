@@ -41,7 +41,7 @@ func (l *RunLine) Check(engineAPI string) error {
 		}
 		// There is no directory that it could be relative to: neither the caller's is known nor is ours of any use.
 		if relative := p; relative.resolveRelative("/") != nil || relative.value != p.value {
-			return fault(p.field, "%s is relative, and no path of this command can be", quote(p.argument()))
+			return fault(p.field, "%s is relative, and no path of this command can be", Quote(p.argument()))
 		}
 	}
 	if names > 1 {

@@ -3,16 +3,13 @@ package runspec
 import (
 	"context"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
-
-// LabelPrefix begins the labels by which we recognise our own containers. No task may set a label that begins with it.
-const LabelPrefix = "mesos-docker-containerizer."
 
 // Task is what is to be run: the TaskInfo and where it lives.
 type Task struct {
@@ -40,7 +37,7 @@ type Options struct {
 	CgroupsEnableCFS bool
 
 	// DefaultContainerDNS is the agent's flag of that name, nil when unset.
-	DefaultContainerDNS *agentdns.ContainerDNS
+	DefaultContainerDNS *agentflag.ContainerDNS
 
 	// HostMemory is the host's memory in bytes. Zero means unknown: then oom_score_adj is left alone.
 	HostMemory uint64

@@ -55,7 +55,7 @@ func (r *runOptions) checkFiles(o Options) error {
 	if len(r.files) == 0 || o.CopiesFiles {
 		return nil
 	}
-	return fault("container.volumes", "a secret cannot be mounted at %s here: this way of running tasks has no secret volumes", quote(r.files[0].Path))
+	return fault("container.volumes", "a secret cannot be mounted at %s here: this way of running tasks has no secret volumes", Quote(r.files[0].Path))
 }
 
 // checkFileTargets refuses files that would not get into the container itself. The Engine unpacks them with the container's
@@ -67,13 +67,13 @@ func (s *Spec) checkFileTargets() error {
 		return nil
 	}
 	if s.HostConfig.ReadonlyRootfs {
-		return fault(field, "a secret cannot be mounted at %s: the container's file system is read-only by a parameter", quote(s.Files[0].Path))
+		return fault(field, "a secret cannot be mounted at %s: the container's file system is read-only by a parameter", Quote(s.Files[0].Path))
 	}
 	for _, target := range s.mountTargets() {
 		for _, file := range s.Files {
 			if below, found := strings.CutPrefix(file.Path, strings.TrimRight(path.Clean(target), "/")); found && (below == "" || below[0] == '/') {
 				return fault(field, "a secret cannot be mounted at %s: that lies in what is mounted at %s, and would not stay in the container",
-					quote(file.Path), quote(target))
+					Quote(file.Path), Quote(target))
 			}
 		}
 	}

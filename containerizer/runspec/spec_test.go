@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 
+	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
@@ -47,10 +48,10 @@ func TestSpecsAreApart(t *testing.T) {
 }
 
 func TestOwnLabelsAreRefused(t *testing.T) {
-	for _, value := range []string{runspec.LabelPrefix + "instance=x", " " + runspec.LabelPrefix + "task"} {
+	for _, value := range []string{engine.LabelPrefix + "instance=x", " " + engine.LabelPrefix + "task"} {
 		info := infoOf(t, dockerTask(`, "parameters": [{"key": "label", "value": "`+value+`"}]`, "", shellCommand))
 		wantFault(t, taskOf(info), runspec.Options{},
-			"docker parameter label is refused: labels that begin with "+runspec.LabelPrefix+" are the containerizer's own",
+			"docker parameter label is refused: labels that begin with "+engine.LabelPrefix+" are the containerizer's own",
 			`container.docker.parameters[0], key "label"`)
 	}
 }
@@ -60,7 +61,7 @@ type labelParser struct{}
 
 func (labelParser) Parse(context.Context, runspec.ParseRequest) (runspec.ParseResult, error) {
 	return runspec.ParseResult{
-		Config:     &container.Config{Labels: map[string]string{runspec.LabelPrefix + "x": ""}},
+		Config:     &container.Config{Labels: map[string]string{engine.LabelPrefix + "x": ""}},
 		HostConfig: &container.HostConfig{},
 	}, nil
 }

@@ -135,7 +135,7 @@ func (v *volumes) addSource(volume *mesos.Volume, target, mode, field string) er
 		}
 		v.run.remember(field+".sandbox_path.path", sandbox.Path)
 		if filepath.IsAbs(sandbox.Path) {
-			return fault(field+".sandbox_path.path", "%s is not relative to the sandbox", quote(sandbox.Path))
+			return fault(field+".sandbox_path.path", "%s is not relative to the sandbox", Quote(sandbox.Path))
 		}
 		return v.sandboxPath(sandbox.Path, target, mode, field+".sandbox_path.path")
 	case mesos.Volume_Source_SECRET:
@@ -145,7 +145,7 @@ func (v *volumes) addSource(volume *mesos.Volume, target, mode, field string) er
 		}
 		if !path.IsAbs(volume.ContainerPath) {
 			return fault(field, "container_path %s of a secret is relative: the secret would lie in the sandbox, which the agent serves to readers",
-				quote(volume.ContainerPath))
+				Quote(volume.ContainerPath))
 		}
 		v.run.files = append(v.run.files, File{Path: path.Clean(target), Data: data})
 		return nil
@@ -192,7 +192,7 @@ func (v *volumes) addHostPathSource(source *mesos.Volume_Source_HostPath, target
 	}
 	v.run.remember(field+".path", source.Path)
 	if !filepath.IsAbs(source.Path) {
-		return fault(field+".path", "host path %s is not absolute", quote(source.Path))
+		return fault(field+".path", "host path %s is not absolute", Quote(source.Path))
 	}
 	propagation := mount.Propagation("")
 	switch source.GetMountPropagation().GetMode() {
@@ -212,11 +212,11 @@ func (v *volumes) named(name, target, mode, field string) error {
 		return fault(field, "no volume name is given")
 	}
 	if strings.Contains(name, ":") {
-		return fault(field, "the name of a volume cannot hold a colon: %s", quote(name))
+		return fault(field, "the name of a volume cannot hold a colon: %s", Quote(name))
 	}
 	if name[0] == '.' {
 		// Docker's parser would take it for a path, from the directory that the parser happens to run in.
-		return fault(field, "the name of a volume cannot begin with a dot: %s", quote(name))
+		return fault(field, "the name of a volume cannot begin with a dot: %s", Quote(name))
 	}
 	if strings.Contains(target, ":") {
 		v.run.mounts = append(v.run.mounts, mount.Mount{Type: mount.TypeVolume, Source: name, Target: target, ReadOnly: mode == "ro"})
@@ -230,7 +230,7 @@ func (v *volumes) named(name, target, mode, field string) error {
 func (v *volumes) sandboxPath(relative, target, mode, field string) error {
 	clean := filepath.Clean(relative)
 	if !filepath.IsLocal(clean) {
-		return fault(field, "%s leaves the sandbox", quote(relative))
+		return fault(field, "%s leaves the sandbox", Quote(relative))
 	}
 	v.run.sandboxPaths = append(v.run.sandboxPaths, clean)
 	v.run.bind(joinPath(v.task.SandboxDirectory, relative), target, mode, "")

@@ -15,7 +15,7 @@ import (
 
 // Values that hold where the agent says nothing, as in the stock executor library (contract 1.5 and 5.1).
 const (
-	defaultRecoveryTimeout        = 15 * time.Minute
+	DefaultRecoveryTimeout        = 15 * time.Minute // where the agent does not say
 	defaultSubscriptionBackoffMax = 2 * time.Second
 	defaultShutdownGracePeriod    = 5 * time.Second
 
@@ -116,7 +116,7 @@ func FromEnviron(getenv func(string) string) (Environment, error) {
 		Sandbox:             r.path("MESOS_SANDBOX"),
 		DomainSocket:        r.path("MESOS_DOMAIN_SOCKET"),
 		Checkpoint:          r.boolean("MESOS_CHECKPOINT"),
-		RecoveryTimeout:     defaultRecoveryTimeout,
+		RecoveryTimeout:     DefaultRecoveryTimeout,
 		ShutdownGracePeriod: r.duration("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", defaultShutdownGracePeriod),
 		AuthenticationToken: r.token("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"),
 		TLS:                 r.tls(),
@@ -136,7 +136,7 @@ func FromEnviron(getenv func(string) string) (Environment, error) {
 		e.Sandbox = e.Directory
 	}
 	if e.Checkpoint {
-		e.RecoveryTimeout = r.duration("MESOS_RECOVERY_TIMEOUT", defaultRecoveryTimeout)
+		e.RecoveryTimeout = r.duration("MESOS_RECOVERY_TIMEOUT", DefaultRecoveryTimeout)
 		e.SubscriptionBackoffMax = min(r.duration("MESOS_SUBSCRIPTION_BACKOFF_MAX", defaultSubscriptionBackoffMax), maxSubscriptionBackoff)
 	}
 	r.agent(&e)

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"mesos-docker-containerizer/agentflag"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 	mesostime "github.com/mesos/mesos-go/api/v1/lib/time"
@@ -204,15 +206,15 @@ func TestDurationsReadBack(t *testing.T) {
 		0: "0ns", time.Nanosecond: "1ns", 1500 * time.Millisecond: "1500ms", 5 * time.Second: "5secs", 90 * time.Second: "90secs",
 		15 * time.Minute: "15mins", 6 * time.Hour: "6hrs", 240 * time.Hour: "10days", 14 * 24 * time.Hour: "2weeks",
 	} {
-		if got := mesosDuration(d); got != want {
+		if got := agentflag.FormatDuration(d); got != want {
 			t.Errorf("%s is written %s, want %s", d, got, want)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		// Up to 2^53 ns the reader's floating-point arithmetic is exact.
 		d := time.Duration(rapid.Int64Range(0, 1<<53).Draw(t, "ns"))
-		if got, err := mesostime.ParseDuration(mesosDuration(d)); err != nil || got != d {
-			t.Fatalf("%d is written %s and read %d: %v", d, mesosDuration(d), got, err)
+		if got, err := mesostime.ParseDuration(agentflag.FormatDuration(d)); err != nil || got != d {
+			t.Fatalf("%d is written %s and read %d: %v", d, agentflag.FormatDuration(d), got, err)
 		}
 	})
 }

@@ -5,8 +5,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strconv"
-	"time"
+
+	"mesos-docker-containerizer/agentflag"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
@@ -33,11 +33,11 @@ func (a *Agent) environment(e *executorRun) (map[string]string, error) {
 	env["MESOS_AGENT_ENDPOINT"] = a.address
 	env["MESOS_CHECKPOINT"] = "0"
 	env["MESOS_HTTP_COMMAND_EXECUTOR"] = "0"
-	env["MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD"] = mesosDuration(a.shutdownGrace(e.info))
+	env["MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD"] = agentflag.FormatDuration(a.shutdownGrace(e.info))
 	if checkpoint {
 		env["MESOS_CHECKPOINT"] = "1"
-		env["MESOS_RECOVERY_TIMEOUT"] = mesosDuration(a.options.RecoveryTimeout)
-		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = mesosDuration(a.options.SubscriptionBackoffMax)
+		env["MESOS_RECOVERY_TIMEOUT"] = agentflag.FormatDuration(a.options.RecoveryTimeout)
+		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = agentflag.FormatDuration(a.options.SubscriptionBackoffMax)
 	}
 	if a.options.Tokens {
 		env["MESOS_EXECUTOR_AUTHENTICATION_TOKEN"] = a.issueToken(claims{
@@ -66,27 +66,6 @@ func overlay(env map[string]string, own *mesos.Environment) error {
 		}
 	}
 	return nil
-}
-
-// mesosDuration formats a duration as Mesos does: a whole number of the largest unit that divides it.
-func mesosDuration(d time.Duration) string {
-	for _, unit := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"weeks", 7 * 24 * time.Hour},
-		{"days", 24 * time.Hour},
-		{"hrs", time.Hour},
-		{"mins", time.Minute},
-		{"secs", time.Second},
-		{"ms", time.Millisecond},
-		{"us", time.Microsecond},
-	} {
-		if d != 0 && d%unit.value == 0 {
-			return strconv.FormatInt(int64(d/unit.value), 10) + unit.name
-		}
-	}
-	return strconv.FormatInt(int64(d), 10) + "ns"
 }
 
 // sandboxMode keeps a task's data from other users, as the agent does.

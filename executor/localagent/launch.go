@@ -12,6 +12,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/executor/agent"
 )
 
@@ -275,7 +276,7 @@ func (a *Agent) registrationTimeout(e *executorRun) {
 	e.cause = &termination{
 		state:   mesos.TASK_FAILED,
 		reason:  mesos.REASON_EXECUTOR_REGISTRATION_TIMEOUT,
-		message: "Executor did not register within " + mesosDuration(a.options.RegistrationTimeout),
+		message: "Executor did not register within " + agentflag.FormatDuration(a.options.RegistrationTimeout),
 	}
 	e.destroy()
 }

@@ -9,13 +9,14 @@ import (
 	"runtime"
 	"time"
 
+	"mesos-docker-containerizer/executor/agent"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 )
 
 // Defaults of the real agent's flags (contract 1.9).
 const (
-	defaultRecoveryTimeout      = 15 * time.Minute
 	defaultReregistrationWindow = 2 * time.Second
 	defaultShutdownGrace        = 5 * time.Second
 	defaultRegistrationTimeout  = time.Minute
@@ -119,7 +120,7 @@ func (o *Options) completeDurations() {
 		value    *time.Duration
 		fallback time.Duration
 	}{
-		{&o.RecoveryTimeout, defaultRecoveryTimeout},
+		{&o.RecoveryTimeout, agent.DefaultRecoveryTimeout},
 		{&o.ReregistrationWindow, defaultReregistrationWindow},
 		{&o.RegistrationTimeout, defaultRegistrationTimeout},
 		{&o.ShutdownGrace, defaultShutdownGrace},

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/executor/agent"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 )
@@ -30,22 +33,11 @@ func (a *Agent) Restart(ctx context.Context, outage Outage) error {
 		if err := step.run(); err != nil {
 			return err
 		}
-		if err := pause(ctx, step.last); err != nil {
+		if err := agent.Sleep(ctx, step.last); err != nil {
 			return fmt.Errorf("restart local agent: %w", err)
 		}
 	}
 	return a.Reconnect()
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Stop is the death of the agent: streams break, connections are refused, executors live on. Of an executor of a checkpointing
@@ -185,7 +177,7 @@ func (a *Agent) endWindow() {
 		e.cause = &termination{
 			state:   e.framework.lostState(mesos.TASK_GONE),
 			reason:  mesos.REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
-			message: "Executor did not reregister within " + mesosDuration(a.options.ReregistrationWindow),
+			message: "Executor did not reregister within " + agentflag.FormatDuration(a.options.ReregistrationWindow),
 		}
 		e.destroy()
 	}

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"pgregory.net/rapid"
@@ -242,20 +242,20 @@ func drawResources(t *rapid.T, a *assignment) {
 	a.Info.Limits = maps.Clone(limits)
 }
 
-func drawDNS(t *rapid.T) *agentdns.ContainerDNS {
-	all := []agentdns.NetworkDNS{
-		{NetworkMode: "BRIDGE", DNS: agentdns.DNS{Nameservers: []string{"8.8.8.8", "::1"}, Search: []string{"a.example", "."}, Options: []string{"ndots:2"}}},
-		{NetworkMode: "USER", NetworkName: "{net}", DNS: agentdns.DNS{Nameservers: []string{"1.1.1.1"}}},
-		{NetworkMode: "USER", DNS: agentdns.DNS{Search: []string{"user.example."}}},
-		{NetworkMode: "USER", NetworkName: "nosuch", DNS: agentdns.DNS{Options: []string{"rotate"}}},
+func drawDNS(t *rapid.T) *agentflag.ContainerDNS {
+	all := []agentflag.NetworkDNS{
+		{NetworkMode: "BRIDGE", DNS: agentflag.DNS{Nameservers: []string{"8.8.8.8", "::1"}, Search: []string{"a.example", "."}, Options: []string{"ndots:2"}}},
+		{NetworkMode: "USER", NetworkName: "{net}", DNS: agentflag.DNS{Nameservers: []string{"1.1.1.1"}}},
+		{NetworkMode: "USER", DNS: agentflag.DNS{Search: []string{"user.example."}}},
+		{NetworkMode: "USER", NetworkName: "nosuch", DNS: agentflag.DNS{Options: []string{"rotate"}}},
 	}
-	return &agentdns.ContainerDNS{Docker: rapid.SliceOfNDistinct(rapid.SampledFrom(all), 0, 4, func(e agentdns.NetworkDNS) string {
+	return &agentflag.ContainerDNS{Docker: rapid.SliceOfNDistinct(rapid.SampledFrom(all), 0, 4, func(e agentflag.NetworkDNS) string {
 		return e.NetworkMode + e.NetworkName
 	}).Draw(t, "dns")}
 }
 
 // parsedDNS is the flag as the daemon reads it.
-func parsedDNS(dns *agentdns.ContainerDNS) *agentdns.ContainerDNS {
+func parsedDNS(dns *agentflag.ContainerDNS) *agentflag.ContainerDNS {
 	if dns == nil {
 		return nil
 	}
@@ -263,7 +263,7 @@ func parsedDNS(dns *agentdns.ContainerDNS) *agentdns.ContainerDNS {
 	if err != nil {
 		panic(err)
 	}
-	parsed, err := agentdns.Parse(text)
+	parsed, err := agentflag.ParseDNS(text)
 	if err != nil {
 		panic(err)
 	}

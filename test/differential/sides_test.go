@@ -25,7 +25,7 @@ import (
 	"github.com/docker/docker/client"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 	"mesos-docker-containerizer/test/environment"
@@ -408,7 +408,7 @@ func (b *bench) place(a assignment) assignment {
 		}
 	}
 	if a.dns != nil {
-		dns := &agentdns.ContainerDNS{Docker: slices.Clone(a.dns.Docker)}
+		dns := &agentflag.ContainerDNS{Docker: slices.Clone(a.dns.Docker)}
 		for i := range dns.Docker {
 			put(&dns.Docker[i].NetworkName)
 		}

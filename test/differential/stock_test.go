@@ -12,7 +12,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
@@ -21,7 +21,7 @@ type assignment struct {
 	runspec.Task
 
 	cfs        bool // agent flag cgroups_enable_cfs
-	dns        *agentdns.ContainerDNS
+	dns        *agentflag.ContainerDNS
 	hostMemory uint64
 	honorUser  bool
 	gpus       bool
@@ -254,7 +254,7 @@ func stockDNS(a assignment, network string) (line []string) {
 	}) {
 		return nil
 	}
-	find := func(mode, name string) *agentdns.NetworkDNS {
+	find := func(mode, name string) *agentflag.NetworkDNS {
 		for i, entry := range a.dns.Docker {
 			if entry.NetworkMode == mode && (mode == "BRIDGE" || entry.NetworkName == name) {
 				return &a.dns.Docker[i]
@@ -262,7 +262,7 @@ func stockDNS(a assignment, network string) (line []string) {
 		}
 		return nil
 	}
-	var entry *agentdns.NetworkDNS
+	var entry *agentflag.NetworkDNS
 	switch docker.GetNetwork() {
 	case mesos.ContainerInfo_DockerInfo_BRIDGE:
 		entry = find("BRIDGE", "")

@@ -14,7 +14,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"golang.org/x/sys/unix"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 )
@@ -231,7 +231,7 @@ func defaultDNS(t *testing.T) {
 	h := newHost(t)
 	h.stopDaemon(t)
 	var err error
-	if h.daemon.DefaultContainerDNS, err = agentdns.Parse([]byte(`{"docker": [{"network_mode": "BRIDGE", "dns": {"nameservers": ["192.0.2.1"]}}]}`)); err != nil {
+	if h.daemon.DefaultContainerDNS, err = agentflag.ParseDNS([]byte(`{"docker": [{"network_mode": "BRIDGE", "dns": {"nameservers": ["192.0.2.1"]}}]}`)); err != nil {
 		t.Fatal(err)
 	}
 	h.start(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/test/dockerregistry"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
@@ -114,7 +114,7 @@ func TestDefaultDNS(t *testing.T) {
 	h := newHost(t)
 	h.stopDaemon(t)
 	var err error
-	h.daemon.DefaultContainerDNS, err = agentdns.Parse([]byte(`{"docker": [{"network_mode": "BRIDGE",
+	h.daemon.DefaultContainerDNS, err = agentflag.ParseDNS([]byte(`{"docker": [{"network_mode": "BRIDGE",
 		"dns": {"nameservers": ["192.0.2.53"], "search": ["corp.example"], "options": ["ndots:3"]}}]}`))
 	if err != nil {
 		t.Fatal(err)

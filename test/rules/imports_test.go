@@ -137,7 +137,7 @@ func TestImporters(t *testing.T) {
 
 // localAgentImports is all that the stand-in for the agent may import beside the standard library: it plays the other side and
 // must not agree with ours by sharing its code.
-var localAgentImports = []string{"executor/agent", "executor/localagent/...", "github.com/mesos/mesos-go/...", "go.uber.org/zap/...", "golang.org/x/sys/..."}
+var localAgentImports = []string{"agentflag", "executor/agent", "executor/localagent/...", "github.com/mesos/mesos-go/...", "go.uber.org/zap/...", "golang.org/x/sys/..."}
 
 func TestTransportWireAndLocalAgentStandAlone(t *testing.T) {
 	g := packages(t)

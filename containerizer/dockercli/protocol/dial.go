@@ -17,6 +17,10 @@ import (
 // Version is the newest version of the protocol that this build speaks. It grows when a side must know what the other understands.
 const Version = 1
 
+// AdminSocket is the name, in the daemon's run directory, of the socket at which admins and docker commands ask. It is root's: what
+// it tells holds no secret, but names every task of the host.
+const AdminSocket = "admin.sock"
+
 // Path is where, on the socket for admins, the daemon answers docker commands.
 const Path = "/docker"
 

@@ -15,7 +15,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"pgregory.net/rapid"
 
-	"mesos-docker-containerizer/agentdns"
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
@@ -177,8 +177,8 @@ func drawOptions(t *rapid.T) runspec.Options {
 	}
 }
 
-var defaultDNS = func() *agentdns.ContainerDNS {
-	dns, err := agentdns.Parse([]byte(`{"docker": [
+var defaultDNS = func() *agentflag.ContainerDNS {
+	dns, err := agentflag.ParseDNS([]byte(`{"docker": [
 		{"network_mode": "BRIDGE", "dns": {"nameservers": [" 8.8.8.8", "0::1"], "search": ["a.example. ", "."], "options": ["ndots:2"]}},
 		{"network_mode": "USER", "network_name": "weave", "dns": {"nameservers": ["1.1.1.1"]}},
 		{"network_mode": "USER", "dns": {"search": ["user.example"]}}]}`))

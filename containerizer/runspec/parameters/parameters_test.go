@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
@@ -179,7 +180,7 @@ func TestParametersThatFail(t *testing.T) {
 func TestRefusedParameters(t *testing.T) {
 	values := map[string]string{
 		"env":          "KEY",
-		"label":        runspec.LabelPrefix + "task=t",
+		"label":        engine.LabelPrefix + "task=t",
 		"restart":      "always",
 		"security-opt": "seccomp=/etc/shadow",
 	}
@@ -277,7 +278,7 @@ func FuzzParameters(f *testing.F) {
 			t.Errorf("key %q value %q: the spec acts on its own: %+v", key, value, host)
 		}
 		for label := range spec.Config.Labels {
-			if strings.HasPrefix(label, runspec.LabelPrefix) {
+			if strings.HasPrefix(label, engine.LabelPrefix) {
 				t.Errorf("key %q value %q: label %q", key, value, label)
 			}
 		}

@@ -34,7 +34,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -248,15 +247,10 @@ func (r *run) receive(ctx context.Context, m message) error {
 		}
 	}
 	err = r.deliver(ctx, got.event)
-	if size >= largeMessage {
-		got = received{}
-		debug.FreeOSMemory() // the next collection may be minutes away
-	}
+	got = received{}
+	agent.ReleaseAfter(size)
 	return err
 }
-
-// largeMessage is the size from which memory is given back at once. Below it a collection costs more than it frees.
-const largeMessage = 1 << 20
 
 // checkRecipient refuses a message for another executor, which had our port before us.
 func (r *run) checkRecipient(got received) error {
@@ -317,17 +311,6 @@ func (r *run) deliver(ctx context.Context, event *agent.Event) error {
 	}
 	select {
 	case r.events <- event:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -128,7 +128,7 @@ func (l *link) connect(ctx context.Context) (net.Conn, error) {
 		if err == nil || time.Since(began)+linkRetry > linkPatience {
 			return conn, err
 		}
-		if err := sleep(ctx, linkRetry); err != nil {
+		if err := agent.Sleep(ctx, linkRetry); err != nil {
 			return nil, err
 		}
 	}

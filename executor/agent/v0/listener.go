@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/executor/agent"
 	"mesos-docker-containerizer/executor/agent/secure"
 )
 
@@ -64,7 +65,7 @@ func (s *server) serve(ctx context.Context) {
 				return
 			}
 			s.logger.Warn("cannot accept a connection", zap.Error(err))
-			if sleep(ctx, 100*time.Millisecond) != nil { // such as too many open files
+			if agent.Sleep(ctx, 100*time.Millisecond) != nil { // such as too many open files
 				return
 			}
 			continue

@@ -9,15 +9,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"mesos-docker-containerizer/executor/agent"
 )
 
 // Bounds of one request. A TaskInfo carries what a framework puts into it, but a master takes far less than this from one.
 const (
 	maxHead = 16 << 10
 	maxBody = 64 << 20
-
-	// firstAllocation bounds what is allocated on the word of a length alone; beyond it memory follows the bytes that arrive.
-	firstAllocation = 64 << 10
 )
 
 // errRequest says that bytes are not a request that libprocess sends. What follows on the connection cannot be understood.
@@ -205,7 +204,7 @@ func appendExactly(body []byte, r io.Reader, n uint64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it is larger than %d MiB", errRequest, maxBody>>20)
 	}
 	for n > 0 {
-		part := int(min(n, max(firstAllocation, uint64(len(body)))))
+		part := int(min(n, max(agent.FirstAllocation, uint64(len(body)))))
 		at := len(body)
 		body = append(body, make([]byte, part)...)
 		if _, err := io.ReadFull(r, body[at:]); err != nil {

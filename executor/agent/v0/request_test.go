@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"mesos-docker-containerizer/executor/agent"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -117,7 +119,7 @@ func TestLargeBodyIsNotAllocatedOnItsWord(t *testing.T) {
 			}
 		}
 	}).AllocedBytesPerOp()
-	if allocated > 4*firstAllocation {
+	if allocated > 4*agent.FirstAllocation {
 		t.Errorf("%d bytes allocated", allocated)
 	}
 }

@@ -165,7 +165,7 @@ func (c *client) send(ctx context.Context, call *executor.Call) (mesos.Response,
 	)
 	switch {
 	case err == nil:
-		releaseAfter(call.Size())
+		agent.ReleaseAfter(call.Size())
 		return res, nil
 	case errors.As(err, &refused):
 		refused.call = call.Type.String()

@@ -132,7 +132,7 @@ func (r *run) pause(ctx context.Context) error {
 	if !r.told {
 		wait = min(wait, time.Until(r.deadline))
 	}
-	if err := sleep(ctx, wait); err != nil {
+	if err := agent.Sleep(ctx, wait); err != nil {
 		return err
 	}
 	if r.told || time.Now().Before(r.deadline) {
@@ -153,15 +153,4 @@ func (r *run) deliver(ctx context.Context, event *agent.Event) error {
 		r.told = true
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -3,19 +3,8 @@ package v1
 import (
 	"io"
 	"net/http"
-	"runtime/debug"
 	"sync"
 )
-
-// largeMessage is the size from which the memory of a call or event is given back at once instead of at the next collection,
-// which in an executor with little to do may be minutes away. Below it a collection costs more than it frees.
-const largeMessage = 1 << 20
-
-func releaseAfter(size int) {
-	if size >= largeMessage {
-		debug.FreeOSMemory()
-	}
-}
 
 // releasedBody is a request's body that lets go of its content when it has been sent. A SUBSCRIBE carries whole tasks.
 type releasedBody struct {

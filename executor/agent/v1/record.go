@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"mesos-docker-containerizer/executor/agent"
 )
 
 const (
 	// maxRecord bounds one event. mesos-go's own reader stops at 4 MiB, less than the TaskInfo of a large app; a framework's
 	// message to the master is bounded by far less than this.
 	maxRecord = 64 << 20
-
-	// firstAllocation bounds what is allocated on the word of a length alone; beyond it memory follows the bytes that arrive.
-	firstAllocation = 64 << 10
 
 	// maxLengthDigits is more than the decimal digits of maxRecord and of any length an agent sends.
 	maxLengthDigits = 20
@@ -82,7 +81,7 @@ func (r *recordReader) length() (int, error) {
 }
 
 func (r *recordReader) record(n int) ([]byte, error) {
-	buf := make([]byte, 0, min(n, firstAllocation))
+	buf := make([]byte, 0, min(n, agent.FirstAllocation))
 	for {
 		got, err := io.ReadFull(r.stream, buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+got]

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"mesos-docker-containerizer/executor/agent"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/mesos/mesos-go/api/v1/lib/encoding/framing"
 	"github.com/mesos/mesos-go/api/v1/lib/recordio"
@@ -92,7 +94,7 @@ func TestRecordReaderAllocatesWhatArrives(t *testing.T) {
 	header := strconv.Itoa(maxRecord) + "\n"
 	r := newRecordReader(strings.NewReader(header+"abc"), maxRecord)
 	record, err := r.ReadFrame()
-	if err != io.ErrUnexpectedEOF || cap(record) > firstAllocation {
+	if err != io.ErrUnexpectedEOF || cap(record) > agent.FirstAllocation {
 		t.Errorf("%d bytes allocated for 3, error %v", cap(record), err)
 	}
 }
@@ -103,7 +105,7 @@ func TestRecordReaderReadsWhatMesosGoWrites(t *testing.T) {
 		var want []string
 		var stream bytes.Buffer
 		w := recordio.NewWriter(&stream)
-		for _, size := range rapid.SliceOfN(rapid.SampledFrom([]int{0, 1, 9, 10, 255, 256, 257, 4096, firstAllocation - 1, firstAllocation, firstAllocation + 1, 3 * firstAllocation}), 0, 5).Draw(t, "sizes") {
+		for _, size := range rapid.SliceOfN(rapid.SampledFrom([]int{0, 1, 9, 10, 255, 256, 257, 4096, agent.FirstAllocation - 1, agent.FirstAllocation, agent.FirstAllocation + 1, 3 * agent.FirstAllocation}), 0, 5).Draw(t, "sizes") {
 			record := bytes.Repeat([]byte{byte(size)}, size)
 			if err := w.WriteFrame(record); err != nil {
 				t.Fatal(err)

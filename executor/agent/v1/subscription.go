@@ -55,7 +55,7 @@ func (r *run) subscription(parent context.Context) (subscribed bool, err error) 
 		if err := r.deliver(parent, event); err != nil {
 			return subscribed, err
 		}
-		releaseAfter(size)
+		agent.ReleaseAfter(size)
 	}
 }
 
@@ -113,7 +113,7 @@ func (r *run) sendUpdate(ctx context.Context, status mesos.TaskStatus) error {
 			return fmt.Errorf("update not delivered in %d tries: %w", try, err)
 		}
 		log.Debug("status update not delivered yet", zap.Error(err))
-		if err := sleep(ctx, backoff(r.client.env.SubscriptionBackoffMax)); err != nil {
+		if err := agent.Sleep(ctx, backoff(r.client.env.SubscriptionBackoffMax)); err != nil {
 			return err
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
-	"mesos-docker-containerizer/config"
 )
 
 const unseen = "the agent's flags cannot be seen"
@@ -108,7 +108,7 @@ func (d *doctor) dockerCommand(context.Context) finding {
 		return skipped("the drop-in route is not in use")
 	}
 	live, ours := flags["docker"], filepath.Join(d.folder(), overlay.DockerName)
-	if filepath.Clean(live) == ours || d.Docker != "" && sameFile(live, d.Docker) {
+	if filepath.Clean(live) == ours || d.Docker != "" && overlay.SameFile(live, d.Docker) {
 		return ok("the agent calls %s", live)
 	}
 	advice := "mesos-docker-containerizer setup --write, and restart the agent: its --docker has to be " + ours
@@ -125,7 +125,7 @@ func (d *doctor) registrationTimeout(context.Context) finding {
 		return skipped(unseen)
 	}
 	value := flags["executor_registration_timeout"]
-	limit, err := config.ParseDuration(value)
+	limit, err := agentflag.ParseDuration(value)
 	if err != nil {
 		return skipped("the agent tells no executor_registration_timeout")
 	}
@@ -134,5 +134,5 @@ func (d *doctor) registrationTimeout(context.Context) finding {
 		return warning("executor_registration_timeout="+value+", within which the agent has to pull by itself", "let the agent's --docker be ours (setup), or raise it to 15mins")
 	}
 	bound, flag := d.Config.PrepareLimit()
-	return ok("executor_registration_timeout=%s; pull, create and start of a task may take %s together (%s)", value, config.FormatDuration(bound), flag)
+	return ok("executor_registration_timeout=%s; pull, create and start of a task may take %s together (%s)", value, agentflag.FormatDuration(bound), flag)
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/config"
 )
 
@@ -64,8 +65,8 @@ func alike(a, b string) bool {
 	if a == b {
 		return true
 	}
-	if x, errX := config.ParseDuration(a); errX == nil {
-		y, errY := config.ParseDuration(b)
+	if x, errX := agentflag.ParseDuration(a); errX == nil {
+		y, errY := agentflag.ParseDuration(b)
 		return errY == nil && x == y
 	}
 	if strings.HasPrefix(a, "/") && strings.HasPrefix(b, "/") {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,12 +12,6 @@ import (
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
 )
-
-func sameFile(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
-}
 
 // overlayIsCurrent compares the folder with what it links to.
 func (d *doctor) overlayIsCurrent(context.Context) finding {

@@ -23,11 +23,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"mesos-docker-containerizer/executor/manual"
 )
 
 // The names that are ours.
 const (
-	ExecutorName = "mesos-docker-executor"
+	ExecutorName = manual.Program
 	DockerName   = "docker"
 
 	// aside begins the name of a link before it is renamed. A helper whose name begins with a dot is not linked.
@@ -84,14 +86,14 @@ func (o Overlay) validateStock() error {
 	if _, err := os.Lstat(filepath.Join(o.Stock, RecordName)); err == nil {
 		return fmt.Errorf("%s is an overlay of ours: name the folder of Mesos's own helpers, such as /usr/libexec/mesos", o.Stock)
 	}
-	if same(o.Path, o.Stock) {
+	if SameFile(o.Path, o.Stock) {
 		return fmt.Errorf("overlay and folder of Mesos's helpers are the same, %s", o.Path)
 	}
 	helper := filepath.Join(o.Stock, ExecutorName)
 	if err := executable(helper); err != nil {
 		return fmt.Errorf("%s is not the folder of a Mesos agent's helpers (its launcher_dir): %w", o.Stock, err)
 	}
-	if same(helper, o.Executor) || IsOurs(helper) {
+	if SameFile(helper, o.Executor) || IsOurs(helper) {
 		return fmt.Errorf("%s is our program already: put Mesos's own back (reinstall its package), or there is nothing to go back to", helper)
 	}
 	return nil
@@ -114,7 +116,8 @@ func executable(path string) error {
 	return nil
 }
 
-func same(a, b string) bool {
+// SameFile says that two paths lead to one file.
+func SameFile(a, b string) bool {
 	x, errX := os.Stat(a)
 	y, errY := os.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"mesos-docker-containerizer/containerizer/policy"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -37,9 +39,6 @@ func accessible(path string) error {
 	})
 }
 
-// maxLinks is how many links Linux follows on one way.
-const maxLinks = 40
-
 // walk goes from / along a path as Linux does, through each link, and has every directory, link and the last step looked at. It
 // ends where there is nothing.
 func walk(path string, look func(step string, stat *unix.Stat_t) error) error {
@@ -60,7 +59,7 @@ func walk(path string, look func(step string, stat *unix.Stat_t) error) error {
 			if err != nil {
 				return err
 			}
-			if links++; links > maxLinks {
+			if links++; links > policy.MaxLinks {
 				return fmt.Errorf("%s: %w", path, unix.ELOOP)
 			}
 			at = filepath.Dir(at)

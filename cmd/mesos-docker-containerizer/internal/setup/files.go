@@ -9,11 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"mesos-docker-containerizer/config"
+
 	"golang.org/x/sys/unix"
 )
-
-// maxFile is far above any flag's value.
-const maxFile = 1 << 20
 
 // newMode is that of a file that was not there before; flags are no secrets, and the daemon reads them too.
 const newMode = 0o644
@@ -67,7 +66,7 @@ func read(path string) (file, error) {
 			return file{}, err
 		}
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
+	if !info.Mode().IsRegular() || info.Size() > config.MaxFile {
 		return file{}, fmt.Errorf("%s is not a file with a flag's value", path)
 	}
 	var stat unix.Stat_t

@@ -1,4 +1,4 @@
-package agentdns
+package agentflag
 
 import (
 	"encoding/json"
@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParse(t *testing.T) {
-	got, err := Parse([]byte(`{
+func TestParseDNS(t *testing.T) {
+	got, err := ParseDNS([]byte(`{
 		"mesos": [{"network_mode": "CNI", "dns": {"nameservers": ["9.9.9.9"]}}],
 		"docker": [
 			{"network_mode": "BRIDGE", "dns": {"nameservers": [" 8.8.8.8", "0::1"], "search": ["example.com. ", "."], "options": ["ndots:2"]}},
@@ -28,7 +28,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseThatFails(t *testing.T) {
+func TestParseDNSThatFails(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{`{`, "it is not valid JSON: unexpected end of JSON input"},
 		{`{}{}`, "it is not valid JSON: invalid character '{' after top-level value"},
@@ -43,17 +43,17 @@ func TestParseThatFails(t *testing.T) {
 		{`{"docker": [{"network_mode": "USER", "dns": {"search": ["-a"]}}]}`, `/docker/0/dns: the search domain "-a" is not a domain`},
 		{`{"docker": [{"network_mode": "USER", "dns": {"search": ["1.2"]}}]}`, `/docker/0/dns: the search domain "1.2" is not a domain`},
 	} {
-		if _, err := Parse([]byte(test.text)); err == nil || err.Error() != test.want {
+		if _, err := ParseDNS([]byte(test.text)); err == nil || err.Error() != test.want {
 			t.Errorf("%s: error %v, want %q", test.text, err, test.want)
 		}
 	}
 }
 
 // What Parse returns is written and read again unchanged.
-func FuzzParse(f *testing.F) {
+func FuzzParseDNS(f *testing.F) {
 	f.Add([]byte(`{"docker": [{"network_mode": "USER", "dns": {"search": ["."], "nameservers": ["::1"]}}], "mesos": [1]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		dns, err := Parse(data)
+		dns, err := ParseDNS(data)
 		if err != nil {
 			return
 		}
@@ -61,7 +61,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := Parse(text)
+		again, err := ParseDNS(text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}

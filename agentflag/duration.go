@@ -1,4 +1,4 @@
-package config
+package agentflag
 
 import (
 	"errors"
@@ -25,7 +25,8 @@ var durationUnits = []struct {
 	{"ns", time.Nanosecond},
 }
 
-const durationExamples = "a Mesos duration such as 30secs, 5mins or 1.5hrs (units: ns us ms secs mins hrs days weeks)"
+// DurationExamples says to a person what ParseDuration takes.
+const DurationExamples = "a Mesos duration such as 30secs, 5mins or 1.5hrs (units: ns us ms secs mins hrs days weeks)"
 
 // maxNumber is the most characters that the number of a duration may have. It
 // keeps exact arithmetic cheap for any input.

@@ -1,6 +1,6 @@
-// Package agentdns reads the Mesos agent's flag default_container_dns. The flag comes to the daemon twice, as a setting and from
-// each executor that its agent gives it to; both are read here, by the same rules.
-package agentdns
+// Package agentflag reads and writes what the Mesos agent's flags have in a syntax of their own: durations, and
+// default_container_dns. A flag can come to the daemon as a setting and from an executor; both are read by the same rules.
+package agentflag
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 	"mesos-docker-containerizer/strictjson"
 )
 
-// ContainerDNS is the flag's value (contract 2.8). The names of all fields are those of its JSON.
+// ContainerDNS is the value of default_container_dns (contract 2.8). The names of all fields are those of its JSON.
 type ContainerDNS struct {
 	// Mesos is for the agent's other containerizer, and only kept.
 	Mesos []json.RawMessage `json:"mesos,omitempty"`
@@ -34,9 +34,9 @@ type DNS struct {
 	Options     []string `json:"options,omitempty"`
 }
 
-// Parse reads the flag's JSON. Addresses and domains come out as the docker command writes them. The error names the place of
+// ParseDNS reads the flag's JSON. Addresses and domains come out as the docker command writes them. The error names the place of
 // the mistake; it stops the program that was given the flag, and not each of its tasks.
-func Parse(data []byte) (*ContainerDNS, error) {
+func ParseDNS(data []byte) (*ContainerDNS, error) {
 	if err := json.Unmarshal(data, new(any)); err != nil {
 		return nil, fmt.Errorf("it is not valid JSON: %w", err)
 	}
