@@ -160,7 +160,7 @@ func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels)
 	s.scheduleRemoval(ctx, id, max(labels.StopGrace, s.options.StopTimeout), logger)
 }
 
-// scheduleRemoval has a container ended that nobody needs any more: stopped if it runs, within the grace period, and removed when
+// scheduleRemoval ends a container that is not needed any more: stopped if it runs, within the grace period, and removed when
 // its time has come. It does not wait for that. Of several calls for one container the first counts.
 func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
 	if _, other := s.removing.LoadOrStore(id, true); other {

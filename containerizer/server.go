@@ -198,7 +198,7 @@ func (s *Server) greet(ctx context.Context, unix *net.UnixConn) {
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:
-		case errors.Is(err, io.EOF): // somebody looked whether we are there
+		case errors.Is(err, io.EOF): // a look whether the daemon is there
 			s.options.Logger.Debug("a connection ended before it began")
 		default:
 			s.options.Logger.Warn("refused an executor", zap.Error(err))

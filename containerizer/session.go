@@ -196,7 +196,7 @@ func (s *session) Output(stream *os.File, kind container.Stream) error {
 	return nil
 }
 
-// conclude reports the outcome and has the container removed once nobody needs it any more.
+// conclude reports the outcome and has the container removed once it is not needed any more.
 func (s *session) conclude(ctx context.Context, exit wire.Exited) {
 	s.logger.Info("task ended", zap.String("outcome", string(exit.Outcome)), zap.Int("status", exit.Code),
 		zap.Bool("oom", exit.OOM), zap.String("message", exit.Message))

@@ -2,12 +2,10 @@ package containerizer
 
 import (
 	"context"
-	"strings"
 	"time"
-)
 
-// shortestID is how much of a container's id is taken for it: what docker shows.
-const shortestID = 12
+	"mesos-docker-containerizer/containerizer/container"
+)
 
 // ending is a running container of a session, for those who want it stopped.
 type ending struct {
@@ -43,7 +41,7 @@ func (s *Server) running(nameOrID string) (*session, *ending) {
 		if current == nil {
 			continue
 		}
-		if name == nameOrID || len(nameOrID) >= shortestID && strings.HasPrefix(current.id, nameOrID) {
+		if name == nameOrID || container.MatchesID(current.id, nameOrID) {
 			return session, current
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +42,7 @@ type Options struct {
 	// After the start only the context counts: a container that may run is not given up.
 	Patience time.Duration
 
-	// Abandoned reports whether a container of somebody else's with this name may be removed. Nil for never.
+	// Abandoned reports whether another container that has this name may be removed. Nil for never.
 	Abandoned func(*engine.Container) bool
 
 	// Losses counts how often the Engine went away, for an owner that calls Look for each event of the container. Nil for one that
@@ -81,7 +82,7 @@ var (
 	ErrStopped = errors.New("killed before the container was started")
 
 	// ErrVanished says that a container that had been created is not there any more.
-	ErrVanished = errors.New("the container has been removed by somebody else")
+	ErrVanished = errors.New("the container was removed, and not by this daemon")
 )
 
 // NameInUseError says that another container has the name. It wraps what the Engine said to the create.
@@ -124,6 +125,14 @@ func (c *Container) take(found *engine.Container) {
 
 func (c *Container) owns(found *engine.Container) bool {
 	return c.options.Owner.Owns(found.Name, found.Config.Labels)
+}
+
+// shortestID is how much of a container's id is taken for it: what docker shows.
+const shortestID = 12
+
+// MatchesID reports whether a reference is an id or its beginning.
+func MatchesID(id, reference string) bool {
+	return len(reference) >= shortestID && strings.HasPrefix(id, reference)
 }
 
 // StartedAt is zero for a container that was never started.

@@ -15,7 +15,7 @@ func (c *Container) Remove(ctx context.Context) error {
 	switch {
 	case err == nil:
 		c.options.Removed()
-	case !engine.IsConflict(err): // else somebody else is removing it
+	case !engine.IsConflict(err): // else it is being removed already
 		c.options.Late.add(c.id, c.options.Owner, c.options.Removed)
 		return err
 	}
@@ -25,7 +25,7 @@ func (c *Container) Remove(ctx context.Context) error {
 // LeaveRunning in place of a grace period has a Removal wait for the end of a container that runs.
 const LeaveRunning = -1
 
-// Removal ends and removes a container that nobody needs any more, whoever created it.
+// Removal ends and removes a container that is not needed any more, of this daemon or of an earlier one.
 type Removal struct {
 	Engine *engine.Client
 	ID     string

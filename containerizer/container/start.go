@@ -7,7 +7,7 @@ import (
 )
 
 // Start starts the container, and not a second time: after an answer that was lost it inspects until the Engine says whether the
-// container was started. The owner's patience does not count here, for a container may run that nobody knows of.
+// container was started. The owner's patience does not count here, for a container may run unseen.
 //
 // With an error other than ErrVanished there is a container, and it may run.
 func (c *Container) Start(ctx context.Context) error {

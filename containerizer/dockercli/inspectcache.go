@@ -8,15 +8,13 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // inspectCacheSize bounds the memory of the inspect cache, in bytes of inspects: several thousand containers. Of those beyond it nothing is
 // remembered.
 const inspectCacheSize = 32 << 20
-
-// shortestID is how much of an id is taken for it: what docker shows.
-const shortestID = 12
 
 // inspectCache keeps the last inspect of the containers that a recovering agent has listed. An agent inspects each of them and ends if
 // one of these fails, also where the container was removed meanwhile.
@@ -126,11 +124,8 @@ func (i *inspectCache) recall(nameOrID string) (last lastInspect, known bool) {
 	if found, known := i.known[nameOrID]; known {
 		return found, true
 	}
-	if len(nameOrID) < shortestID {
-		return lastInspect{}, false
-	}
 	for _, found := range i.known {
-		if strings.HasPrefix(found.id, nameOrID) {
+		if ours.MatchesID(found.id, nameOrID) {
 			return found, true
 		}
 	}

@@ -64,7 +64,7 @@ func (d *Docker) rmOne(ctx context.Context, name string, o engine.RemoveOptions)
 	return errAbsent
 }
 
-// removeWithOthers removes a container. One that somebody else is removing is waited for, which is as good as to have removed it.
+// removeWithOthers removes a container. One that is being removed already is waited for, which is as good as to have removed it.
 func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.RemoveOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, engine.RemoveLimit)
 	defer cancel()
@@ -88,7 +88,7 @@ func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.Rem
 	}
 }
 
-// vanishes tells whether somebody removes a container, or has done so. One that is removed by force is seen to run while it is
+// vanishes reports whether a container is being removed, or is gone. One that is removed by force is seen to run while it is
 // killed: then this is not known yet.
 func (d *Docker) vanishes(ctx context.Context, name string) bool {
 	c, err := d.options.Engine.Inspect(ctx, name)

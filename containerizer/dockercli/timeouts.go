@@ -28,7 +28,7 @@ const (
 	// answerInterval, for a process that did so long before its end.
 	execIntervalMin = 20 * time.Millisecond
 
-	// removingInterval is the time between two looks at a container that somebody else is removing.
+	// removingInterval is the time between two looks at a container that is being removed already.
 	removingInterval = 200 * time.Millisecond
 )
 
