@@ -52,6 +52,7 @@ type Proxy struct {
 	reverse *httputil.ReverseProxy
 	server  *http.Server
 	serving sync.WaitGroup
+	life    context.Context // of the streams
 
 	mu       sync.Mutex // guards what follows
 	faults   []*fault
@@ -88,10 +89,13 @@ func New(t testing.TB, engine string) *Proxy {
 			return nil
 		},
 	}
+	life, end := context.WithCancel(context.Background())
+	p.life = life
 	p.Back()
 	t.Cleanup(func() {
 		p.Release()
 		p.Away()
+		end() // the stream of a container that never ran does not end by itself
 		transport.CloseIdleConnections()
 	})
 	return p
@@ -144,7 +148,7 @@ func (p *Proxy) Back() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(p.serve)}
+	server := &http.Server{Handler: http.HandlerFunc(p.serve), BaseContext: func(net.Listener) context.Context { return p.life }}
 	p.server = server
 	p.serving.Go(func() { server.Serve(listener) })
 }
