@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// completeContainer adds to a container's inspect what agents do not find any more: the address at the top of NetworkSettings,
-// which Engines leave out from API 1.52 on. An agent looks there whenever the network mode is not the name of a network that it
-// finds under NetworkSettings.Networks, and takes the lack of it for a failed inspect (contract 1.10). An inspect that has
-// it is returned as it is.
+// completeContainer adds NetworkSettings.IPAddress, which Engines leave out from API 1.52 on. An agent reads it if it does not
+// find the network mode under NetworkSettings.Networks, and fails the inspect without it (contract 1.10). An inspect that has it
+// is returned unchanged.
 func completeContainer(raw json.RawMessage) (json.RawMessage, error) {
 	return edit(raw, "NetworkSettings", func(settings *object) bool {
 		if settings.at("IPAddress") != nil {
@@ -24,7 +23,7 @@ func completeContainer(raw json.RawMessage) (json.RawMessage, error) {
 	})
 }
 
-// addressOf is the container's address in the network it was created with; empty where it has none of its own.
+// addressOf returns the container's address in the network of its mode; empty for a container without an address of its own.
 func addressOf(raw json.RawMessage) string {
 	type endpoint struct{ IPAddress, NetworkID string }
 	var c struct {
@@ -49,8 +48,8 @@ func addressOf(raw json.RawMessage) string {
 	return ""
 }
 
-// ended is the last known inspect of a container that is gone: it does not run, and its process id may be another process's by
-// now, which an agent would signal.
+// ended returns the last inspect of a container that is gone: not running, and without its process ID, which another process may
+// have by now. An agent would signal that process.
 func ended(last json.RawMessage) (json.RawMessage, error) {
 	raw, err := edit(last, "State", func(state *object) bool {
 		for _, name := range []string{"Running", "Paused", "Restarting"} {
@@ -66,7 +65,7 @@ func ended(last json.RawMessage) (json.RawMessage, error) {
 	return completeContainer(raw)
 }
 
-// edit changes one member of an object, itself an object. The change reports whether it made any.
+// edit changes one member of an object, which is an object itself. The change reports whether it made any.
 func edit(raw json.RawMessage, name string, change func(*object) bool) (json.RawMessage, error) {
 	var whole, part object
 	if err := json.Unmarshal(raw, &whole); err != nil {

@@ -10,9 +10,9 @@ import (
 	"mesos-docker-containerizer/containerizer/image"
 )
 
-// credentialsFrom adds the credentials in the caller's home to a request. An agent sets HOME to the sandbox or, where that has
-// no credentials and the agent has a docker_config, to a directory that it has made of it (contract 1.2, step 4). Any other
-// HOME, that of root above all, is the agent's own environment shining through, and no login in it is meant for tasks.
+// credentialsFrom adds the credentials in the caller's HOME to a request. An agent sets HOME to the sandbox or, if that has no
+// credentials and the agent has a docker_config, to a directory that it makes from it (contract 1.2, step 4). The HOME of root is
+// the agent's own environment, and its logins are not for tasks.
 func (d *Docker) credentialsFrom(home string, r image.Request) image.Request {
 	home = filepath.Clean(home)
 	switch {
@@ -25,9 +25,8 @@ func (d *Docker) credentialsFrom(home string, r image.Request) image.Request {
 	return r
 }
 
-// madeByAgent says whether a directory looks as one that an agent makes for a moment: root's and closed to all others. A sandbox
-// is open to the group at least, unless its task has changed that before the pull, so this is asked of no sandbox that is known
-// as such.
+// madeByAgent reports whether a directory looks like one that an agent makes for its docker_config: owned by root, with mode
+// 0700. A sandbox has other modes unless its task has changed them, so known sandboxes are not tested.
 func madeByAgent(directory string) bool {
 	info, err := os.Lstat(directory)
 	if err != nil || !info.IsDir() || info.Mode().Perm() != 0o700 {
@@ -37,7 +36,7 @@ func madeByAgent(directory string) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// below says whether a path lies in a directory, by their names alone. Nothing lies below none.
+// below reports whether a path is in a directory, by their names alone. The result is false for an empty directory.
 func below(directory, path string) bool {
 	if directory == "" {
 		return false
@@ -46,7 +45,7 @@ func below(directory, path string) bool {
 	return err == nil && relative != ".." && !strings.HasPrefix(relative, "../")
 }
 
-// homeOfRoot is where root's own logins are.
+// homeOfRoot returns root's home directory.
 func homeOfRoot() string {
 	root, err := user.LookupId("0")
 	if err != nil || root.HomeDir == "" {

@@ -15,26 +15,25 @@ import (
 	"mesos-docker-containerizer/containerizer/image"
 )
 
-// A deferred pull is answered when it has begun, not when it has ended: the agent goes on and starts the executor. Who needs the
-// image then waits for the pull. An executor registers in time, wants the same image of the daemon for its task and joins the pull;
-// the task is told of the progress, and of the failure in our words. A container of an executor is started by the agent's run, which
-// takes the outcome of the pull as its own. Until then nobody waits for the pull, which would end it, so it is held. What a later
-// daemon must know of it is noted in a file (pullnote.go).
+// A deferred pull is answered when it has started, not when it has ended. The agent then starts the executor. An executor
+// registers in time, wants the image for its task and joins the pull; its task reports progress and failure. The agent's run,
+// which starts an executor in a container, waits for the pull and fails with it. Until one of them comes, the pull is held:
+// without a waiter it would be cancelled. A file stores the pull for later daemons (pullnote.go).
 
 const (
-	// registrationTimeout is the agent's default of executor_registration_timeout. An executor that has not registered by then
-	// is killed, and no one will come for the image.
+	// registrationTimeout is the default of the agent's executor_registration_timeout. An executor that has not registered by
+	// then is killed, and the image is not needed.
 	registrationTimeout = time.Minute
 
-	// launchMargin is what comes after the registration, at worst: the agent hands the task over, the executor attaches, and the
-	// Engine is asked to create the container before the image is missed.
+	// launchMargin covers the steps after the registration: the agent sends the task, the executor attaches, and the session asks
+	// for the image.
 	launchMargin = 30 * time.Second
 )
 
-// pullWork brings an image to the Engine. Its note is for the person whose image it is.
+// pullWork pulls an image. Its note is for the owner of the image's task.
 type pullWork func(context.Context, image.Request) (note string, err error)
 
-// deferrals are the deferred pulls of late.
+// deferrals are the recent deferred pulls.
 type deferrals struct {
 	hold   time.Duration // 0 for none at all
 	notes  pullNotes
@@ -48,8 +47,8 @@ type deferrals struct {
 	open map[string][]*deferral // guarded by mu: by the image's canonical name, the oldest first
 }
 
-// deferral is one pull that was answered before its end. It is known until its hold is over, however it ended: until then the
-// agent that asked for it may look for the image.
+// deferral is one deferred pull. It is known until its hold is over, also after its end: until then the agent may inspect the
+// image.
 type deferral struct {
 	noted pullNote
 	ended chan struct{}
@@ -71,10 +70,9 @@ func newDeferrals(enabled bool, registration time.Duration, directory string, lo
 	return d
 }
 
-// begin starts a pull and returns when it needs nothing of the caller any more: an agent removes the directory with its
-// credentials as soon as it has the answer. A failure is not the caller's to hear. It is a run's, whose agent does without the
-// container then, but not an executor's, which tries once more by itself: what that reports is the state of the registry at its
-// time, and retries stay the puller's.
+// begin starts a pull. It returns when it no longer needs the caller's directory, which an agent removes after the answer, or
+// when ctx ends; ctx has no effect on the pull. A failure of the pull is not returned: a run gets it from outcome, and an
+// executor's task pulls again. An error means that no pull was started.
 //
 // It returns with ctx, too, the caller's, which has no part in the pull. Its error means that nothing was begun.
 func (d *deferrals) begin(ctx context.Context, r image.Request, work pullWork) error {
@@ -95,7 +93,7 @@ func (d *deferrals) begin(ctx context.Context, r image.Request, work pullWork) e
 	return nil
 }
 
-// resume begins the pulls again that an earlier daemon has not brought to a good end.
+// resume restarts the pulls of an earlier daemon that have not succeeded.
 func (d *deferrals) resume(work pullWork) {
 	notes, err := d.notes.read()
 	if err != nil {
@@ -134,14 +132,14 @@ func (d *deferrals) start(noted pullNote, r image.Request, work pullWork) *defer
 	return pull
 }
 
-// leave ends the pull when nobody holds it any more.
+// leave cancels the pull when it has no holder left.
 func (p *deferral) leave() {
 	if p.holders.Add(-1) == 0 {
 		p.stop()
 	}
 }
 
-// outcome waits for the end of the pull, and keeps it from being given up meanwhile.
+// outcome waits for the end of the pull and holds it meanwhile.
 func (p *deferral) outcome(ctx context.Context) (note string, err error) {
 	p.holders.Add(1)
 	defer p.leave()
@@ -170,10 +168,9 @@ func (d *deferrals) forget(name string, pull *deferral) {
 	}
 }
 
-// take returns the deferred pull of an image whose outcome is that of a run, nil if there is none. The newest counts. An agent's
-// container is known by the id that the agent gave it (empty for what is no agent's), which is the last part of its sandbox's name,
-// and the sandbox is the HOME of the pull. Where the agent has a docker_config the HOME says nothing, so one run takes one such
-// pull; the same call gets the same pull again.
+// take returns the newest deferred pull for a run, nil for none. The pull of an agent's container has the sandbox as its HOME,
+// whose name is the agent's container ID (empty for other containers). With an agent's docker_config the HOME is another
+// directory; one run then takes one such pull, and the same call gets the same pull again.
 func (d *deferrals) take(reference, agentsID, call string) *deferral {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -193,27 +190,27 @@ func (d *deferrals) take(reference, agentsID, call string) *deferral {
 	return found
 }
 
-// has says whether there is a deferred pull of an image.
+// has reports whether there is a deferred pull of an image.
 func (d *deferrals) has(reference string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.open[image.Canonical(reference)]) > 0
 }
 
-// close ends all that nobody else has joined.
+// close cancels the pulls that no task has joined.
 func (d *deferrals) close() {
 	d.cancel()
 	d.group.Wait()
 }
 
-// engineAway tells whether a pull has failed because the Engine gave no answer.
+// engineAway reports whether a pull has failed because the Engine did not answer.
 func engineAway(err error) bool {
 	failed, ok := errors.AsType[*image.Error](err)
 	return ok && failed.Kind == image.NoEngine
 }
 
-// pendingImage is the image inspect that an agent gets of an image that is still being pulled: all that agents look for, and the
-// little that is known (contract 1.2, step 4).
+// pendingImage returns the inspect of an image that is still being pulled: the fields that agents read, and its name (contract
+// 1.2, step 4).
 func pendingImage(reference string) (json.RawMessage, error) {
 	pending := struct {
 		ID              string `json:"Id"`

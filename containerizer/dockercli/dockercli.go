@@ -1,9 +1,9 @@
-// Package dockercli answers the docker command of a Mesos agent: the few commands that agents and the frameworks' own scripts
-// issue (contract 1.8), carried out by the daemon on its own connection to the Engine, with deadlines. The process that
-// the agent starts, cmd/mesos-docker-cli, only hands over its arguments and its streams.
+// Package dockercli answers the docker command of Mesos agents: the commands of agents and of frameworks' scripts (contract 1.8),
+// run by the daemon on its connection to the Engine, with deadlines. The agent starts cmd/mesos-docker-cli, which passes on its
+// arguments and streams.
 //
-// What agents parse is answered byte for byte as docker answers it; what they do not, in docker's manner. Anything that is not
-// supported is refused by name, with the status that docker has for a wrong command line.
+// What agents parse is the same as docker's answer, byte for byte; the rest is similar. Unsupported options are refused by name,
+// with docker's status for a wrong command line.
 //
 // # Caveats
 //
@@ -38,29 +38,28 @@ const (
 	statusUsage  = 125 // run and exec: docker itself failed; other commands: the command line is wrong
 )
 
-// Call is one docker command as its client was started with it. The client owns the streams.
+// Call is one docker command from a client, which owns the streams.
 type Call struct {
-	// Arguments begin with the name of the command; docker's global options, such as -H, are left out.
+	// Arguments begin with the name of the command, without docker's global options, such as -H.
 	Arguments []string
 
-	// Home is the caller's HOME, below which docker looks for registry credentials; empty if it has none. It is input of the
-	// caller, and so may be a task's sandbox.
+	// Home is the caller's HOME, where docker looks for registry credentials; empty for none. It may be a task's sandbox and is
+	// not trusted.
 	Home string
 
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
-	// Signals are those that the client of a run gets while the command runs: what to do with them is the command's. The client
-	// of any other command ends by them itself, with status 128+N, and so ends the command's context.
+	// Signals are the signals that the client of a run gets. The client of any other command ends by its signals, with status
+	// 128+N, and so ends the command's context.
 	Signals <-chan syscall.Signal
 
 	Terminal Terminal
 
-	// ID is the call's own, made up by its client at random, and the same when a run is asked for again. Empty for a client that
-	// does not ask again.
+	// ID is a random ID from the client, the same when a run is repeated. It is empty for a client that does not repeat its call.
 	ID string
 
-	// Again is what the client of a run knows from an earlier daemon, nil for a call that is new.
+	// Again is what the client of a run knows from an earlier daemon, nil for a new call.
 	Again *protocol.Again
 
 	// Client is that of a run.
@@ -71,7 +70,7 @@ type Call struct {
 // next daemon for the rest. Its methods are called by one goroutine at a time, but for SignalTaken. Their errors mean that the
 // client is gone.
 type RunClient interface {
-	// Created tells of the container, once that is there.
+	// Created reports the container after its creation.
 	Created(protocol.Container) error
 
 	// Output hands over a connection to the container's output. The caller keeps its own and closes it.
@@ -80,7 +79,7 @@ type RunClient interface {
 	// OutputEnds yields the end of each connection that was handed over, here or by an earlier daemon.
 	OutputEnds() <-chan protocol.OutputEnd
 
-	// SignalTaken says that nothing more will be done about a signal: the client need not send it again.
+	// SignalTaken reports that a signal is handled: the client need not send it again.
 	SignalTaken(syscall.Signal)
 }
 
@@ -103,23 +102,22 @@ type Options struct {
 	Tasks  Tasks // nil for none
 	Logger *zap.Logger
 
-	// Policy judges the containers of run and the images of pull, since it is frameworks that ask for them. Nil allows all.
+	// Policy applies to the containers of run and the images of pull, which frameworks choose. Nil allows all.
 	Policy *policy.Policy
 
-	// Parameters reads the command line of run. Without it run is refused.
+	// Parameters parses the command line of run. Without it run is refused.
 	Parameters CommandLineParser
 
-	// DeferPull answers a pull when it has begun: the executor waits for its end, not the agent.
+	// DeferPull answers a pull when it has started: the executor waits for its end, not the agent.
 	DeferPull bool
 
-	// PullDirectory is where pulls that were deferred are noted for the next daemon. It is created if it is needed; empty for
-	// nowhere.
+	// PullDirectory stores deferred pulls for the next daemon. It is created if needed; empty for none.
 	PullDirectory string
 
-	// RegistrationTimeout is how long executors have until they register. Zero is the agent's default.
+	// RegistrationTimeout is the agent's executor_registration_timeout. Zero is the agent's default.
 	RegistrationTimeout time.Duration
 
-	// WorkDirectory is the agent's, below which sandboxes lie; empty if it is not known.
+	// WorkDirectory is the agent's work_dir, which has the sandboxes; empty if unknown.
 	WorkDirectory string
 }
 
@@ -153,7 +151,7 @@ func New(o Options) *Docker {
 	return d
 }
 
-// Close gives up the pulls that were deferred and that no executor has joined. No call may be under way.
+// Close cancels the deferred pulls that no executor has joined. No call may be running.
 func (d *Docker) Close() {
 	d.end()
 	d.background.Wait()
@@ -161,11 +159,11 @@ func (d *Docker) Close() {
 	d.deferred.close()
 }
 
-// command carries out one docker command. Its error is what docker would print to stderr, without the end of the line; a
-// statusError brings an exit status along, every other error has that of a failure.
+// command runs one docker command. Its error is docker's text on stderr, without the newline; a statusError has its own exit
+// status, every other error that of a failure.
 type command func(d *Docker, ctx context.Context, call Call) error
 
-// commands are all that are supported, by name.
+// commands are the supported commands by name.
 var commands = map[string]command{
 	"exec":    (*Docker).exec,
 	"inspect": (*Docker).inspect,
@@ -194,7 +192,7 @@ func (e *statusError) Error() string {
 
 func (e *statusError) Unwrap() error { return e.err }
 
-// Answer carries out a call and returns docker's exit status for it. It returns when ctx ends, too.
+// Answer runs a call and returns docker's exit status. It also returns when ctx ends.
 func (d *Docker) Answer(ctx context.Context, call Call) int {
 	name := "(none)"
 	if len(call.Arguments) > 0 {

@@ -9,8 +9,8 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// each does one thing to several containers, some at a time, and prints the names of those it was done to, in their order. Names
-// may begin with a slash, as the Engine writes them.
+// each applies a function to several containers, some at a time, and prints the names of those that succeed, in order. Names may
+// begin with a slash, as the Engine writes them.
 func each(call Call, names []string, do func(name string) error) error {
 	results := make([]error, len(names))
 	var group sync.WaitGroup
@@ -45,5 +45,5 @@ func each(call Call, names []string, do func(name string) error) error {
 	return errors.Join(failures...)
 }
 
-// notice is a failure that is said and does not count.
+// notice is a message on stderr that does not change the exit status.
 type notice struct{ said }

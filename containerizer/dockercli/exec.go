@@ -28,11 +28,11 @@ var execSyntax = syntax{
 	},
 }
 
-// errNoTerminal is docker's text for a terminal that is asked for where there is none.
+// errNoTerminal is docker's text for -t without a terminal.
 var errNoTerminal = errors.New("the input device is not a TTY")
 
-// exec starts a process in a container and ends with its exit status. It is for people and an agent's debugging interface, and
-// knows no policy: whoever may call it is root on the host.
+// exec runs a process in a container and ends with its exit status. It is for people and for an agent's debugging API. No policy
+// applies, because its callers are root on the host.
 func (d *Docker) exec(ctx context.Context, call Call) error {
 	set, operands, err := execSyntax.parse(call)
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *Docker) exec(ctx context.Context, call Call) error {
 	return d.carryOutExec(ctx, call, id, options)
 }
 
-// execOptions reads the options. Without detach everything is attached, but input only on demand.
+// execOptions parses the options. Without --detach both outputs are attached, and input only with --interactive.
 func execOptions(set *pflag.FlagSet, command []string) (docker.ExecOptions, error) {
 	o := docker.ExecOptions{Cmd: command}
 	var detach, interactive bool
@@ -119,7 +119,7 @@ func (d *Docker) carryOutExec(ctx context.Context, call Call, id string, o docke
 	return d.endOfExec(ctx, id)
 }
 
-// endOfExec waits for the end of a process whose output has ended, mostly a moment before, and ends with its exit status.
+// endOfExec waits for the end of a process that has closed its output, and ends with its exit status.
 func (d *Docker) endOfExec(ctx context.Context, id string) error {
 	for interval := execIntervalMin; ; interval = min(2*interval, answerInterval) {
 		state, err := d.options.Engine.InspectExec(ctx, id)
@@ -135,7 +135,7 @@ func (d *Docker) endOfExec(ctx context.Context, id string) error {
 	}
 }
 
-// exited ends a command with the exit status of a process.
+// exited returns the error for the exit status of a process.
 func exited(status int) error {
 	if status == statusOK {
 		return nil

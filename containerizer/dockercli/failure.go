@@ -8,17 +8,17 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// said is a failure in docker's words, which are no Go error's: they begin with a capital, and may end with a full stop.
+// said is an error in docker's words. Unlike other errors it begins with a capital and may end with a full stop.
 type said string
 
 func (s said) Error() string { return string(s) }
 
-// noSuchContainer is what the Engine says of a name that it does not know.
+// noSuchContainer is the Engine's error for an unknown name.
 func noSuchContainer(name string) error {
 	return said("Error response from daemon: No such container: " + name)
 }
 
-// explain puts an error of the Engine, or the lack of its answer, into docker's words. The error stays what it is.
+// explain gives an error of the Engine, or its silence, docker's words. The error can still be unwrapped.
 func (d *Docker) explain(err error) error {
 	e, ok := errors.AsType[*engine.Error](err)
 	if _, done := errors.AsType[*explained](err); done || !ok {

@@ -13,34 +13,32 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
-// callTimeout bounds the wait for a client's call once it has opened its conversation.
+// callTimeout bounds the wait for a client's call after it has connected.
 const callTimeout = 10 * time.Second
 
-// Handler carries on the conversations with the clients of the docker command, each in goroutines of its own. How many there are
-// at a time is not limited: agents inspect a hundred containers at once, a run lasts as long as its container, and stock has a
-// process of docker for each of them.
+// Handler serves the clients of the docker command, each in its own goroutines. Their number is not limited: agents inspect a
+// hundred containers at once, and a run lasts as long as its container.
 type Handler struct {
 	answer func(context.Context, Call) int
 	logger *zap.Logger
 	calls  sync.WaitGroup
 }
 
-// NewHandler returns a Handler whose calls are carried out by answer, such as [Docker.Answer], which returns the exit status.
-// The context that answer gets ends with the client or the daemon.
+// NewHandler returns a Handler. It calls answer, such as [Docker.Answer], which returns the exit status. The context of answer
+// ends with the client or the daemon.
 func NewHandler(answer func(context.Context, Call) int, logger *zap.Logger) *Handler {
 	return &Handler{answer: answer, logger: logger}
 }
 
-// Handle puts the handler where clients look for it. Who may connect is a matter of the socket, which is root's.
+// Handle registers the handler on its path. The socket, which is root's, decides who may connect.
 func (h *Handler) Handle(mux *http.ServeMux) {
 	mux.Handle("POST "+protocol.Path, h)
 }
 
-// Wait returns when no call is being carried out. The server of the Handler must have ended: it does not wait for connections
-// that were upgraded.
+// Wait returns when no call is running. The server of the Handler must have ended; it does not wait for upgraded connections.
 func (h *Handler) Wait() { h.calls.Wait() }
 
-// ServeHTTP carries on one conversation. The command ends with the request's context, which ends with the server.
+// ServeHTTP serves one client. The command ends with the request's context, which ends with the server.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.calls.Add(1)
 	defer h.calls.Done()
@@ -55,7 +53,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// converse returns an error if the client did not say what it wants, or went away before it was told how that ended.
+// converse returns an error if the client sends no call, or leaves before the exit status.
 func (h *Handler) converse(ctx context.Context, conn net.Conn, reader *bufio.Reader, upgrade string) error {
 	c, err := protocol.Upgrade(conn, reader, upgrade)
 	if err != nil {
@@ -90,7 +88,7 @@ func (h *Handler) converse(ctx context.Context, conn net.Conn, reader *bufio.Rea
 	return c.SendJSON(protocol.KindExit, protocol.Exit{Status: status})
 }
 
-// commandName is a call's command if it is one of docker's, for the log; the first argument may be anything else.
+// commandName returns a call's command for the log if it is known; the first argument may be anything else.
 func commandName(call Call) string {
 	if len(call.Arguments) > 0 {
 		if _, supported := commands[call.Arguments[0]]; supported {

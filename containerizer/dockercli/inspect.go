@@ -22,10 +22,10 @@ var inspectSyntax = syntax{
 	},
 }
 
-// errAbsent says that there is no such object.
+// errAbsent is the error for an absent object.
 var errAbsent = errors.New("there is no such object")
 
-// inspect prints what the Engine says of containers and images, as one JSON array, and what it has not found to stderr.
+// inspect prints the Engine's inspects of containers and images as one JSON array, and absent objects to stderr.
 func (d *Docker) inspect(ctx context.Context, call Call) error {
 	options, names, err := inspectSyntax.parse(call)
 	if err != nil {
@@ -64,7 +64,7 @@ func (d *Docker) inspect(ctx context.Context, call Call) error {
 	return errors.Join(failures...)
 }
 
-// writeObjects prints an array as docker does, and leaves the values in it as they are.
+// writeObjects prints an array in docker's format and does not change its values.
 func writeObjects(call Call, objects []json.RawMessage) error {
 	var out bytes.Buffer
 	out.WriteByte('[')
@@ -84,7 +84,7 @@ func writeObjects(call Call, objects []json.RawMessage) error {
 	return err
 }
 
-// findObject finds a container or, if there is none, an image.
+// findObject finds a container, else an image.
 func (d *Docker) findObject(ctx context.Context, name string) (json.RawMessage, error) {
 	raw, err := d.findContainer(ctx, name)
 	if errors.Is(err, errAbsent) {
@@ -93,7 +93,7 @@ func (d *Docker) findObject(ctx context.Context, name string) (json.RawMessage, 
 	return raw, err
 }
 
-// findContainer inspects a container. What a recovering agent was told of and cannot be inspected now is as it was then.
+// findContainer inspects a container. If the Engine cannot, the result is the last inspect after a recent `ps -a`.
 func (d *Docker) findContainer(ctx context.Context, name string) (json.RawMessage, error) {
 	name = strings.TrimPrefix(name, "/")
 	if !engine.ValidName(name) {

@@ -12,8 +12,8 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// inspectCacheSize bounds the memory of the inspect cache, in bytes of inspects: several thousand containers. Of those beyond it nothing is
-// remembered.
+// inspectCacheSize bounds the memory of the cache, in bytes of inspects: several thousand containers. It stores no more than
+// that.
 const inspectCacheSize = 32 << 20
 
 // inspectCache keeps the last inspect of the containers that a recovering agent has listed. An agent inspects each of them and ends if
@@ -32,7 +32,7 @@ type lastInspect struct {
 	listed  bool // inspect is made of a list's entry: there is no process in it
 }
 
-// keep has everything kept until a time, what is remembered later too.
+// keep keeps all entries until a time, including entries that are added later.
 func (i *inspectCache) keep(until time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -43,7 +43,7 @@ func (i *inspectCache) keep(until time.Time) {
 	i.timer = time.AfterFunc(time.Until(until), i.forget)
 }
 
-// forget gives the memory back when the time is over.
+// forget drops all entries when the time is over.
 func (i *inspectCache) forget() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -52,7 +52,7 @@ func (i *inspectCache) forget() {
 	}
 }
 
-// remember takes what the Engine says of a container. It reports whether there was room for it.
+// remember stores the inspect of a container. It reports whether there was room for it.
 func (i *inspectCache) remember(c engine.Container) bool {
 	name := strings.TrimPrefix(c.Name, "/")
 	i.mu.Lock()
@@ -68,7 +68,7 @@ func (i *inspectCache) remember(c engine.Container) bool {
 	return true
 }
 
-// list takes what a list says of a container, unless more is known of it.
+// list stores the list entry of a container, unless its inspect is stored.
 func (i *inspectCache) list(name string, c container.Summary) {
 	raw, err := json.Marshal(inspectOf(name, c))
 	if err != nil { // not of text and numbers
@@ -87,7 +87,7 @@ func (i *inspectCache) list(name string, c container.Summary) {
 	i.known[name], i.size = lastInspect{id: c.ID, inspect: raw, listed: true}, size
 }
 
-// inspectOf is the part of a container's inspect that agents read, as far as a list has it. There is no process in it.
+// inspectOf makes the part of an inspect that agents read from a list entry, which has no process ID.
 func inspectOf(name string, c container.Summary) map[string]any {
 	networks := map[string]any{}
 	if c.NetworkSettings != nil {
@@ -114,7 +114,7 @@ func inspectOf(name string, c container.Summary) map[string]any {
 	}
 }
 
-// recall returns what was last known of a container, by name or id.
+// recall returns the stored inspect of a container, by name or ID.
 func (i *inspectCache) recall(nameOrID string) (last lastInspect, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -132,14 +132,14 @@ func (i *inspectCache) recall(nameOrID string) (last lastInspect, known bool) {
 	return lastInspect{}, false
 }
 
-// holds tells whether a container is remembered.
+// holds reports whether a container is stored.
 func (i *inspectCache) holds(nameOrID string) bool {
 	_, known := i.recall(nameOrID)
 	return known
 }
 
-// beginRecovery is called with each `ps -a`: for a time no container that was listed is removed by us, nor missed by who inspects
-// it.
+// beginRecovery is called for each `ps -a`. For RecoveryTime the daemon removes no listed container, and answers inspects of
+// those that are gone.
 func (d *Docker) beginRecovery() {
 	until := time.Now().Add(RecoveryTime)
 	d.inspects.keep(until)

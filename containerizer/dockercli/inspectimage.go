@@ -13,9 +13,8 @@ import (
 // and 1.10). Apache Mesos looks for them in ContainerConfig, ClusterD in Config or in either.
 var agentImageFields = []string{"Entrypoint", "Env"}
 
-// inspectImage returns the Engine's inspect of an image, by reference or id, completed by completeImage. An image that is absent
-// because its pull was deferred looks as if it were there. The error is the engine's: engine.IsImageNotFound if there is no such
-// image.
+// inspectImage returns the Engine's inspect of an image, by reference or ID, completed by completeImage. An absent image with a
+// deferred pull has the inspect of pendingImage. The error is the engine's: engine.IsImageNotFound for an absent image.
 func (d *Docker) inspectImage(ctx context.Context, reference string) (json.RawMessage, error) {
 	raw, err := d.options.Engine.InspectImageRaw(ctx, reference)
 	if engine.IsImageNotFound(err) && d.deferred.has(reference) {

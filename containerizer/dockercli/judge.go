@@ -10,8 +10,8 @@ import (
 	"mesos-docker-containerizer/containerizer/policy"
 )
 
-// judge holds what a framework has asked for through its agent against the operator's policy. The agent itself is root and needs
-// none, but the values in its commands are the framework's.
+// judge applies the operator's policy to a framework's request through its agent. The agent itself is root, but the values in its
+// commands are the framework's.
 func (d *Docker) judge(ctx context.Context, s policy.Subject) error {
 	if d.options.Policy == nil {
 		return nil
@@ -19,10 +19,10 @@ func (d *Docker) judge(ctx context.Context, s policy.Subject) error {
 	return d.options.Policy.Judge(ctx, s, engine.Inspector{Client: d.options.Engine})
 }
 
-// imageRule is the policy's rule about images.
+// imageRule is the policy's rule for images.
 const imageRule = "allowed_images"
 
-// judgeImage judges an image by itself. Of the container that it is for nothing is known yet, so the other rules wait for that.
+// judgeImage applies the policy to an image. The other rules need the container, which is not known yet.
 func (d *Docker) judgeImage(ctx context.Context, reference string) error {
 	err := d.judge(ctx, policy.Subject{Image: reference, Config: &container.Config{Image: reference}})
 	if refused, ok := errors.AsType[*policy.Refusal](err); ok && refused.Rule != imageRule {

@@ -26,8 +26,8 @@ var logsSyntax = syntax{
 	},
 }
 
-// logs prints what the Engine has kept of a container's output. Of a task that is what the daemon's log driver keeps, which is
-// less than the sandbox has.
+// logs prints a container's output from the Engine's log. For a task this is what the daemon's log driver keeps, which is less
+// than the sandbox has.
 func (d *Docker) logs(ctx context.Context, call Call) error {
 	set, operands, err := logsSyntax.parse(call)
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Docker) logs(ctx context.Context, call Call) error {
 	return copyOutput(ctx, call, stream, c.Config.Tty)
 }
 
-// logOptions reads the options. Times may be relative to now.
+// logOptions parses the options. Times may be relative to now.
 func logOptions(set *pflag.FlagSet, now time.Time) (o engine.LogOptions, err error) {
 	for name, into := range map[string]*bool{"details": &o.Details, "follow": &o.Follow, "timestamps": &o.Timestamps} {
 		if *into, err = set.GetBool(name); err != nil {
@@ -77,7 +77,7 @@ func logOptions(set *pflag.FlagSet, now time.Time) (o engine.LogOptions, err err
 	return o, nil
 }
 
-// named inspects a container that a person has named.
+// named inspects a container by a name from the command line.
 func (d *Docker) named(ctx context.Context, name string) (engine.Container, error) {
 	bare := strings.TrimPrefix(name, "/")
 	absent := said("Error: No such container: " + name)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// object is a JSON object whose members keep their order, so that what is not touched comes out as the Engine wrote it.
+// object is a JSON object with ordered members, so that unchanged members come out as the Engine wrote them.
 type object []member
 
 type member struct {
@@ -14,7 +14,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// UnmarshalJSON reads an object; null is none.
+// UnmarshalJSON parses an object. Null is an empty object.
 func (o *object) UnmarshalJSON(content []byte) error {
 	*o = nil
 	decoder := json.NewDecoder(bytes.NewReader(content))
@@ -40,7 +40,7 @@ func (o *object) UnmarshalJSON(content []byte) error {
 	return err
 }
 
-// MarshalJSON writes the members in their order.
+// MarshalJSON writes the members in order.
 func (o object) MarshalJSON() ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteByte('{')
@@ -60,7 +60,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// at is the value of a member, nil if there is none or if it is null.
+// at returns the value of a member, nil if it is absent or null.
 func (o object) at(name string) json.RawMessage {
 	for _, m := range o {
 		if m.name == name && string(m.value) != "null" {
@@ -70,7 +70,7 @@ func (o object) at(name string) json.RawMessage {
 	return nil
 }
 
-// has says whether there is a member, be it null.
+// has reports whether there is a member, even if it is null.
 func (o object) has(name string) bool {
 	for _, m := range o {
 		if m.name == name {
@@ -80,7 +80,7 @@ func (o object) has(name string) bool {
 	return false
 }
 
-// set gives a member a value where it stands, or appends it.
+// set replaces the value of a member, or appends the member.
 func (o *object) set(name string, value json.RawMessage) {
 	for i := range *o {
 		if (*o)[i].name == name {

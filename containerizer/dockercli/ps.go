@@ -23,8 +23,8 @@ var psSyntax = syntax{
 	},
 }
 
-// ps lists containers as docker's table. Agents take the last column of `ps -a` for names and inspect those that begin as theirs,
-// so these are remembered.
+// ps prints containers as docker's table. Agents read the names in the last column of `ps -a` and inspect their own, so these are
+// stored in the cache.
 func (d *Docker) ps(ctx context.Context, call Call) error {
 	options, _, err := psSyntax.parse(call)
 	if err != nil {
@@ -51,14 +51,13 @@ func (d *Docker) ps(ctx context.Context, call Call) error {
 	return writeTable(call.Stdout, list)
 }
 
-// writeTable writes docker's table. Ports at addresses of IP version 6 are written as docker does it from version 28 on.
+// writeTable writes docker's table. IPv6 addresses of ports have the form of docker 28 and later.
 func writeTable(w io.Writer, list []container.Summary) error {
 	format := formatter.NewContainerFormat(formatter.TableFormatKey, false, false)
 	return formatter.ContainerWrite(formatter.Context{Output: w, Format: format, Trunc: true}, list)
 }
 
-// remember takes down those containers that an agent will ask for, at once as the list has them, and then, without keeping the
-// caller, as an inspect does.
+// remember stores the containers that an agent will inspect: at once from the list, and then, after the answer, from inspects.
 func (d *Docker) remember(list []container.Summary) {
 	var ids []string
 	for _, c := range list {
@@ -89,7 +88,7 @@ func (d *Docker) remember(list []container.Summary) {
 	})
 }
 
-// listedName is the name that the table shows: not those that links give.
+// listedName returns the name that the table shows, without names of links.
 func listedName(c container.Summary) string {
 	for _, name := range c.Names {
 		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {

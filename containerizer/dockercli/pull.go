@@ -27,7 +27,7 @@ var pullSyntax = syntax{
 	},
 }
 
-// pull brings an image to the Engine, in one pull with all others who want it (package image), or says so when that has begun
+// pull pulls an image, in one pull with all tasks that want it (package image), or answers when the pull has started
 // (deferred.go).
 func (d *Docker) pull(ctx context.Context, call Call) error {
 	options, operands, err := pullSyntax.parse(call)
@@ -68,7 +68,7 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 	return d.finishPull(ctx, request, out)
 }
 
-// pullRequest asks a registry whether the image is there or not, as docker does.
+// pullRequest returns a request that asks the registry even if the image is present, as docker does.
 func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, error) {
 	request := image.Request{Reference: reference.FamiliarString(reference.TagNameOnly(named)), Force: true, ByAgent: true}
 	platform, err := options.GetString("platform")
@@ -83,8 +83,8 @@ func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, 
 	return request, nil
 }
 
-// pullForAgent carries out a deferred pull. An Engine that is away is asked again for as long as the pull is held. An image that the
-// policy refuses is not pulled: the executor's session, or the agent's run, tells the framework.
+// pullForAgent makes a deferred pull. It retries while the Engine is away, for as long as the pull is held. It does not pull an
+// image that the policy refuses; the executor's session, or the agent's run, reports that.
 func (d *Docker) pullForAgent(ctx context.Context, r image.Request) (note string, err error) {
 	defer d.options.Images.Hold(ctx, r.Reference)()
 	for {
@@ -117,7 +117,7 @@ func (d *Docker) finishPull(ctx context.Context, r image.Request, out pullOutput
 	return nil
 }
 
-// present inspects an image, which need not be there.
+// present inspects an image, which may be absent.
 func (d *Docker) present(ctx context.Context, r image.Request) (dockerimage.InspectResponse, error) {
 	found, err := d.options.Engine.InspectImage(ctx, r.Reference, r.Platform)
 	if engine.IsImageNotFound(err) {
@@ -126,8 +126,8 @@ func (d *Docker) present(ctx context.Context, r image.Request) (dockerimage.Insp
 	return found, err
 }
 
-// explainPull puts the failure of a pull into the form that docker has for what the Engine says. The words are the puller's, who
-// knows more of the cause.
+// explainPull gives the failure of a pull the form of an Engine's error in docker. The text is the puller's, which knows more of
+// the cause.
 func (d *Docker) explainPull(err error) error {
 	failed, ok := errors.AsType[*image.Error](err)
 	switch {
@@ -140,7 +140,7 @@ func (d *Docker) explainPull(err error) error {
 	}
 }
 
-// pullOutput is what docker prints of a pull, apart from its layers, of which a caller that shares a pull need not see any.
+// pullOutput prints what docker prints of a pull, except the layers.
 type pullOutput struct {
 	call  Call
 	named reference.Named
@@ -185,7 +185,7 @@ func (o pullOutput) ended(before, after dockerimage.InspectResponse, note string
 	fmt.Fprintln(o.call.Stdout, o.named.String())
 }
 
-// digestOf is the digest under which a repository has an image.
+// digestOf returns the digest of an image in a repository.
 func digestOf(named reference.Named, found dockerimage.InspectResponse) string {
 	for _, digest := range found.RepoDigests {
 		if value, ok := strings.CutPrefix(digest, reference.FamiliarName(named)+"@"); ok {

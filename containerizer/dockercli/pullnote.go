@@ -14,8 +14,8 @@ import (
 	"mesos-docker-containerizer/containerizer/image"
 )
 
-// pullNote is what a later daemon must know of a deferred pull: without it a run would take the image that is there for the one that
-// its agent has asked for. It holds no credentials; those in the sandbox are read again.
+// pullNote is what a later daemon must know of a deferred pull; without it a run would use an old image. It has no credentials;
+// those in the sandbox are read again.
 type pullNote struct {
 	Reference string
 	Platform  *ocispec.Platform `json:",omitempty"`
@@ -26,17 +26,17 @@ type pullNote struct {
 	file string
 }
 
-// request is the pull that was noted. The agent has removed the directory with its docker_config, so only the operator's
-// credentials are left in its place.
+// request returns the pull of a note. The agent has removed the directory with its docker_config, so the operator's credentials
+// replace it.
 func (n pullNote) request() image.Request {
 	return image.Request{Reference: n.Reference, Platform: n.Platform, Force: true, ByAgent: true, SandboxDirectory: n.Sandbox}
 }
 
-// pullNotes are files in a directory, one a pull, from before its answer until its good end or the end of its hold. An empty
-// directory is none: nothing is noted.
+// pullNotes are files in a directory, one for each pull, from before the answer until the pull succeeds or its hold ends. An
+// empty directory stores nothing.
 type pullNotes struct{ directory string }
 
-// write notes a pull, and gives the note its file.
+// write stores a note and sets its file.
 func (p pullNotes) write(n *pullNote) error {
 	if p.directory == "" {
 		return nil
@@ -61,8 +61,8 @@ func (p pullNotes) write(n *pullNote) error {
 	return nil
 }
 
-// read returns the notes of an earlier daemon. What cannot be read is an error, and is removed: a daemon may have died while it
-// wrote, and had not answered then.
+// read returns the notes of an earlier daemon. It removes a malformed note and returns an error for it; the daemon died before
+// its answer then.
 func (p pullNotes) read() (notes []pullNote, err error) {
 	if p.directory == "" {
 		return nil, nil
@@ -87,7 +87,7 @@ func (p pullNotes) read() (notes []pullNote, err error) {
 	return notes, err
 }
 
-// remove takes a note away, if there is one.
+// remove removes a note, if it has a file.
 func (p pullNotes) remove(n pullNote) {
 	if n.file != "" {
 		_ = os.Remove(n.file) // one that stays has an end of its own

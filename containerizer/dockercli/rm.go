@@ -21,7 +21,7 @@ var rmSyntax = syntax{
 	},
 }
 
-// rm removes containers and prints their names. With --force one that does not exist is no failure, and is not printed.
+// rm removes containers and prints their names. With --force a container that does not exist is no failure, and is not printed.
 func (d *Docker) rm(ctx context.Context, call Call) error {
 	set, names, err := rmSyntax.parse(call)
 	if err != nil {
@@ -47,8 +47,8 @@ func (d *Docker) rm(ctx context.Context, call Call) error {
 	})
 }
 
-// rmOne removes a container. Its error is errAbsent if there is none, but not if an agent has just been told that there is one:
-// old agents end if they cannot remove what they were told of (contract 1.7, MESOS-7777), and it is removed.
+// rmOne removes a container. Its error is errAbsent for an absent container, unless a recent `ps -a` listed it: old agents end if
+// they cannot remove a listed container (contract 1.7, MESOS-7777).
 func (d *Docker) rmOne(ctx context.Context, name string, o engine.RemoveOptions) error {
 	if o.Force {
 		// A session sees how its container ends, before it sees that it is gone. What becomes of that does not matter here.
@@ -64,7 +64,7 @@ func (d *Docker) rmOne(ctx context.Context, name string, o engine.RemoveOptions)
 	return errAbsent
 }
 
-// removeWithOthers removes a container. One that is being removed already is waited for, which is as good as to have removed it.
+// removeWithOthers removes a container. If another removal is under way it waits for its end, which counts as success.
 func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.RemoveOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, engine.RemoveLimit)
 	defer cancel()

@@ -8,11 +8,11 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
-// agentsContainer finds the id that an agent gives a container in the names that it gives it to (contract 1.7). Agents
-// since 1.0.2 know no others for their own.
+// agentsContainer matches the names that agents give to containers, and captures the container ID (contract 1.7). Agents since
+// 1.0.2 recognize no other names.
 var agentsContainer = regexp.MustCompile(`^mesos-(?:.+\.)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.executor)?$`)
 
-// agentsID is the id that an agent has made up for a container of this name, empty for a container that is no agent's.
+// agentsID returns the agent's container ID from a container's name, empty for other containers.
 func agentsID(name string) string {
 	if found := agentsContainer.FindStringSubmatch(name); found != nil {
 		return found[1]
@@ -20,9 +20,8 @@ func agentsID(name string) string {
 	return ""
 }
 
-// sandboxOf finds the sandbox of an agent's container: the directory that bears the id which the agent has made up for the
-// container, among those that are mounted. A framework cannot know that id when it names what else is to be mounted. It is empty
-// if there is none.
+// sandboxOf returns the sandbox of an agent's container: the mounted directory with the container ID as its name. A framework
+// cannot know that ID when it chooses its mounts. The result is empty for none.
 func (d *Docker) sandboxOf(line *runspec.RunLine) string {
 	id := agentsID(line.Name)
 	if id == "" {

@@ -12,7 +12,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// defaultStopTime is docker's for a container that has none of its own.
+// defaultStopTime is docker's default for a container without a stop timeout.
 const defaultStopTime = 10
 
 var stopSyntax = syntax{
@@ -30,8 +30,8 @@ var stopSyntax = syntax{
 	},
 }
 
-// stop ends containers and prints their names. One of ours is ended by way of its session, which so knows of it, and ends while
-// the Engine hangs, too.
+// stop stops containers and prints their names. A task's container is stopped through its session, which also works while the
+// Engine hangs.
 func (d *Docker) stop(ctx context.Context, call Call) error {
 	options, names, err := stopSyntax.parse(call)
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *Docker) stop(ctx context.Context, call Call) error {
 	})
 }
 
-// stopTime is the container's own, else docker's.
+// stopTime returns the stop timeout of the container, else docker's default.
 func (d *Docker) stopTime(ctx context.Context, name string) time.Duration {
 	if c, err := d.options.Engine.Inspect(ctx, name); err == nil && c.Config.StopTimeout != nil && *c.Config.StopTimeout >= 0 {
 		return time.Duration(*c.Config.StopTimeout) * time.Second
@@ -73,7 +73,7 @@ func (d *Docker) stopOne(ctx context.Context, name string, grace time.Duration) 
 	return d.explain(err)
 }
 
-// stopOurs stops a running container of ours, if it is one.
+// stopOurs stops a container through its session, if it is a task's.
 func (d *Docker) stopOurs(ctx context.Context, name string, grace time.Duration) (ours bool, err error) {
 	limit := grace + engine.StopMargin
 	limited, cancel := context.WithTimeout(ctx, limit)

@@ -12,12 +12,12 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 )
 
-// signalBacklog is how many of a client's signals wait for the command. The kernel, too, keeps only one of a kind.
+// signalBacklog is how many signals of a client wait for the command. The kernel keeps only one of each kind as well.
 const signalBacklog = 32
 
 var errUnexpectedFrame = errors.New("the client sent what it was not asked for")
 
-// streams are a client's, as the command sees them.
+// streams are a client's streams as the command sees them.
 type streams struct {
 	ctx     context.Context // ends with the client
 	conn    *protocol.Conn
@@ -78,8 +78,8 @@ func (s *streams) receiveCall(limit time.Duration) (Call, error) {
 	return call, nil
 }
 
-// receive hands on what the client sends until it goes away or talks nonsense. It never waits for the command, so that it sees
-// the end of the client at once.
+// receive passes on the client's frames until the client leaves or sends an invalid one. It never waits for the command, so it
+// notices at once when the client leaves.
 func (s *streams) receive() {
 	for {
 		kind, body, err := s.conn.Receive()
@@ -129,7 +129,7 @@ func (s *streams) take(kind protocol.Kind, body []byte) error {
 	return nil // a later client may have more to say
 }
 
-// resize keeps the newest size for the command. It is called by one goroutine at a time.
+// resize keeps the latest size for the command. Calls must not overlap.
 func (s *streams) resize(size protocol.Size) {
 	select {
 	case <-s.sizes:
@@ -156,7 +156,7 @@ func (s *streams) SignalTaken(signal syscall.Signal) {
 	_ = s.conn.SendJSON(protocol.KindSignalTaken, protocol.Signal{Number: int(signal)}) // a client that is gone is seen by who receives
 }
 
-// sayAlive tells the client that its command is being carried out, until ctx ends.
+// sayAlive sends signs of life to the client until ctx ends.
 func (s *streams) sayAlive(ctx context.Context) {
 	ticker := time.NewTicker(protocol.AliveInterval)
 	defer ticker.Stop()
@@ -172,7 +172,7 @@ func (s *streams) sayAlive(ctx context.Context) {
 	}
 }
 
-// stdin is the client's, read piece by piece as the command reads it. One goroutine may read.
+// stdin is the client's input, requested as the command reads it. One goroutine may read.
 type stdin struct {
 	ctx    context.Context
 	conn   *protocol.Conn
@@ -181,7 +181,7 @@ type stdin struct {
 	ended  bool
 }
 
-// put takes a piece from the client.
+// put stores a piece from the client.
 func (s *stdin) put(piece []byte) error {
 	select {
 	case s.pieces <- piece:

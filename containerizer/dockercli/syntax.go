@@ -9,18 +9,18 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// syntax is what one command takes. A command line is read from it, its --help is printed from it, and the documentation is held
-// against it.
+// syntax describes the command line of one command. It parses the line and prints --help; a test compares it with the
+// documentation.
 type syntax struct {
 	name     string
 	operands string // as docker writes them: "CONTAINER [CONTAINER...]"; empty for none
 	about    string // what the command does, in docker's words
 
-	// options defines the options in a set; nil for none.
+	// options adds the options to a set; nil for none.
 	options func(*pflag.FlagSet)
 }
 
-// flags returns an empty set of the command's options.
+// flags returns a new set with the command's options.
 func (s syntax) flags() *pflag.FlagSet {
 	set := pflag.NewFlagSet(s.name, pflag.ContinueOnError)
 	set.SetOutput(io.Discard) // whoever parses says what is wrong
@@ -31,8 +31,8 @@ func (s syntax) flags() *pflag.FlagSet {
 	return set
 }
 
-// parse reads what follows the command's name. Its error is docker's text and status for a wrong command line; after --help, which
-// it answers, it is that of a command that has said everything.
+// parse parses the arguments after the command's name. Its error has docker's text and status for a wrong command line. It
+// answers --help itself; its error then has status 0 and no text.
 func (s syntax) parse(call Call) (options *pflag.FlagSet, operands []string, err error) {
 	set := s.flags()
 	switch err := set.Parse(call.Arguments[1:]); {
@@ -49,12 +49,12 @@ func (s syntax) parse(call Call) (options *pflag.FlagSet, operands []string, err
 	return set, set.Args(), nil
 }
 
-// wrongCount says that there are too many or too few operands, for which docker has the status of a failure.
+// wrongCount is the error for a wrong number of operands, with docker's status of a failure.
 func (s syntax) wrongCount(what string) error {
 	return said(fmt.Sprintf("\"docker %s\" %s.\nSee 'docker %s --help'.\n\nUsage:  %s\n\n%s", s.name, what, s.name, s.usage(), s.about))
 }
 
-// usage is the command in one line.
+// usage returns the command line in one line.
 func (s syntax) usage() string {
 	words := []string{"docker", s.name}
 	if s.options != nil {

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Tasks are what the daemon knows of its own containers.
+// Tasks are the daemon's own containers.
 type Tasks interface {
-	// StopContainer ends the running container of a task whose executor is attached, by name or id: its stop signal now,
-	// SIGKILL after the grace, past the Engine if that does not do it. It returns when the container has ended, or with ctx.
-	// Any other container is not touched, and ours is false at once.
+	// StopContainer stops the running container of a task with an attached executor, by name or ID: the stop signal now, SIGKILL
+	// after the grace, directly if the Engine does not deliver it. It returns when the container has ended, or with ctx. For any
+	// other container it returns ours=false at once.
 	StopContainer(ctx context.Context, nameOrID string, grace time.Duration) (ours bool, err error)
 
-	// KeepContainers has none of the containers that agents take for theirs removed by the daemon until a time.
+	// KeepContainers prevents the removal of all containers with agents' names until a time.
 	KeepContainers(until time.Time)
 }
 
-// noTasks is the daemon without any.
+// noTasks is a daemon without tasks.
 type noTasks struct{}
 
 func (noTasks) StopContainer(context.Context, string, time.Duration) (bool, error) { return false, nil }

@@ -15,7 +15,7 @@ var waitSyntax = syntax{
 	about:    "Block until one or more containers stop, then print their exit codes",
 }
 
-// wait prints the exit statuses of containers, one after the other, when they have ended.
+// wait waits for containers, one after another, and prints their exit statuses.
 func (d *Docker) wait(ctx context.Context, call Call) error {
 	_, names, err := waitSyntax.parse(call)
 	if err != nil {
