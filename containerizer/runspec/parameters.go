@@ -88,14 +88,19 @@ func (r *runOptions) checkParameters(sandbox string) error {
 	return nil
 }
 
-// check refuses a parameter that docker does not know, in docker's words, and one that rules.go refuses.
+// check refuses a parameter that docker does not know, in docker's words with the key that would do behind them, and one that
+// rules.go refuses.
 func (p parameter) check() error {
 	rule, known := ruleFor(p.name)
 	if !known {
-		if p.name == "" || p.name[0] == '-' {
-			return fault(p.field, "bad flag syntax: %s", Quote("--"+p.name))
+		would := ""
+		if key := suggest(p.name); key != "" {
+			would = "; the key would be " + Quote(key)
 		}
-		return fault(p.field, "unknown flag: --%s", p.name)
+		if p.name == "" || p.name[0] == '-' {
+			return fault(p.field, "bad flag syntax: %s%s", Quote("--"+p.name), would)
+		}
+		return fault(p.field, "unknown flag: --%s%s", p.name, would)
 	}
 	if rule.Decision == Refused {
 		return fault(p.field, "docker parameter %s is refused: %s", p.name, rule.Reason)

@@ -151,7 +151,7 @@ func TestParametersThatFail(t *testing.T) {
 		key        string
 	}{
 		{[]string{"hostname=h", "lxc-conf=x"}, "unknown flag: --lxc-conf", 1, "lxc-conf"},
-		{[]string{"e=A=B"}, "unknown flag: --e", 0, "e"},
+		{[]string{"e=A=B"}, `unknown flag: --e; the key would be "env"`, 0, "e"},
 		{[]string{"=x"}, `bad flag syntax: "--"`, 0, ""},
 		{[]string{"-x=y"}, `bad flag syntax: "---x"`, 0, "-x"},
 		{[]string{"memory=lots"}, `invalid argument "lots" for "-m, --memory" flag: invalid size: 'lots'`, 0, "memory"},
