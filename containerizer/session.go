@@ -149,7 +149,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 		s.countLaunch(began, err)
 	}
 	if err != nil {
-		return s.failure(err)
+		return s.explainStart(ctx, err)
 	}
 	announced := s.announce(prepared.ID) // before anybody can know that it runs
 	defer func() { announced.end(context.Cause(ctx)) }()
@@ -169,7 +169,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	if err != nil {
 		return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: err.Error()}
 	}
-	return wire.Exited{Outcome: wire.OutcomeExited, Code: end.Code, OOM: end.OOM, Message: end.Message}
+	return s.explainExit(ctx, prepared, wire.Exited{Outcome: wire.OutcomeExited, Code: end.Code, OOM: end.OOM, Message: end.Message})
 }
 
 // stopWithExecutor takes the executor's death for the order to stop the container.

@@ -3,6 +3,7 @@ package testimage
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -62,7 +63,7 @@ func (b *Builder) archive(spec Spec) (*archive, error) {
 	layers = append(layers, own)
 
 	c := config{
-		Architecture: runtime.GOARCH,
+		Architecture: cmp.Or(spec.Architecture, runtime.GOARCH),
 		OS:           "linux",
 		Created:      epoch,
 		Config: settings{

@@ -43,6 +43,7 @@ type Spec struct {
 	Labels       map[string]string
 	Files        map[string]File // by absolute path; parent directories are made
 	Empty        bool            // leave out busybox, probe and users
+	Architecture string          // that the image says it is for; empty for this machine's
 }
 
 // File is a file of an image. With Link it is a symbolic link and nothing else counts.
