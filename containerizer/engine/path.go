@@ -10,8 +10,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// maxLinks is how many symbolic links the kernel follows, and so how many are followed here.
-const maxLinks = 40
+// linkChain is how many symbolic links are followed; a program is behind a few.
+const linkChain = 10
 
 // StatPath returns what is at an absolute path in a container, whether it runs or not; symbolic links are followed. Where there is
 // nothing the error is IsNotFound.
@@ -19,7 +19,7 @@ func (c *Client) StatPath(ctx context.Context, idOrName, path string) (os.FileMo
 	var mode os.FileMode
 	err := c.containerCall(ctx, "look at a path in container", idOrName, copyLimit, func(ctx context.Context, api *client.Client) error {
 		var found container.PathStat
-		for range maxLinks {
+		for range linkChain {
 			var err error
 			if found, err = api.ContainerStatPath(ctx, idOrName, path); err != nil {
 				return err
