@@ -25,30 +25,6 @@ expect() {
 	[[ $2 == "$3" ]] || fail "$1 was $3 when this was written"
 }
 
-# fetch NAME=VERSION... unpacks packages below $temp/root. The archive is the one that this machine is set up with.
-fetch() {
-	local suite archive options log
-	archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
-	[[ $archive ]] || archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/$')
-	mkdir -p "$temp/apt/lists/partial" "$temp/apt/cache/archives/partial" "$temp/debs" "$temp/root"
-	for suite in $suites; do
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main"
-	done >"$temp/apt/sources.list"
-	options=(-q -o "Dir::Etc::sourcelist=$temp/apt/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$temp/apt/lists"
-		-o "Dir::Cache=$temp/apt/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none
-		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
-	if ! log=$(apt-get "${options[@]}" update 2>&1 && cd "$temp/debs" && apt-get "${options[@]}" download "$@" 2>&1); then
-		echo "$log" >&2
-		echo "these packages cannot be fetched: $*" >&2
-		exit 2
-	fi
-	local package
-	for package in "$temp"/debs/*.deb; do
-		dpkg-deb --extract "$package" "$temp/root"
-		rm "$package"
-	done
-}
-
 # observe FLAG... fetches, and runs "finding" beside a dockerd in namespaces of its own.
 observe() {
 	if [[ ${FINDING_TEMP-} ]]; then
@@ -58,7 +34,7 @@ observe() {
 	fi
 	temp=$(mktemp --directory /var/tmp/finding.XXXXXX) # short, as the path of a socket must be
 	trap clean EXIT
-	fetch "${packages[@]}"
+	"$(dirname "${BASH_SOURCE[0]}")/../test/environment/fetch-packages" "$temp/root" "$suites" "${packages[@]}" || exit 2
 	local status=0
 	FINDING_TEMP=$temp HOME=$temp/home unshare --mount --net --pid --fork --kill-child --mount-proc -- bash "$0" || status=$?
 	exit "$status"
