@@ -1,0 +1,165 @@
+package compat
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/versions"
+)
+
+// configuring are rows about what the Engine's own settings change. Each starts an Engine of its own, of the programs under test.
+func configuring() []row {
+	return []row{
+		{
+			name: "insecure-registries", request: "pull over HTTP from 127.0.0.1, without and with --insecure-registry of another host; info's InsecureRegistryCIDRs",
+			ask: func(t *testing.T, e *engine) string {
+				network := newNetwork(t)
+				registry := network.plainRegistry(t)
+				var all []string
+				for _, flags := range [][]string{nil, {"--insecure-registry", "registry.test:5000"}} {
+					own := started{flags: flags, network: network}.engine(t)
+					a := own.ask(t, "POST", "/images/create?fromImage="+registry+"/app&tag=1", nil)
+					pulled := own.ask(t, "GET", "/images/"+registry+"/app:1/json", nil)
+					info := own.ask(t, "GET", "/info", nil)
+					all = append(all, fmt.Sprintf("pull %d, image %d, %s", a.status, pulled.status, info.at("RegistryConfig.InsecureRegistryCIDRs")))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "pull 200, image 200, [\"127.0.0.0/8\"]; pull 200, image 200, [\"127.0.0.0/8\"]"}, {"28", "pull 200, image 200, [\"::1/128\",\"127.0.0.0/8\"]; pull 200, image 200, [\"::1/128\",\"127.0.0.0/8\"]"}},
+			product: "leaves the way to the registry to the Engine",
+		},
+		{
+			name: "files-of-a-container", request: "dockerd has nofile 2048:4096: ulimit -Sn and -Hn in a container",
+			ask: func(t *testing.T, e *engine) string {
+				own := started{before: []string{"prlimit", "--nofile=2048:4096"}}.engine(t)
+				return own.prints(t, object{"NetworkMode": "none"}, "ulimit -Sn; ulimit -Hn")
+			},
+			answers: []said{{"20.10", "4096 4096"}, {"26", "2048 4096"}},
+			product: "sends the rlimits of a task only",
+		},
+		{
+			name: "default-ulimits", request: "--default-ulimit nofile=100:200: inspect's Ulimits, ulimit in the container; with Ulimits core",
+			ask: func(t *testing.T, e *engine) string {
+				own := ownEngine(t, "--default-ulimit", "nofile=100:200")
+				id, a := own.ran(t, object{"Cmd": []string{"sh", "-c", "ulimit -Sn; ulimit -c"}, "HostConfig": object{"NetworkMode": "none", "Ulimits": []object{{"Name": "core", "Soft": 0, "Hard": 0}}}})
+				return fmt.Sprintf("%s %q", a.at("HostConfig.Ulimits"), own.output(t, id))
+			},
+			answers: []said{{"20.10", "[{\"Name\":\"core\",\"Hard\":0,\"Soft\":0},{\"Name\":\"nofile\",\"Hard\":200,\"Soft\":100}] \"100 0\""}},
+			product: "sends the rlimits of a task, to which the Engine adds its own",
+		},
+		{
+			name: "default-log-options", request: "--log-driver local --log-opt max-size=5m: LogConfig of a container without one; of one that names only local, json-file",
+			ask: func(t *testing.T, e *engine) string {
+				own := ownEngine(t, "--log-driver", "local", "--log-opt", "max-size=5m")
+				var all []string
+				for _, config := range []object{nil, {"Type": "local"}, {"Type": "json-file"}} {
+					id := own.must(t, object{"HostConfig": object{"LogConfig": config}})
+					all = append(all, own.inspect(t, id).at("HostConfig.LogConfig"))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "{\"Type\":\"local\",\"Config\":{\"max-size\":\"5m\"}}; {\"Type\":\"local\",\"Config\":{\"max-size\":\"5m\"}}; {\"Type\":\"json-file\",\"Config\":{}}"}},
+			product: "names driver and options of its own, so the Engine's do not count",
+		},
+		{
+			name: "userns-sandbox", request: "--userns-remap: a directory of root's, mode 0755, bound: owner in the container, write",
+			ask: func(t *testing.T, e *engine) string {
+				own, directory := remapped(t), shared(t)
+				return own.prints(t, object{"NetworkMode": "none", "Binds": []string{directory + ":/x"}}, "stat -c %u:%g /x; touch /x/f 2>&1; cat /proc/self/uid_map | xargs")
+			},
+			answers: []said{{"20.10", "65534:65534 touch: /x/f: Permission denied 0 300000 65536"}},
+			product: "nothing yet: the task cannot write its sandbox",
+		},
+		{
+			name: "userns-host-namespaces", request: "--userns-remap: NetworkMode, PidMode, UTSMode, IpcMode host: create, and start with UsernsMode host",
+			ask: func(t *testing.T, e *engine) string {
+				own := remapped(t)
+				var all []string
+				for _, host := range []object{{"NetworkMode": "host"}, {"PidMode": "host"}, {"UTSMode": "host"}, {"IpcMode": "host"}} {
+					if host["NetworkMode"] == nil {
+						host["NetworkMode"] = "none"
+					}
+					_, a := own.create(t, object{"HostConfig": host})
+					host["UsernsMode"] = "host"
+					b := "-"
+					if id, c := own.create(t, object{"Cmd": []string{"true"}, "HostConfig": host}); id != "" {
+						b = own.ask(t, "POST", "/containers/"+id+"/start", nil).String()
+					} else {
+						b = c.String()
+					}
+					all = append(all, fmt.Sprintf("%v / %s", a, b))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "400 / 204; 400 / 204; 201 / 204; 201 / 204"}},
+			product: "nothing yet: such a task fails with the Engine's words, unless a parameter says `userns=host`",
+		},
+		{
+			name: "userns-in-info", request: "--userns-remap: info's SecurityOptions, DockerRootDir; UsernsMode in inspect",
+			ask: func(t *testing.T, e *engine) string {
+				own := remapped(t)
+				info := own.ask(t, "GET", "/info", nil)
+				root := strings.Trim(info.at("DockerRootDir"), `"`)
+				return fmt.Sprintf("%s, %s, %s", info.at("SecurityOptions"), filepath.Base(root), own.inspect(t, own.must(t, object{})).at("HostConfig.UsernsMode"))
+			},
+			answers: []said{{"20.10", "[\"name=seccomp,profile=default\",\"name=userns\"], 300000.300000, \"\""}, {"26", "[\"name=seccomp,profile=builtin\",\"name=userns\"], 300000.300000, \"\""}},
+			product: "does not look at it yet",
+		},
+		{
+			name: "cdi-wrong-device", request: "a CDI file with a right and a wrong device: start with the right one, with a device of a file beside it",
+			ask: func(t *testing.T, e *engine) string {
+				if versions.LessThan(e.newest, "1.48") {
+					return "not known"
+				}
+				directory := shared(t)
+				write(t, directory+"/mixed.json", `{"cdiVersion":"0.6.0","kind":"test.example/mixed","devices":[{"name":"right","containerEdits":{"env":["RIGHT=1"]}},{"name":"wrong","containerEdits":{"env":["NOVALUE"]}}]}`)
+				write(t, directory+"/good.json", `{"cdiVersion":"0.6.0","kind":"test.example/good","devices":[{"name":"one","containerEdits":{"env":["GOOD=1"]}}]}`)
+				own := ownEngine(t, "--cdi-spec-dir", directory)
+				all := []string{own.ask(t, "GET", "/info", nil).at("DiscoveredDevices")}
+				for _, device := range []string{"test.example/mixed=right", "test.example/good=one"} {
+					id, a := own.create(t, object{"Cmd": []string{"true"}, "HostConfig": object{"NetworkMode": "none", "DeviceRequests": []object{{"Driver": "cdi", "DeviceIDs": []string{device}}}}})
+					if id == "" {
+						all = append(all, a.said())
+						continue
+					}
+					all = append(all, own.ask(t, "POST", "/containers/"+id+"/start", nil).said())
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "not known"}, {"28", "[{\"Source\":\"cdi\",\"ID\":\"test.example/good=one\"}]; 500 CDI device injection failed: unresolvable CDI devices test.example/mixed=right; 204"}},
+			product: "asks for GPUs by count; one mistake in a CDI file takes all its devices away",
+		},
+		{
+			name: "gpu-by-count", request: "DeviceRequests {Count 1, Capabilities [[gpu]]} without a driver on the host: create, start",
+			ask: func(t *testing.T, e *engine) string {
+				id, a := e.create(t, object{"HostConfig": object{"DeviceRequests": []object{{"Count": 1, "Capabilities": [][]string{{"gpu"}}}}}})
+				if id == "" {
+					return a.String()
+				}
+				return fmt.Sprintf("%v, %s", a, e.ask(t, "POST", "/containers/"+id+"/start", nil).said())
+			},
+			answers: []said{{"20.10", "201, 500 could not select device driver \"\" with capabilities: [[gpu]]"}},
+			product: "refuses a task with gpus where the Engine tells of none",
+		},
+	}
+}
+
+// remapped is an Engine whose containers have a user namespace of their own.
+func remapped(t *testing.T) *engine {
+	t.Helper()
+	directory := shared(t)
+	write(t, directory+"/subid", "nobody:300000:65536\nnogroup:300000:65536\n")
+	script := fmt.Sprintf(`mount --bind %[1]s/subid /etc/subuid && mount --bind %[1]s/subid /etc/subgid && exec "$@"`, directory)
+	return started{before: []string{"unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh"}, flags: []string{"--userns-remap", "nobody:nogroup"}}.engine(t)
+}
+
+// write makes a file.
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

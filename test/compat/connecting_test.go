@@ -1,0 +1,161 @@
+package compat
+
+import (
+	"fmt"
+	"testing"
+)
+
+// connecting are rows about networks, ports and names.
+func connecting() []row {
+	return []row{
+		{
+			name: "port-without-expose", request: "PortBindings without ExposedPorts: inspect's Config.ExposedPorts, Ports while it runs",
+			ask: func(t *testing.T, e *engine) string {
+				id := e.started(t, object{"Cmd": []string{"sleep", "60"}, "HostConfig": object{"PortBindings": object{"80/tcp": []object{{"HostIp": "127.0.0.1", "HostPort": "18461"}}}}})
+				a := e.inspect(t, id)
+				return a.at("Config.ExposedPorts") + ", " + a.at("NetworkSettings.Ports")
+			},
+			answers: []said{{"20.10", "absent, {}"}},
+			product: "exposes each port that it publishes",
+		},
+		{
+			name: "port-twice", request: "a host port of a running container again: start",
+			ask: func(t *testing.T, e *engine) string {
+				ports := object{"Cmd": []string{"sleep", "60"}, "ExposedPorts": object{"80/tcp": object{}}, "HostConfig": object{"PortBindings": object{"80/tcp": []object{{"HostIp": "127.0.0.1", "HostPort": "18463"}}}}}
+				e.started(t, ports)
+				second := e.must(t, ports)
+				a := e.ask(t, "POST", "/containers/"+second+"/start", nil)
+				state := e.inspect(t, second)
+				return fmt.Sprintf("%v; ExitCode %s, Error is set %t", a, state.at("State.ExitCode"), state.at("State.Error") != `""`)
+			},
+			answers: []said{{"20.10", "500; ExitCode 128, Error is set true"}},
+			product: "the task fails at the start with the Engine's words, as the host's fault",
+		},
+		{
+			name: "network-unknown", request: "NetworkMode of a network that is not there: create, start",
+			ask: func(t *testing.T, e *engine) string {
+				id, a := e.create(t, object{"HostConfig": object{"NetworkMode": "nosuch"}})
+				if id == "" {
+					return a.String()
+				}
+				return fmt.Sprintf("%v, %v", a, e.ask(t, "POST", "/containers/"+id+"/start", nil))
+			},
+			answers: []said{{"20.10", "201, 404"}},
+			product: "reads the 404 of a start as a mistake of the task where the container is there",
+		},
+		{
+			name: "address-in-inspect", request: "NetworkSettings.IPAddress and .MacAddress of a running container on the bridge, in the Engine's newest version",
+			ask: func(t *testing.T, e *engine) string {
+				id := e.started(t, object{"Cmd": []string{"sleep", "60"}})
+				a := e.at(t, "/v"+e.newest, "GET", "/containers/"+id+"/json", nil)
+				there := func(path string) string {
+					if text := a.at(path); text == "absent" || text == `""` {
+						return text
+					}
+					return "set"
+				}
+				return fmt.Sprintf("IPAddress %s, in Networks %s; MacAddress %s", there("NetworkSettings.IPAddress"), there("NetworkSettings.Networks.bridge.IPAddress"), there("NetworkSettings.MacAddress"))
+			},
+			answers: []said{{"20.10", "IPAddress set, in Networks set; MacAddress set"}},
+			product: "reads the address in Networks, and adds IPAddress for agents, which need it",
+		},
+		{
+			name: "network-mode-default", request: "NetworkMode \"\" and \"default\": inspect",
+			ask: func(t *testing.T, e *engine) string {
+				var all string
+				for _, mode := range []string{"", "default", "bridge"} {
+					a := e.inspect(t, e.must(t, object{"HostConfig": object{"NetworkMode": mode}}))
+					all += fmt.Sprintf("%q is %s, of Networks %s; ", mode, a.at("HostConfig.NetworkMode"), keys(t, a, "NetworkSettings.Networks"))
+				}
+				return all
+			},
+			answers: []said{{"20.10", "\"\" is \"default\", of Networks bridge; \"default\" is \"default\", of Networks bridge; \"bridge\" is \"bridge\", of Networks bridge; "}, {"26", "\"\" is \"bridge\", of Networks bridge; \"default\" is \"bridge\", of Networks bridge; \"bridge\" is \"bridge\", of Networks bridge; "}},
+			product: "finds the network of `default` under `bridge`",
+		},
+		{
+			name: "mac-address", request: "Config.MacAddress in /v1.43 and in the Engine's version: inspect, the interface",
+			ask: func(t *testing.T, e *engine) string {
+				var all string
+				for _, version := range []string{"1.41", e.api} {
+					id, a := e.createAt(t, "/v"+version, "", object{"MacAddress": "02:42:ac:11:00:77", "Cmd": []string{"cat", "/sys/class/net/eth0/address"}})
+					if id == "" {
+						all += a.String() + "; "
+						continue
+					}
+					e.start(t, id)
+					e.wait(t, id)
+					all += e.output(t, id) + " " + e.inspect(t, id).at("Config.MacAddress") + "; "
+				}
+				return all
+			},
+			answers: []said{{"20.10", "02:42:ac:11:00:77 \"02:42:ac:11:00:77\"; 02:42:ac:11:00:77 \"02:42:ac:11:00:77\"; "}},
+			product: "sends the address of the container to older Engines and that of the network to newer ones",
+		},
+		{
+			name: "dns-options", request: "Dns, DnsSearch, DnsOptions given: resolv.conf of the container",
+			ask: func(t *testing.T, e *engine) string {
+				return fmt.Sprintf("%q", e.prints(t, object{"Dns": []string{"192.0.2.1", "192.0.2.2"}, "DnsSearch": []string{"b.test", "a.test"}, "DnsOptions": []string{"ndots:3", "timeout:1"}}, "grep -v '^#' /etc/resolv.conf | grep ."))
+			},
+			answers: []said{{"20.10", "\"search b.test a.test nameserver 192.0.2.1 nameserver 192.0.2.2 options ndots:3 timeout:1\""}, {"26", "\"nameserver 192.0.2.1 nameserver 192.0.2.2 search b.test a.test options ndots:3 timeout:1\""}},
+			product: "sends them in the task's order",
+		},
+		{
+			name: "dns-with-host-network", request: "the same with NetworkMode host",
+			ask: func(t *testing.T, e *engine) string {
+				return fmt.Sprintf("%q", e.prints(t, object{"NetworkMode": "host", "Dns": []string{"192.0.2.1"}, "DnsSearch": []string{"b.test"}, "DnsOptions": []string{"ndots:3"}}, "grep -v '^#' /etc/resolv.conf | grep ."))
+			},
+			answers: []said{{"20.10", "\"search b.test nameserver 192.0.2.1 options ndots:3\""}, {"26", "\"nameserver 192.0.2.1 search b.test options ndots:3\""}},
+			product: "sends them, whatever the network",
+		},
+		{
+			name: "host-network-with-ports", request: "NetworkMode host with PortBindings; with Hostname",
+			ask: func(t *testing.T, e *engine) string {
+				_, a := e.create(t, object{"HostConfig": object{"NetworkMode": "host", "PortBindings": object{"80/tcp": []object{{"HostPort": "18465"}}}}})
+				id, b := e.create(t, object{"Hostname": "named", "Cmd": []string{"hostname"}, "HostConfig": object{"NetworkMode": "host"}})
+				if id == "" {
+					return fmt.Sprintf("%v; %v", a, b)
+				}
+				e.start(t, id)
+				e.wait(t, id)
+				return fmt.Sprintf("%s %s; %v %s", a, a.at("Warnings"), b, e.output(t, id))
+			},
+			answers: []said{{"20.10", "201 [\"Published ports are discarded when using host network mode\"]; 201 named"}},
+			product: "refuses port mappings with the host's network",
+		},
+		{
+			name: "alias-on-default-network", request: "EndpointsConfig.bridge with Aliases; IPAMConfig with an address: create, start",
+			ask: func(t *testing.T, e *engine) string {
+				var all string
+				for _, settings := range []object{{"Aliases": []string{"a"}}, {"IPAMConfig": object{"IPv4Address": "172.17.0.99"}}} {
+					id, a := e.create(t, object{"Cmd": []string{"true"}, "NetworkingConfig": object{"EndpointsConfig": object{"bridge": settings}}})
+					if id == "" {
+						all += a.String() + "; "
+						continue
+					}
+					all += fmt.Sprintf("%v, %v; ", a, e.ask(t, "POST", "/containers/"+id+"/start", nil))
+				}
+				return all
+			},
+			answers: []said{{"20.10", "201, 400; 201, 400; "}, {"26", "400; 400; "}},
+			product: "passes the parameter; a refusal is the task's mistake",
+		},
+		{
+			name: "two-networks-at-create", request: "EndpointsConfig of two networks",
+			ask: func(t *testing.T, e *engine) string {
+				one, two := e.network(t), e.network(t)
+				_, a := e.create(t, object{"HostConfig": object{"NetworkMode": one}, "NetworkingConfig": object{"EndpointsConfig": object{one: object{}, two: object{}}}})
+				return a.String()
+			},
+			answers: []said{{"20.10", "400"}, {"26", "201"}},
+			product: "sends all of them with the create: on Engine 20.10 such a task fails with the Engine's words",
+		},
+		{
+			name: "ipv6-loopback", request: "::1 in a container on the bridge without IPv6",
+			ask: func(t *testing.T, e *engine) string {
+				return e.prints(t, object{}, "cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 /proc/sys/net/ipv6/conf/eth0/disable_ipv6 | xargs; grep -c ::1 /etc/hosts")
+			},
+			answers: []said{{"20.10", "1 1 2"}, {"26", "0 1 2"}},
+			product: "leaves it to the Engine",
+		},
+	}
+}

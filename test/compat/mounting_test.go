@@ -1,0 +1,118 @@
+package compat
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mesos-docker-containerizer/test/environment"
+	"mesos-docker-containerizer/test/environment/testimage"
+)
+
+// mounting are rows about what is mounted into a container.
+func mounting() []row {
+	return []row{
+		{
+			name: "tmpfs-over-directory", request: "Tmpfs over directories with modes 0700, 2770 and 1777, and where there is none: modes of the mounts",
+			ask: func(t *testing.T, e *engine) string {
+				id := e.must(t, object{"Cmd": []string{"stat", "-c", "%a", "/a", "/b", "/c", "/new"}, "HostConfig": object{"Tmpfs": object{"/a": "", "/b": "", "/c": "", "/new": ""}}})
+				directories := map[string]int64{"a/": 0o700, "b/": 0o2770, "c/": 0o1777}
+				if a := e.send(t, "/v"+e.api, "PUT", "/containers/"+id+"/archive?path=/", "application/x-tar", bytes.NewReader(packedDirectories(t, directories))); a.status != 200 {
+					t.Fatal(a)
+				}
+				e.start(t, id)
+				e.wait(t, id)
+				return e.output(t, id)
+			},
+			answers: []said{{"20.10", "700 2770 1777 1777"}},
+			product: "passes the parameter: a task that needs a mode gives it (`/x:mode=1777`)",
+		},
+		{
+			name: "bind-source-missing", request: "Binds of a path that is not there: start, made",
+			ask: func(t *testing.T, e *engine) string {
+				source := filepath.Join(shared(t), "missing")
+				id, a := e.create(t, object{"HostConfig": object{"Binds": []string{source + ":/x"}}})
+				_, err := os.Stat(source)
+				b := e.ask(t, "POST", "/containers/"+id+"/start", nil)
+				_, later := os.Stat(source)
+				return fmt.Sprintf("%v, %v; made at create %t, at start %t", a, b, err == nil, later == nil)
+			},
+			answers: []said{{"20.10", "201, 204; made at create false, at start true"}},
+			product: "uses binds wherever it can, so the Engine makes the directory",
+		},
+		{
+			name: "mount-source-missing", request: "Mounts of a path that is not there, without and with BindOptions.CreateMountpoint",
+			ask: func(t *testing.T, e *engine) string {
+				directory := shared(t)
+				var all string
+				for i, options := range []object{{}, {"CreateMountpoint": true}} {
+					source := filepath.Join(directory, fmt.Sprint("missing", i))
+					_, a := e.create(t, object{"HostConfig": object{"Mounts": []object{{"Type": "bind", "Source": source, "Target": "/x", "BindOptions": options}}}})
+					all += fmt.Sprintf("%v; ", a)
+				}
+				return strings.TrimSuffix(all, "; ")
+			},
+			answers: []said{{"20.10", "400; 400"}, {"26", "400; 201"}},
+			product: "makes the source of a mount itself before the create",
+		},
+		{
+			name: "create-mountpoint-in-older-api", request: "/v1.41: Mounts of a path that is not there with CreateMountpoint",
+			ask: func(t *testing.T, e *engine) string {
+				directory := shared(t)
+				_, a := e.createAt(t, "/v1.41", "", object{"HostConfig": object{"Mounts": []object{{"Type": "bind", "Source": directory + "/missing", "Target": "/x", "BindOptions": object{"CreateMountpoint": true}}}}})
+				return a.String()
+			},
+			answers: []said{{"20.10", "400"}},
+			product: "makes the source of a mount itself before the create",
+		},
+		{
+			name: "read-only-below", request: "ro bind of a directory with a mount below it: is that read-only?",
+			ask: func(t *testing.T, e *engine) string {
+				directory := shared(t)
+				mountTmpfs(t, filepath.Join(directory, "below"))
+				return e.prints(t, object{"Binds": []string{directory + ":/x:ro"}}, "touch /x/below/f 2>/dev/null && echo written || echo refused") + ", with ReadOnlyNonRecursive " +
+					e.prints(t, object{"Mounts": []object{{"Type": "bind", "Source": directory, "Target": "/x", "ReadOnly": true, "BindOptions": object{"ReadOnlyNonRecursive": true}}}}, "touch /x/below/f 2>/dev/null && echo written || echo refused")
+			},
+			answers: []said{{"20.10", "written, with ReadOnlyNonRecursive written"}, {"26", "refused, with ReadOnlyNonRecursive written"}},
+			product: "sends `ro` and no more: on Engine 20.10 a task can write what is mounted below a read-only volume",
+		},
+		{
+			name: "mount-options-of-another-type", request: "Mounts of type volume with TmpfsOptions",
+			ask: func(t *testing.T, e *engine) string {
+				_, a := e.create(t, object{"HostConfig": object{"Mounts": []object{{"Type": "volume", "Target": "/x", "TmpfsOptions": object{"SizeBytes": 1}}}}})
+				return a.String()
+			},
+			answers: []said{{"20.10", "201"}, {"26", "400"}},
+			product: "writes the options of the mount's own type only",
+		},
+		{
+			name: "copy-into-read-only", request: "PUT archive into a created container with ReadonlyRootfs: to its root, to a volume, to a rw bind",
+			ask: func(t *testing.T, e *engine) string {
+				id := e.must(t, object{"HostConfig": object{"ReadonlyRootfs": true, "Binds": []string{shared(t) + ":/bind"}}, "Volumes": object{"/volume": object{}}})
+				var all []string
+				for _, path := range []string{"/", "/volume", "/bind"} {
+					all = append(all, e.put(t, id, path, "f").String())
+				}
+				return fmt.Sprint(all)
+			},
+			answers: []said{{"20.10", "[500 200 200]"}, {"28", "[400 200 200]"}},
+			product: "refuses a secret volume in a container with `read-only` before the create",
+		},
+		{
+			name: "copy-through-link", request: "PUT archive to / of a file below a link of the image that leads elsewhere",
+			ask: func(t *testing.T, e *engine) string {
+				image := environment.Image(t, testimage.Spec{Files: map[string]testimage.File{"/link": {Link: "/elsewhere"}, "/elsewhere/x": {Content: "x"}}})
+				id := e.must(t, object{"Image": image, "Cmd": []string{"sh", "-c", "ls -l /link /elsewhere | wc -l; test -L /link && echo link; ls /elsewhere"}})
+				a := e.put(t, id, "/", "link/f")
+				e.start(t, id)
+				e.wait(t, id)
+				return fmt.Sprintf("%v; %q", a, e.output(t, id))
+			},
+			answers: []said{{"20.10", "200; \"6 link f x\""}},
+			product: "copies secrets as one archive at `/`; a link of the image leads where it leads in the container",
+		},
+	}
+}
