@@ -65,11 +65,10 @@ var defaults = Config{
 	LogDriver:                   "local",
 	LogOpts:                     map[string]string{"max-size": "5m", "max-file": "2", "compress": "false"},
 	LogLevel:                    zapcore.InfoLevel,
-	Policy: Policy{
-		AllowPrivileged: true, AllowedHostPaths: []string{"*"}, AllowedParameters: []string{"*"}, AllowedNetworks: []string{"*"},
-		AllowedImages: []string{"*"}, AllowedCapabilities: []string{"*"}, AllowedDevices: []string{"*"}, AllowedNamespaces: []string{"*"},
-		AllowedVolumeDrivers: []string{"*"}, AllowedRuntimes: []string{"*"},
-	},
+	Policy: Policy{AllowPrivileged: true, Allowed: map[string][]string{
+		"allowed_host_paths": {"*"}, "allowed_parameters": {"*"}, "allowed_networks": {"*"}, "allowed_images": {"*"}, "allowed_capabilities": {"*"},
+		"allowed_devices": {"*"}, "allowed_namespaces": {"*"}, "allowed_volume_drivers": {"*"}, "allowed_runtimes": {"*"},
+	}},
 }
 
 var configOptions = cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateComparable(netip.Addr{}), cmp.Transformer("bytes", func(s Secret) []byte { return s })}

@@ -12,19 +12,12 @@ import (
 )
 
 // Policy is what tasks are allowed to ask for. Which of it somebody has set,
-// Origin says; docs/policy.md says what each list means. The items are judged
-// by package policy.
+// Origin says; docs/policy.md says what each list means. Package policy checks
+// the items.
 type Policy struct {
-	AllowPrivileged      bool
-	AllowedHostPaths     []string
-	AllowedParameters    []string
-	AllowedNetworks      []string
-	AllowedImages        []string
-	AllowedCapabilities  []string
-	AllowedDevices       []string
-	AllowedNamespaces    []string
-	AllowedVolumeDrivers []string
-	AllowedRuntimes      []string
+	AllowPrivileged bool
+	// Allowed has the lists by the names of their flags, every one of them.
+	Allowed map[string][]string
 }
 
 // groupValue accepts the name or the number of a group. Whether there is one
@@ -49,32 +42,51 @@ var policyFlags = []*flag{
 		bind: func(c *Config) value { return boolValue(&c.Policy.AllowPrivileged) },
 		doc:  "Policy: whether tasks may be privileged, or loosen the profiles (seccomp, AppArmor, SELinux, masked paths) that confine them.",
 	},
-	allowed("allowed_host_paths", "host paths, as /srv/data, /etc/ssl:ro or /mnt/csi:shared", func(p *Policy) *[]string { return &p.AllowedHostPaths },
+	allowed("allowed_host_paths", "host paths, as /srv/data, /etc/ssl:ro or /mnt/csi:shared",
 		"Policy: host paths that tasks may mount, each with all below it, after symlinks are followed. The sandbox of a task is its own in any case."),
-	allowed("allowed_parameters", "names of docker run's options, as label,env,ulimit", func(p *Policy) *[]string { return &p.AllowedParameters },
+	allowed("allowed_parameters", "names of docker run's options, as label,env,ulimit",
 		"Policy: docker parameters that tasks may have at all. Marathon gives a `label` to every task."),
-	allowed("allowed_networks", "names of networks, as bridge,apps; host is the host's, container another container's", func(p *Policy) *[]string { return &p.AllowedNetworks },
+	allowed("allowed_networks", "names of networks, as bridge,apps; host is the host's, container another container's",
 		"Policy: networks that tasks may be in. `none` is always allowed."),
-	allowed("allowed_images", "images, as registry.example/team/*, registry.example/app, busybox:1.36 or an id", func(p *Policy) *[]string { return &p.AllowedImages },
+	allowed("allowed_images", "images, as registry.example/team/*, registry.example/app, busybox:1.36 or an id",
 		"Policy: images that tasks may run."),
-	allowed("allowed_capabilities", "capabilities, as NET_ADMIN,SYS_PTRACE or ALL", func(p *Policy) *[]string { return &p.AllowedCapabilities },
+	allowed("allowed_capabilities", "capabilities, as NET_ADMIN,SYS_PTRACE or ALL",
 		"Policy: kernel capabilities that tasks may add to those that the Engine gives to every container."),
-	allowed("allowed_devices", `devices, as /dev/fuse, /dev/snd:rw, "c 10:200 rwm", gpus or cdi:vendor.example/class`, func(p *Policy) *[]string { return &p.AllowedDevices },
+	allowed("allowed_devices", `devices, as /dev/fuse, /dev/snd:rw, "c 10:200 rwm", gpus or cdi:vendor.example/class`,
 		"Policy: devices of the host that tasks may have."),
-	allowed("allowed_namespaces", "of pid:host, pid:container, ipc:host, ipc:container, uts:host, userns:host, cgroup:host, cgroup:container, cgroup:parent", func(p *Policy) *[]string { return &p.AllowedNamespaces },
+	allowed("allowed_namespaces", "of pid:host, pid:container, ipc:host, ipc:container, uts:host, userns:host, cgroup:host, cgroup:container, cgroup:parent",
 		"Policy: namespaces of the host or of other containers that tasks may be in."),
-	allowed("allowed_volume_drivers", "volume drivers, as local, local:nfs or rexray", func(p *Policy) *[]string { return &p.AllowedVolumeDrivers },
+	allowed("allowed_volume_drivers", "volume drivers, as local, local:nfs or rexray",
 		"Policy: drivers of the named volumes that tasks may use."),
-	allowed("allowed_runtimes", "runtimes, as runsc, and annotation:KEY", func(p *Policy) *[]string { return &p.AllowedRuntimes },
+	allowed("allowed_runtimes", "runtimes, as runsc, and annotation:KEY",
 		"Policy: OCI runtimes that tasks may choose. The Engine's default is always allowed."),
 }
 
 // allowed is the row of a list of what is allowed.
-func allowed(name, items string, list func(*Policy) *[]string, doc string) *flag {
-	return &flag{
-		name: name, standard: "*", doc: doc,
-		bind: func(c *Config) value { return allowedValue(list(&c.Policy), items) },
+func allowed(name, items, doc string) *flag {
+	return &flag{name: name, standard: "*", doc: doc, bind: func(c *Config) value {
+		list := c.Policy.Allowed[name]
+		return allowedList{allowedValue(&list, items), func() {
+			if c.Policy.Allowed == nil {
+				c.Policy.Allowed = map[string][]string{}
+			}
+			c.Policy.Allowed[name] = list
+		}}
+	}}
+}
+
+// allowedList stores what its value has parsed.
+type allowedList struct {
+	value
+	store func()
+}
+
+func (l allowedList) parse(text string) error {
+	err := l.value.parse(text)
+	if err == nil {
+		l.store()
 	}
+	return err
 }
 
 // allowedValue accepts a list with commas, or over several lines, among which

@@ -18,11 +18,11 @@ func TestPolicy(t *testing.T) {
 	})
 	c := mustLoad(t, Options{Root: root, Environ: []string{ownPrefix + "ALLOWED_IMAGES=none"}, Args: []string{"--allowed_runtimes=runsc"}})
 	everything := []string{"*"}
-	want := Policy{
-		AllowedHostPaths: []string{"/srv/shared:ro", "/srv/scratch", "/etc/ssl/certs:ro"}, AllowedParameters: everything, AllowedNetworks: everything,
-		AllowedImages: []string{"none"}, AllowedCapabilities: everything, AllowedDevices: []string{"/dev/fuse", "c 10:200 rwm"},
-		AllowedNamespaces: everything, AllowedVolumeDrivers: []string{"a,b", "local"}, AllowedRuntimes: []string{"runsc"},
-	}
+	want := Policy{Allowed: map[string][]string{
+		"allowed_host_paths": {"/srv/shared:ro", "/srv/scratch", "/etc/ssl/certs:ro"}, "allowed_parameters": everything, "allowed_networks": everything,
+		"allowed_images": {"none"}, "allowed_capabilities": everything, "allowed_devices": {"/dev/fuse", "c 10:200 rwm"},
+		"allowed_namespaces": everything, "allowed_volume_drivers": {"a,b", "local"}, "allowed_runtimes": {"runsc"},
+	}}
 	if diff := cmp.Diff(want, c.Policy); diff != "" {
 		t.Error(diff)
 	}

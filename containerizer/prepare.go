@@ -230,7 +230,7 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.judge(ctx, spec); err != nil {
+	if err := s.checkPolicy(ctx, spec); err != nil {
 		return nil, err
 	}
 	spec.ForcePull = s.server.options.Images.Forces(spec.ForcePull)

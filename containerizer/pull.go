@@ -41,7 +41,7 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 	}); err != nil {
 		return err
 	}
-	return s.judge(ctx, spec)
+	return s.checkPolicy(ctx, spec)
 }
 
 // progressOf is what the executor reports of a pull.

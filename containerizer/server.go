@@ -37,7 +37,7 @@ type Options struct {
 	// Refusal, if not empty, is why no DOCKER task is accepted on this host.
 	Refusal string
 
-	// Policy judges every task before anything is done for it. Nil is a policy without any rule set.
+	// Policy checks every task before anything is done for it. Nil is a policy without any rule set.
 	Policy *policy.Policy
 
 	// OtherUsers lets executors attach that do not run as root. Their word is a task's: see Policy, and WorkDirectory, which is the

@@ -14,21 +14,14 @@ func newPolicy(c *config.Config) (*policy.Policy, error) {
 		}
 		return ""
 	}
-	rule := func(flag string, items []string) policy.Rule {
-		return policy.Rule{Source: source(flag), Items: items}
+	allowed := make(map[string]policy.Rule, len(c.Policy.Allowed))
+	for flag, items := range c.Policy.Allowed {
+		allowed[flag] = policy.Rule{Source: source(flag), Items: items}
 	}
 	return policy.New(policy.Options{
-		AllowPrivileged:      policy.Switch{Source: source("allow_privileged"), Allow: c.Policy.AllowPrivileged},
-		AllowedHostPaths:     rule("allowed_host_paths", c.Policy.AllowedHostPaths),
-		AllowedParameters:    rule("allowed_parameters", c.Policy.AllowedParameters),
-		AllowedNetworks:      rule("allowed_networks", c.Policy.AllowedNetworks),
-		AllowedImages:        rule("allowed_images", c.Policy.AllowedImages),
-		AllowedCapabilities:  rule("allowed_capabilities", c.Policy.AllowedCapabilities),
-		AllowedDevices:       rule("allowed_devices", c.Policy.AllowedDevices),
-		AllowedNamespaces:    rule("allowed_namespaces", c.Policy.AllowedNamespaces),
-		AllowedVolumeDrivers: rule("allowed_volume_drivers", c.Policy.AllowedVolumeDrivers),
-		AllowedRuntimes:      rule("allowed_runtimes", c.Policy.AllowedRuntimes),
-		LogDriver:            c.LogDriver,
-		LogOpts:              c.LogOpts,
+		AllowPrivileged: policy.Switch{Source: source("allow_privileged"), Allow: c.Policy.AllowPrivileged},
+		Allowed:         allowed,
+		LogDriver:       c.LogDriver,
+		LogOpts:         c.LogOpts,
 	})
 }

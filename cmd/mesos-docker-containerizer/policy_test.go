@@ -20,7 +20,7 @@ func TestPolicyOfConfig(t *testing.T) {
 			VolumeDriver: "other", MaskedPaths: []string{}, Resources: container.Resources{DeviceCgroupRules: []string{"a *:* rwm"}},
 		},
 	}
-	judge := func(args ...string) error {
+	check := func(args ...string) error {
 		t.Helper()
 		c, _, err := config.Load(config.Options{Root: t.TempDir(), Args: args})
 		if err != nil {
@@ -30,9 +30,9 @@ func TestPolicyOfConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p.Judge(t.Context(), asked, nil)
+		return p.Check(t.Context(), asked, nil)
 	}
-	if err := judge(); err != nil {
+	if err := check(); err != nil {
 		t.Errorf("without any file: %v", err)
 	}
 	for _, flag := range []string{
@@ -40,7 +40,7 @@ func TestPolicyOfConfig(t *testing.T) {
 		"allowed_namespaces", "allowed_volume_drivers", "allowed_runtimes", "allow_privileged",
 	} {
 		value := map[bool]string{true: "false", false: "none"}[flag == "allow_privileged"]
-		refusal, ok := errors.AsType[*policy.Refusal](judge("--" + flag + "=" + value))
+		refusal, ok := errors.AsType[*policy.Refusal](check("--" + flag + "=" + value))
 		if !ok || refusal.Rule != flag || refusal.Source != "command line, --"+flag {
 			t.Errorf("%s: %v", flag, refusal)
 		}

@@ -62,7 +62,7 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 		}
 		d.options.Logger.Warn("the agent has to wait for its pull, which cannot be deferred", zap.String("image", request.Reference), zap.Error(err))
 	}
-	if err := d.judgeImage(ctx, request.Reference); err != nil {
+	if err := d.checkImage(ctx, request.Reference); err != nil {
 		return err
 	}
 	return d.finishPull(ctx, request, out)
@@ -88,7 +88,7 @@ func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, 
 func (d *Docker) pullForAgent(ctx context.Context, r image.Request) (note string, err error) {
 	defer d.options.Images.Hold(ctx, r.Reference)()
 	for {
-		if err = d.judgeImage(ctx, r.Reference); err == nil {
+		if err = d.checkImage(ctx, r.Reference); err == nil {
 			note, err = d.options.Images.Pull(ctx, r)
 		}
 		if !engineAway(err) && !engine.IsUnavailable(err) || container.Pause(ctx, answerInterval) != nil {

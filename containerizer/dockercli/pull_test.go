@@ -210,7 +210,9 @@ func TestCloseEndsDeferredPulls(t *testing.T) {
 // An image that the policy refuses is not pulled; with a deferred pull the executor's session says so.
 func TestRefusedImageIsNotPulled(t *testing.T) {
 	r := memoryregistry.New(t)
-	rules, err := policy.New(policy.Options{AllowedImages: policy.Rule{Source: "/etc/allowed_images", Items: []string{"registry.example/*"}}})
+	rules, err := policy.New(policy.Options{Allowed: map[string]policy.Rule{
+		"allowed_images": {Source: "/etc/allowed_images", Items: []string{"registry.example/*"}},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,7 @@ func (r *running) adopt(line *runspec.RunLine) {
 
 // create makes the container, with its image if that is missing, and tells the client.
 func (r *running) create(ctx context.Context) error {
-	if err := r.judge(ctx); err != nil {
+	if err := r.checkPolicy(ctx); err != nil {
 		return err
 	}
 	ref := r.line.Config.Image
@@ -147,7 +147,7 @@ func (r *running) create(ctx context.Context) error {
 	case err != nil:
 		return err
 	case pulled:
-		if err := r.judge(ctx); err != nil { // paths and volumes may be others by now
+		if err := r.checkPolicy(ctx); err != nil { // paths and volumes may be others by now
 			return err
 		}
 	}
@@ -164,7 +164,7 @@ func (r *running) create(ctx context.Context) error {
 		if err := r.pullImage(ctx, false); err != nil {
 			return err
 		}
-		if err := r.judge(ctx); err != nil { // paths and volumes may be others by now
+		if err := r.checkPolicy(ctx); err != nil { // paths and volumes may be others by now
 			return err
 		}
 		err = r.createContainer(ctx)
@@ -196,9 +196,9 @@ func (r *running) tellCreated() error {
 	return r.call.Client.Created(r.known)
 }
 
-func (r *running) judge(ctx context.Context) error {
+func (r *running) checkPolicy(ctx context.Context) error {
 	line := r.line
-	err := r.Docker.judge(ctx, policy.Subject{
+	err := r.Docker.checkPolicy(ctx, policy.Subject{
 		Config: line.Config, HostConfig: line.HostConfig, Networking: line.Networking, Image: line.Config.Image,
 		Parameters: line.Declared(), Sandbox: r.sandbox,
 	})

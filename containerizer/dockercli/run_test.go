@@ -308,13 +308,15 @@ func TestRunIsToldToEndWhileItPulls(t *testing.T) {
 	}
 }
 
-// Executor containers are asked for by frameworks, and judged like tasks.
-func TestRunIsJudged(t *testing.T) {
+// Executor containers are asked for by frameworks, and checked like tasks.
+func TestRunIsChecked(t *testing.T) {
 	t.Parallel()
 	rules, err := policy.New(policy.Options{
-		AllowPrivileged:   policy.Switch{Source: "/etc/allow_privileged"},
-		AllowedHostPaths:  policy.Rule{Source: "/etc/allowed_host_paths", Items: []string{"none"}},
-		AllowedParameters: policy.Rule{Source: "/etc/allowed_parameters", Items: []string{"label"}},
+		AllowPrivileged: policy.Switch{Source: "/etc/allow_privileged"},
+		Allowed: map[string]policy.Rule{
+			"allowed_host_paths": {Source: "/etc/allowed_host_paths", Items: []string{"none"}},
+			"allowed_parameters": {Source: "/etc/allowed_parameters", Items: []string{"label"}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

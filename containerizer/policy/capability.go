@@ -33,20 +33,20 @@ func canonicalCapability(name string) string {
 	return strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(name)), "CAP_")
 }
 
-func (j *judgement) capability(d demand, name string) error {
+func (c *check) capability(d demand, name string) error {
 	if slices.Contains(standardCapabilities, name) {
 		return nil
 	}
-	return permit(j, &j.capabilities, d, func(item string) bool { return item == allCapabilities || item == name })
+	return permit(c, &c.capabilities, d, func(item string) bool { return item == allCapabilities || item == name })
 }
 
-// judgeCapabilities judges what is added, and what takes a capability to have outside of a container: settings that the Engine
+// checkCapabilities checks what is added, and what takes a capability to have outside of a container: settings that the Engine
 // makes as root.
-func (j *judgement) judgeCapabilities() error {
-	h := j.HostConfig
+func (c *check) checkCapabilities() error {
+	h := c.HostConfig
 	for _, added := range h.CapAdd {
 		name := canonicalCapability(added)
-		if err := j.capability(demand{"HostConfig.CapAdd", added, "capability " + runspec.Quote(name)}, name); err != nil {
+		if err := c.capability(demand{"HostConfig.CapAdd", added, "capability " + runspec.Quote(name)}, name); err != nil {
 			return err
 		}
 	}
@@ -55,25 +55,25 @@ func (j *judgement) judgeCapabilities() error {
 			continue
 		}
 		d := demand{"HostConfig.Ulimits", limit.String(), "ulimit " + limit.Name + ", which amounts to capability SYS_NICE,"}
-		if err := j.capability(d, "SYS_NICE"); err != nil {
+		if err := c.capability(d, "SYS_NICE"); err != nil {
 			return err
 		}
 	}
 	if n := max(h.CPURealtimeRuntime, h.CPURealtimePeriod); n != 0 {
 		d := demand{"HostConfig.CpuRealtimeRuntime", strconv.FormatInt(n, 10), "real-time scheduling, which amounts to capability SYS_NICE,"}
-		if err := j.capability(d, "SYS_NICE"); err != nil {
+		if err := c.capability(d, "SYS_NICE"); err != nil {
 			return err
 		}
 	}
 	if h.OomScoreAdj < 0 {
 		d := demand{"HostConfig.OomScoreAdj", strconv.Itoa(h.OomScoreAdj), "a negative oom-score-adj, which amounts to capability SYS_RESOURCE,"}
-		if err := j.capability(d, "SYS_RESOURCE"); err != nil {
+		if err := c.capability(d, "SYS_RESOURCE"); err != nil {
 			return err
 		}
 	}
 	if h.OomKillDisable != nil && *h.OomKillDisable {
 		d := demand{"HostConfig.OomKillDisable", "true", "oom-kill-disable, which amounts to capability SYS_RESOURCE,"}
-		return j.capability(d, "SYS_RESOURCE")
+		return c.capability(d, "SYS_RESOURCE")
 	}
 	return nil
 }

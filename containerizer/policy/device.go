@@ -82,45 +82,45 @@ func subset(letters, of string) bool {
 	return !strings.ContainsFunc(letters, func(r rune) bool { return !strings.ContainsRune(of, r) })
 }
 
-func (j *judgement) judgeDevices() error {
-	if j.devices.settled(j.trusted) {
+func (c *check) checkDevices() error {
+	if c.devices.settled(c.trusted) {
 		return nil
 	}
-	for _, mapping := range j.HostConfig.Devices {
-		if err := j.device(mapping); err != nil {
+	for _, mapping := range c.HostConfig.Devices {
+		if err := c.device(mapping); err != nil {
 			return err
 		}
 	}
-	for _, rule := range j.HostConfig.DeviceCgroupRules {
+	for _, rule := range c.HostConfig.DeviceCgroupRules {
 		covers := never[device]
 		if m := cgroupRule.FindStringSubmatch(rule); m != nil {
 			covers = func(d device) bool { return d.coversNumbers(m[1:]) }
 		}
-		if err := permit(j, &j.devices, demand{"HostConfig.DeviceCgroupRules", rule, "device cgroup rule " + runspec.Quote(rule)}, covers); err != nil {
+		if err := permit(c, &c.devices, demand{"HostConfig.DeviceCgroupRules", rule, "device cgroup rule " + runspec.Quote(rule)}, covers); err != nil {
 			return err
 		}
 	}
-	for _, request := range j.HostConfig.DeviceRequests {
-		if err := j.deviceRequest(request); err != nil {
+	for _, request := range c.HostConfig.DeviceRequests {
+		if err := c.deviceRequest(request); err != nil {
 			return err
 		}
 	}
 	// The nvidia runtime hands out devices by this variable, as it does by a device request.
-	for _, variable := range j.Config.Env {
+	for _, variable := range c.Config.Env {
 		name, value, _ := strings.Cut(variable, "=")
 		if name != "NVIDIA_VISIBLE_DEVICES" || value == "" || value == "void" || value == "none" {
 			continue
 		}
 		d := demand{"Config.Env", variable, "the variable by which runtimes are asked for GPUs"}
-		if err := permit(j, &j.devices, d, func(d device) bool { return d.name == gpus }); err != nil {
+		if err := permit(c, &c.devices, d, func(d device) bool { return d.name == gpus }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// device judges a path, which may be a directory: then the Engine takes all devices below.
-func (j *judgement) device(m container.DeviceMapping) error {
+// device checks a path, which may be a directory: then the Engine takes all devices below.
+func (c *check) device(m container.DeviceMapping) error {
 	access := m.CgroupPermissions
 	if access == "" {
 		access = "rwm"
@@ -134,20 +134,20 @@ func (j *judgement) device(m container.DeviceMapping) error {
 			d.reason = fmt.Sprintf("a device whose path cannot be followed (%v)", err)
 			covers = never[device]
 		}
-		if err := permit(j, &j.devices, d, covers); err != nil {
+		if err := permit(c, &c.devices, d, covers); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deviceRequest judges what is asked of a device driver. A task's gpus are such a request, too.
-func (j *judgement) deviceRequest(r container.DeviceRequest) error {
+// deviceRequest checks what is asked of a device driver. A task's gpus are such a request, too.
+func (c *check) deviceRequest(r container.DeviceRequest) error {
 	if r.Driver == "cdi" {
 		for _, id := range r.DeviceIDs {
 			kind, _, _ := strings.Cut(id, "=")
 			d := demand{"HostConfig.DeviceRequests", id, "CDI device " + runspec.Quote(id)}
-			if err := permit(j, &j.devices, d, func(item device) bool { return item.name == cdiPrefix+id || item.name == cdiPrefix+kind }); err != nil {
+			if err := permit(c, &c.devices, d, func(item device) bool { return item.name == cdiPrefix+id || item.name == cdiPrefix+kind }); err != nil {
 				return err
 			}
 		}
@@ -158,5 +158,5 @@ func (j *judgement) deviceRequest(r container.DeviceRequest) error {
 	for _, all := range r.Capabilities {
 		graphics = graphics && slices.Contains(all, "gpu")
 	}
-	return permit(j, &j.devices, d, func(item device) bool { return graphics && item.name == gpus })
+	return permit(c, &c.devices, d, func(item device) bool { return graphics && item.name == gpus })
 }

@@ -1,8 +1,8 @@
-// Package policy judges what a task would have the Engine create against the policy files of the host's operator (docs/architecture.md,
+// Package policy checks what a task would have the Engine create against the policy files of the host's operator (docs/architecture.md,
 // "Trust"; docs/policy.md is the operator's view).
 //
-// New reads the rules, one for each file. Judge takes the finished Config, HostConfig and networking, not the TaskInfo they came
-// from: a host path is judged the same whether it came as a volume, as a parameter, in a named volume that is a bind mount, or
+// New reads the rules, one for each file. Check takes the finished Config, HostConfig and networking, not the TaskInfo they came
+// from: a host path is checked the same whether it came as a volume, as a parameter, in a named volume that is a bind mount, or
 // from another container by volumes-from. It returns nil, a *Refusal, which is the fault of the task and says which rule of
 // which file it is about, or another error where the Engine could not be asked.
 //
@@ -14,10 +14,10 @@
 //   - Once one rule is set, a field that this package does not know (fields.go) must not be set.
 //   - Values that are not understood match no item, only "*".
 //
-// Where to look: rule.go for what all rules share, judge.go for the order, fields.go for what becomes of each field of docker's
+// Where to look: rule.go for what all rules share, check.go for the order, fields.go for what becomes of each field of docker's
 // types, and one file for each concept: mounts.go with volume.go and hostpath.go, device.go, capability.go, namespace.go,
 // network.go, image.go, runtime.go, log.go, privilege.go, user.go.
 //
-// Caveat: paths are judged before the Engine mounts them. Who can write to a directory below an allowed path can exchange
+// Caveat: paths are checked before the Engine mounts them. Who can write to a directory below an allowed path can exchange
 // something there for a symlink in between; docs/policy.md says how to choose paths with that in mind.
 package policy

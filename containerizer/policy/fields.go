@@ -10,9 +10,9 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-// field says what becomes of a field of docker's types: it is judged by rules, or it is harmless for a reason.
+// field says what becomes of a field of docker's types: it is checked by rules, or it is harmless for a reason.
 type field struct {
-	judged   string // names of policy files
+	checked  string // names of policy files
 	harmless string // why no rule looks at it
 }
 
@@ -23,25 +23,25 @@ const (
 	reasonStreams  = "output and input are the daemon's business, which overrides it"
 	reasonWindows  = "Engines on Linux refuse it or pass it over"
 	reasonResolver = "the container's own resolver reads it, and whom it asks is a matter of its network"
-	reasonAddress  = "it is the container's place in a network that is judged by name"
-	reasonWhole    = "its fields are judged one by one"
+	reasonAddress  = "it is the container's place in a network that is checked by name"
+	reasonWhole    = "its fields are checked one by one"
 	reasonOutcome  = "the Engine fills it in and does not read it"
 )
 
 // fields has every field of every type that a container is created from. A test holds it equal to docker's types, so a new
-// docker client brings no field in undecided; if one is there all the same, judgeUnknown refuses it.
+// docker client brings no field in undecided; if one is there all the same, checkUnknown refuses it.
 var fields = map[reflect.Type]map[string]field{
 	reflect.TypeFor[container.Config](): {
 		"Hostname": {harmless: reasonInside}, "Domainname": {harmless: reasonInside},
-		"User":        {judged: "allow_privileged (executors that are not root's); root in a container is what the Engine confines"},
+		"User":        {checked: "allow_privileged (executors that are not root's); root in a container is what the Engine confines"},
 		"AttachStdin": {harmless: reasonStreams}, "AttachStdout": {harmless: reasonStreams}, "AttachStderr": {harmless: reasonStreams},
 		"ExposedPorts": {harmless: "it publishes nothing by itself"},
 		"Tty":          {harmless: reasonStreams}, "OpenStdin": {harmless: reasonStreams}, "StdinOnce": {harmless: reasonStreams},
-		"Env": {judged: "allowed_devices (NVIDIA_VISIBLE_DEVICES)"},
+		"Env": {checked: "allowed_devices (NVIDIA_VISIBLE_DEVICES)"},
 		"Cmd": {harmless: reasonInside}, "Healthcheck": {harmless: "its command runs inside the container"},
 		"ArgsEscaped": {harmless: reasonWindows},
-		"Image":       {judged: "allowed_images"},
-		"Volumes":     {harmless: "it asks for volumes without a name, whose driver is judged with HostConfig.VolumeDriver"},
+		"Image":       {checked: "allowed_images"},
+		"Volumes":     {harmless: "it asks for volumes without a name, whose driver is checked with HostConfig.VolumeDriver"},
 		"WorkingDir":  {harmless: reasonInside}, "Entrypoint": {harmless: reasonInside},
 		"NetworkDisabled": {harmless: "it takes away"},
 		"MacAddress":      {harmless: reasonAddress},
@@ -52,91 +52,91 @@ var fields = map[reflect.Type]map[string]field{
 		"Shell":           {harmless: "it is read by builds only"},
 	},
 	reflect.TypeFor[container.HostConfig](): {
-		"Binds":           {judged: "allowed_host_paths, allowed_volume_drivers"},
+		"Binds":           {checked: "allowed_host_paths, allowed_volume_drivers"},
 		"ContainerIDFile": {harmless: "the Engine writes no such file, the docker command does; the run spec refuses cidfile"},
-		"LogConfig":       {judged: "allowed_host_paths, allowed_networks"},
-		"NetworkMode":     {judged: "allowed_networks"},
-		"PortBindings":    {judged: "allowed_networks (executors that are not root's); for others, the agent has given out the ports"},
+		"LogConfig":       {checked: "allowed_host_paths, allowed_networks"},
+		"NetworkMode":     {checked: "allowed_networks"},
+		"PortBindings":    {checked: "allowed_networks (executors that are not root's); for others, the agent has given out the ports"},
 		"RestartPolicy":   {harmless: "the run spec refuses all but no"},
 		"AutoRemove":      {harmless: "the daemon overrides it"},
-		"VolumeDriver":    {judged: "allowed_volume_drivers"},
-		"VolumesFrom":     {judged: "allowed_host_paths, allowed_volume_drivers"},
+		"VolumeDriver":    {checked: "allowed_volume_drivers"},
+		"VolumesFrom":     {checked: "allowed_host_paths, allowed_volume_drivers"},
 		"ConsoleSize":     {harmless: reasonStreams},
-		"Annotations":     {judged: "allowed_runtimes"},
-		"CapAdd":          {judged: "allowed_capabilities"},
+		"Annotations":     {checked: "allowed_runtimes"},
+		"CapAdd":          {checked: "allowed_capabilities"},
 		"CapDrop":         {harmless: "it takes away"},
-		"CgroupnsMode":    {judged: "allowed_namespaces"},
+		"CgroupnsMode":    {checked: "allowed_namespaces"},
 		"DNS":             {harmless: reasonResolver}, "DNSOptions": {harmless: reasonResolver}, "DNSSearch": {harmless: reasonResolver},
 		"ExtraHosts":      {harmless: reasonResolver},
-		"GroupAdd":        {judged: "allow_privileged (executors that are not root's); root in a container has all groups"},
-		"IpcMode":         {judged: "allowed_namespaces"},
-		"Cgroup":          {judged: "allowed_namespaces"},
-		"Links":           {judged: "allowed_networks"},
-		"OomScoreAdj":     {judged: "allowed_capabilities (below zero)"},
-		"PidMode":         {judged: "allowed_namespaces"},
-		"Privileged":      {judged: "allow_privileged and every rule that it would get round"},
+		"GroupAdd":        {checked: "allow_privileged (executors that are not root's); root in a container has all groups"},
+		"IpcMode":         {checked: "allowed_namespaces"},
+		"Cgroup":          {checked: "allowed_namespaces"},
+		"Links":           {checked: "allowed_networks"},
+		"OomScoreAdj":     {checked: "allowed_capabilities (below zero)"},
+		"PidMode":         {checked: "allowed_namespaces"},
+		"Privileged":      {checked: "allow_privileged and every rule that it would get round"},
 		"PublishAllPorts": {harmless: "the Engine picks ports that any user may listen to"},
 		"ReadonlyRootfs":  {harmless: "it takes away"},
-		"SecurityOpt":     {judged: "allow_privileged"},
+		"SecurityOpt":     {checked: "allow_privileged"},
 		"StorageOpt":      {harmless: reasonAmount},
 		"Tmpfs":           {harmless: "it is memory of the container's own, within its limit"},
-		"UTSMode":         {judged: "allowed_namespaces"},
-		"UsernsMode":      {judged: "allowed_namespaces"},
+		"UTSMode":         {checked: "allowed_namespaces"},
+		"UsernsMode":      {checked: "allowed_namespaces"},
 		"ShmSize":         {harmless: reasonAmount},
-		"Sysctls":         {judged: "allow_privileged (those without a namespace)"},
-		"Runtime":         {judged: "allowed_runtimes"},
+		"Sysctls":         {checked: "allow_privileged (those without a namespace)"},
+		"Runtime":         {checked: "allowed_runtimes"},
 		"Isolation":       {harmless: reasonWindows},
 		"Resources":       {harmless: reasonWhole},
-		"Mounts":          {judged: "allowed_host_paths, allowed_volume_drivers, allowed_images"},
-		"MaskedPaths":     {judged: "allow_privileged"},
-		"ReadonlyPaths":   {judged: "allow_privileged"},
+		"Mounts":          {checked: "allowed_host_paths, allowed_volume_drivers, allowed_images"},
+		"MaskedPaths":     {checked: "allow_privileged"},
+		"ReadonlyPaths":   {checked: "allow_privileged"},
 		"Init":            {harmless: "the program is the operator's"},
 	},
 	reflect.TypeFor[container.Resources](): {
 		"CPUShares": {harmless: reasonAmount}, "Memory": {harmless: reasonAmount}, "NanoCPUs": {harmless: reasonAmount},
-		"CgroupParent": {judged: "allowed_namespaces"},
+		"CgroupParent": {checked: "allowed_namespaces"},
 		"BlkioWeight":  {harmless: reasonAmount}, "BlkioWeightDevice": {harmless: reasonAmount},
 		"BlkioDeviceReadBps": {harmless: reasonAmount}, "BlkioDeviceWriteBps": {harmless: reasonAmount},
 		"BlkioDeviceReadIOps": {harmless: reasonAmount}, "BlkioDeviceWriteIOps": {harmless: reasonAmount},
 		"CPUPeriod": {harmless: reasonAmount}, "CPUQuota": {harmless: reasonAmount},
-		"CPURealtimePeriod": {judged: "allowed_capabilities"}, "CPURealtimeRuntime": {judged: "allowed_capabilities"},
+		"CPURealtimePeriod": {checked: "allowed_capabilities"}, "CPURealtimeRuntime": {checked: "allowed_capabilities"},
 		"CpusetCpus": {harmless: reasonAmount}, "CpusetMems": {harmless: reasonAmount},
-		"Devices": {judged: "allowed_devices"}, "DeviceCgroupRules": {judged: "allowed_devices"}, "DeviceRequests": {judged: "allowed_devices"},
+		"Devices": {checked: "allowed_devices"}, "DeviceCgroupRules": {checked: "allowed_devices"}, "DeviceRequests": {checked: "allowed_devices"},
 		"KernelMemory": {harmless: reasonAmount}, "KernelMemoryTCP": {harmless: reasonAmount},
 		"MemoryReservation": {harmless: reasonAmount}, "MemorySwap": {harmless: reasonAmount}, "MemorySwappiness": {harmless: reasonAmount},
-		"OomKillDisable": {judged: "allowed_capabilities"},
+		"OomKillDisable": {checked: "allowed_capabilities"},
 		"PidsLimit":      {harmless: reasonAmount},
-		"Ulimits":        {judged: "allowed_capabilities (rtprio, nice); the others are amounts within the cgroup's limits"},
+		"Ulimits":        {checked: "allowed_capabilities (rtprio, nice); the others are amounts within the cgroup's limits"},
 		"CPUCount":       {harmless: reasonWindows}, "CPUPercent": {harmless: reasonWindows},
 		"IOMaximumIOps": {harmless: reasonWindows}, "IOMaximumBandwidth": {harmless: reasonWindows},
 	},
 	reflect.TypeFor[container.DeviceMapping](): {
-		"PathOnHost": {judged: "allowed_devices"}, "PathInContainer": {harmless: reasonInside}, "CgroupPermissions": {judged: "allowed_devices"},
+		"PathOnHost": {checked: "allowed_devices"}, "PathInContainer": {harmless: reasonInside}, "CgroupPermissions": {checked: "allowed_devices"},
 	},
 	reflect.TypeFor[container.DeviceRequest](): {
-		"Driver": {judged: "allowed_devices"}, "Count": {harmless: reasonAmount}, "DeviceIDs": {judged: "allowed_devices"},
-		"Capabilities": {judged: "allowed_devices"}, "Options": {harmless: "they are for the driver, whose devices are judged"},
+		"Driver": {checked: "allowed_devices"}, "Count": {harmless: reasonAmount}, "DeviceIDs": {checked: "allowed_devices"},
+		"Capabilities": {checked: "allowed_devices"}, "Options": {harmless: "they are for the driver, whose devices are checked"},
 	},
 	reflect.TypeFor[container.LogConfig](): {
-		"Type": {judged: "allowed_host_paths, allowed_networks"}, "Config": {judged: "allowed_host_paths, allowed_networks"},
+		"Type": {checked: "allowed_host_paths, allowed_networks"}, "Config": {checked: "allowed_host_paths, allowed_networks"},
 	},
 	reflect.TypeFor[mount.Mount](): {
-		"Type": {judged: "allowed_host_paths, allowed_volume_drivers, allowed_images"}, "Source": {judged: "allowed_host_paths, allowed_volume_drivers, allowed_images"},
-		"Target": {harmless: reasonInside}, "ReadOnly": {judged: "allowed_host_paths"}, "Consistency": {harmless: reasonWindows},
+		"Type": {checked: "allowed_host_paths, allowed_volume_drivers, allowed_images"}, "Source": {checked: "allowed_host_paths, allowed_volume_drivers, allowed_images"},
+		"Target": {harmless: reasonInside}, "ReadOnly": {checked: "allowed_host_paths"}, "Consistency": {harmless: reasonWindows},
 		"BindOptions": {harmless: reasonWhole}, "VolumeOptions": {harmless: reasonWhole}, "ImageOptions": {harmless: reasonWhole},
 		"TmpfsOptions": {harmless: reasonWhole}, "ClusterOptions": {harmless: reasonWhole},
 	},
 	reflect.TypeFor[mount.BindOptions](): {
-		"Propagation": {judged: "allowed_host_paths"}, "NonRecursive": {harmless: "it takes away"},
+		"Propagation": {checked: "allowed_host_paths"}, "NonRecursive": {harmless: "it takes away"},
 		"CreateMountpoint":     {harmless: "a missing directory is made below what is allowed"},
-		"ReadOnlyNonRecursive": {judged: "allowed_host_paths"}, "ReadOnlyForceRecursive": {harmless: "it takes away"},
+		"ReadOnlyNonRecursive": {checked: "allowed_host_paths"}, "ReadOnlyForceRecursive": {harmless: "it takes away"},
 	},
 	reflect.TypeFor[mount.VolumeOptions](): {
 		"NoCopy": {harmless: reasonInside}, "Labels": {harmless: "the Engine does not act on labels"},
 		"Subpath": {harmless: "it stays within the volume, which the Engine sees to"}, "DriverConfig": {harmless: reasonWhole},
 	},
 	reflect.TypeFor[mount.Driver](): {
-		"Name": {judged: "allowed_volume_drivers"}, "Options": {judged: "allowed_host_paths, allowed_volume_drivers (the local driver)"},
+		"Name": {checked: "allowed_volume_drivers"}, "Options": {checked: "allowed_host_paths, allowed_volume_drivers (the local driver)"},
 	},
 	reflect.TypeFor[mount.ImageOptions](): {"Subpath": {harmless: "it stays within the image, which the Engine sees to"}},
 	reflect.TypeFor[mount.TmpfsOptions](): {
@@ -144,13 +144,13 @@ var fields = map[reflect.Type]map[string]field{
 	},
 	reflect.TypeFor[mount.ClusterOptions](): {},
 	reflect.TypeFor[network.NetworkingConfig](): {
-		"EndpointsConfig": {judged: "allowed_networks"},
+		"EndpointsConfig": {checked: "allowed_networks"},
 	},
 	reflect.TypeFor[network.EndpointSettings](): {
-		"IPAMConfig": {harmless: reasonWhole}, "Links": {judged: "allowed_networks"},
+		"IPAMConfig": {harmless: reasonWhole}, "Links": {checked: "allowed_networks"},
 		"Aliases": {harmless: reasonAddress}, "MacAddress": {harmless: reasonAddress},
-		"DriverOpts": {harmless: "they are for the driver of a network that is judged by name"},
-		"GwPriority": {harmless: reasonAddress}, "NetworkID": {judged: "allowed_networks"},
+		"DriverOpts": {harmless: "they are for the driver of a network that is checked by name"},
+		"GwPriority": {harmless: reasonAddress}, "NetworkID": {checked: "allowed_networks"},
 		"EndpointID": {harmless: reasonOutcome}, "Gateway": {harmless: reasonOutcome}, "IPAddress": {harmless: reasonOutcome},
 		"IPPrefixLen": {harmless: reasonOutcome}, "IPv6Gateway": {harmless: reasonOutcome}, "GlobalIPv6Address": {harmless: reasonOutcome},
 		"GlobalIPv6PrefixLen": {harmless: reasonOutcome}, "DNSNames": {harmless: reasonOutcome},
@@ -160,20 +160,20 @@ var fields = map[reflect.Type]map[string]field{
 	},
 }
 
-// judgeUnknown refuses a field that is set and that nobody has decided about. An empty list counts as set: to some fields it
+// checkUnknown refuses a field that is set and that nobody has decided about. An empty list counts as set: to some fields it
 // says something.
-func (j *judgement) judgeUnknown() error {
-	return j.refuseUnknown(unknown(j.Config, j.HostConfig, j.Networking))
+func (c *check) checkUnknown() error {
+	return c.refuseUnknown(unknown(c.Config, c.HostConfig, c.Networking))
 }
 
 // refuseUnknown names the first of the fields. Where no rule is set it is the first one that could be.
-func (j *judgement) refuseUnknown(found []string) error {
+func (c *check) refuseUnknown(found []string) error {
 	if len(found) == 0 {
 		return nil
 	}
 	by := origin{rule: rulePrivileged}
-	if j.force != nil {
-		by = *j.force
+	if c.force != nil {
+		by = *c.force
 	}
 	return by.refuse(demand{found[0], "set", "a field that this version of the policy does not know"})
 }

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"reflect"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -10,7 +12,7 @@ import (
 )
 
 // TestEveryFieldIsDecided fails when docker's types gain or lose a field. Read what a new one does, look for ways in which a
-// task could reach the host by it, judge it, and only then put it into the table.
+// task could reach the host by it, check it, and only then put it into the table.
 func TestEveryFieldIsDecided(t *testing.T) {
 	for of, table := range fields {
 		there := map[string]bool{}
@@ -19,9 +21,14 @@ func TestEveryFieldIsDecided(t *testing.T) {
 			there[name] = true
 			switch f, decided := table[name]; {
 			case !decided:
-				t.Errorf("%s.%s is neither judged nor harmless", of, name)
-			case (f.judged == "") == (f.harmless == ""):
-				t.Errorf("%s.%s must be either judged or harmless", of, name)
+				t.Errorf("%s.%s is neither checked nor harmless", of, name)
+			case (f.checked == "") == (f.harmless == ""):
+				t.Errorf("%s.%s must be either checked or harmless", of, name)
+			}
+			for _, rule := range ruleName.FindAllString(table[name].checked, -1) {
+				if rule != rulePrivileged && !slices.Contains(names(), rule) {
+					t.Errorf("%s.%s is checked by %s, which is no rule", of, name, rule)
+				}
 			}
 		}
 		for name := range table {
@@ -32,13 +39,15 @@ func TestEveryFieldIsDecided(t *testing.T) {
 	}
 }
 
+var ruleName = regexp.MustCompile(`allow(ed)?_\w+`)
+
 // leaves are struct types that are values: their fields mean nothing by themselves.
 var leaves = map[string]string{
-	"nat.PortBinding":         "judged with HostConfig.PortBindings",
+	"nat.PortBinding":         "checked with HostConfig.PortBindings",
 	"container.RestartPolicy": "the run spec refuses all but no",
 	"blkiodev.WeightDevice":   "an amount",
 	"blkiodev.ThrottleDevice": "an amount",
-	"units.Ulimit":            "judged with Resources.Ulimits",
+	"units.Ulimit":            "checked with Resources.Ulimits",
 	"v1.HealthcheckConfig":    "a command inside the container",
 }
 
@@ -96,17 +105,17 @@ func TestUnknownFieldIsRefused(t *testing.T) {
 	} {
 		known := fields[without.of][without.name]
 		delete(fields[without.of], without.name)
-		p := mustNew(t, Options{AllowedImages: Rule{Source: "/etc/allowed_images", Items: []string{"*"}}})
-		refusal := judgeRefused(t, p, subject, nil)
+		p := mustNew(t, Options{Allowed: map[string]Rule{"allowed_images": {Source: "/etc/allowed_images", Items: []string{"*"}}}})
+		refusal := wantRefused(t, p, subject, nil)
 		if want := without.of.Name() + "." + without.name; refusal.Field != want || refusal.Source != "/etc/allowed_images" {
 			t.Errorf("without %s: %v", want, refusal)
 		}
 		open := mustNew(t, Options{})
-		if err := open.Judge(t.Context(), subject, nil); err != nil {
+		if err := open.Check(t.Context(), subject, nil); err != nil {
 			t.Errorf("without any rule nothing is refused, but: %v", err)
 		}
 		subject.User = &User{1000, 1000}
-		if refusal := judgeRefused(t, open, subject, nil); refusal.Field != without.of.Name()+"."+without.name {
+		if refusal := wantRefused(t, open, subject, nil); refusal.Field != without.of.Name()+"."+without.name {
 			t.Errorf("for another user: %v", refusal)
 		}
 		subject.User = nil

@@ -21,10 +21,10 @@ func mustNew(t testing.TB, o Options) *Policy {
 	return p
 }
 
-// judgeRefused returns the refusal that the subject must meet.
-func judgeRefused(t testing.TB, p *Policy, s Subject, inspector Inspector) *Refusal {
+// wantRefused returns the refusal that the subject must meet.
+func wantRefused(t testing.TB, p *Policy, s Subject, inspector Inspector) *Refusal {
 	t.Helper()
-	err := p.Judge(context.Background(), s, inspector)
+	err := p.Check(context.Background(), s, inspector)
 	refusal, ok := errors.AsType[*Refusal](err)
 	if !ok {
 		t.Fatalf("not refused: %v", err)
@@ -61,12 +61,7 @@ const anySource = "/etc/mesos-docker-containerizer"
 // rules makes options of "name=items", items separated by commas.
 func rules(t testing.TB, text ...string) Options {
 	t.Helper()
-	var o Options
-	named := map[string]*Rule{
-		"allowed_host_paths": &o.AllowedHostPaths, "allowed_parameters": &o.AllowedParameters, "allowed_networks": &o.AllowedNetworks,
-		"allowed_images": &o.AllowedImages, "allowed_capabilities": &o.AllowedCapabilities, "allowed_devices": &o.AllowedDevices,
-		"allowed_namespaces": &o.AllowedNamespaces, "allowed_volume_drivers": &o.AllowedVolumeDrivers, "allowed_runtimes": &o.AllowedRuntimes,
-	}
+	o := Options{Allowed: map[string]Rule{}}
 	for _, line := range text {
 		name, value, _ := strings.Cut(line, "=")
 		source := anySource + "/" + name
@@ -74,12 +69,7 @@ func rules(t testing.TB, text ...string) Options {
 			o.AllowPrivileged = Switch{Source: source, Allow: value == "true"}
 			continue
 		}
-		r := named[name]
-		if r == nil {
-			t.Fatalf("there is no rule %s", name)
-		}
-		*r = Rule{Source: source}
-		r.Items = strings.Split(value, ",")
+		o.Allowed[name] = Rule{Source: source, Items: strings.Split(value, ",")}
 	}
 	return o
 }

@@ -57,8 +57,8 @@ func (h hostPath) covers(name string, a access) bool {
 }
 
 // hostPath decides about a path as the task gives it. In the sandbox a task may do everything but make its mounts the host's.
-func (j *judgement) hostPath(d demand, name string, a access) error {
-	if j.hostPaths.settled(j.trusted) {
+func (c *check) hostPath(d demand, name string, a access) error {
+	if c.hostPaths.settled(c.trusted) {
 		return nil
 	}
 	for _, meaning := range meanings(name) {
@@ -67,15 +67,15 @@ func (j *judgement) hostPath(d demand, name string, a access) error {
 		switch {
 		case err != nil:
 			refused.reason = fmt.Sprintf("%s: a host path that cannot be followed (%v)", d.reason, err)
-			if err := permit(j, &j.hostPaths, refused, never[hostPath]); err != nil {
+			if err := permit(c, &c.hostPaths, refused, never[hostPath]); err != nil {
 				return err
 			}
 			continue
-		case j.Sandbox != "" && a < shared && within(resolved(j.Sandbox), place):
+		case c.Sandbox != "" && a < shared && within(resolved(c.Sandbox), place):
 			continue
 		}
 		refused.reason = fmt.Sprintf("%s: host path %s (%s)", d.reason, runspec.Quote(place), a)
-		if err := permit(j, &j.hostPaths, refused, func(item hostPath) bool { return item.covers(place, a) }); err != nil {
+		if err := permit(c, &c.hostPaths, refused, func(item hostPath) bool { return item.covers(place, a) }); err != nil {
 			return err
 		}
 	}

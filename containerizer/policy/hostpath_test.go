@@ -81,7 +81,7 @@ func TestResolveAsTheSystemDoes(t *testing.T) {
 func TestSymlinks(t *testing.T) {
 	root := tree(t, "allowed/data/", "secret/", "allowed/out -> ROOT/secret", "allowed/in -> data", "alias -> allowed", "real/sandbox/work/", "work -> real",
 		"real/sandbox/escape -> ../../secret", "real/sandbox/stay -> work", "real/neighbour/", "real/sandbox2/")
-	p := mustNew(t, Options{AllowedHostPaths: Rule{Source: "file", Items: []string{root + "/alias"}}})
+	p := mustNew(t, Options{Allowed: map[string]Rule{"allowed_host_paths": {Source: "file", Items: []string{root + "/alias"}}}})
 	for path, allowed := range map[string]bool{
 		"allowed/data": true, "alias/data": true, "allowed": true, "allowed/in": true, "allowed/new": true,
 		"allowed/out": false, "alias/out": false, "allowed/out/x": false, "allowed/../secret": false, "allowed/in/../../secret": false,
@@ -98,7 +98,7 @@ func TestSymlinks(t *testing.T) {
 		} {
 			s := host(change)
 			s.Sandbox = root + "/work/sandbox"
-			err := p.Judge(t.Context(), s, engineWithTraps)
+			err := p.Check(t.Context(), s, engineWithTraps)
 			if (err == nil) != allowed {
 				t.Errorf("%s by %s: %v, allowed: %v", path, way, err, allowed)
 			}
@@ -106,17 +106,17 @@ func TestSymlinks(t *testing.T) {
 	}
 	shared := host(func(h *container.HostConfig) { h.Binds = []string{root + "/real/sandbox:/x:shared"} })
 	shared.Sandbox = root + "/real/sandbox"
-	judgeRefused(t, p, shared, nil)
+	wantRefused(t, p, shared, nil)
 }
 
 // TestDevicesBehindSymlinks follows links as for host paths. The sandbox is no place for devices.
 func TestDevicesBehindSymlinks(t *testing.T) {
 	root := tree(t, "dev/fuse", "dev/disk", "sandbox/fuse -> ROOT/dev/disk", "by-name -> dev/fuse")
-	p := mustNew(t, Options{AllowedDevices: Rule{Source: "file", Items: []string{root + "/by-name"}}})
+	p := mustNew(t, Options{Allowed: map[string]Rule{"allowed_devices": {Source: "file", Items: []string{root + "/by-name"}}}})
 	for name, allowed := range map[string]bool{"dev/fuse": true, "by-name": true, "sandbox/fuse": false, "sandbox": false, "dev": false} {
 		s := host(func(h *container.HostConfig) { h.Devices = []container.DeviceMapping{{PathOnHost: root + "/" + name}} })
 		s.Sandbox = root + "/sandbox"
-		if err := p.Judge(t.Context(), s, nil); (err == nil) != allowed {
+		if err := p.Check(t.Context(), s, nil); (err == nil) != allowed {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -53,7 +53,7 @@ func parseImagePattern(item string) (imagePattern, error) {
 // parseImagePrefix completes a path as docker completes names: where the first component is no registry, it is Docker Hub's.
 func parseImagePrefix(prefix string) (imagePattern, error) {
 	first, _, _ := strings.Cut(prefix, "/")
-	// A registry alone is no reference, so a repository is put below for docker's own parser to judge.
+	// A registry alone is no reference, so a repository is put below for docker's own parser to check.
 	text := prefix + "/any"
 	registry := strings.ContainsAny(first, ".:") || first == "localhost"
 	named, err := reference.ParseNormalizedNamed(text)
@@ -95,21 +95,21 @@ func (p imagePattern) covers(image string) bool {
 	return reference.TagNameOnly(named).(reference.Tagged).Tag() == p.tag
 }
 
-// judgeImages judges the image. Images that are mounted are judged with the mounts.
-func (j *judgement) judgeImages() error {
-	if err := j.image("Config.Image", j.Config.Image); err != nil || j.Image == j.Config.Image {
+// checkImages checks the image. Images that are mounted are checked with the mounts.
+func (c *check) checkImages() error {
+	if err := c.image("Config.Image", c.Config.Image); err != nil || c.Image == c.Config.Image {
 		return err
 	}
-	return j.image("Config.Image", j.Image)
+	return c.image("Config.Image", c.Image)
 }
 
-func (j *judgement) image(field, name string) error {
-	if !j.images.set() { // images as such affect nothing on the host
+func (c *check) image(field, name string) error {
+	if !c.images.set() { // images as such affect nothing on the host
 		return nil
 	}
 	d := demand{field, name, "image " + runspec.Quote(name)}
 	if identifier.MatchString(name) {
 		d.reason += ", which may be an id instead of a name (with a tag or a registry it would be a name),"
 	}
-	return permit(j, &j.images, d, func(p imagePattern) bool { return p.covers(name) })
+	return permit(c, &c.images, d, func(p imagePattern) bool { return p.covers(name) })
 }

@@ -32,30 +32,30 @@ func TestImages(t *testing.T) {
 		{"registry.example/*", "", "registry.example/../x registry.example/A REGISTRY.example/app"},
 	} {
 		p := mustNew(t, rules(t, "allowed_images="+tt.item))
-		judge := func(image string) error {
-			return p.Judge(t.Context(), Subject{Config: &config{Image: image}, Image: image}, nil)
+		check := func(image string) error {
+			return p.Check(t.Context(), Subject{Config: &config{Image: image}, Image: image}, nil)
 		}
 		for image := range strings.FieldsSeq(tt.accepted) {
-			if err := judge(image); err != nil {
+			if err := check(image); err != nil {
 				t.Errorf("%s: %v", tt.item, err)
 			}
 		}
 		for image := range strings.FieldsSeq(tt.refused + " ") {
-			if err := judge(image); err == nil {
+			if err := check(image); err == nil {
 				t.Errorf("%s lets %s pass", tt.item, image)
 			}
 		}
 	}
 }
 
-// TestImagesOtherThanTheTasks judges images that are mounted, and both names where two are given.
+// TestImagesOtherThanTheTasks checks images that are mounted, and both names where two are given.
 func TestImagesOtherThanTheTasks(t *testing.T) {
 	p := mustNew(t, rules(t, "allowed_images=registry.example/*"))
 	mounted := host(func(h *container.HostConfig) { h.Mounts = []mount.Mount{{Type: "image", Source: "secret/app"}} })
-	if r := judgeRefused(t, p, mounted, nil); r.Field != "HostConfig.Mounts" || r.Value != "secret/app" {
+	if r := wantRefused(t, p, mounted, nil); r.Field != "HostConfig.Mounts" || r.Value != "secret/app" {
 		t.Error(r)
 	}
 	pulled := subject(nil)
 	pulled.Image = "secret/app"
-	judgeRefused(t, p, pulled, nil)
+	wantRefused(t, p, pulled, nil)
 }

@@ -15,11 +15,11 @@ var ownLog = []string{"", "none", "local", "json-file"}
 // hostLog are log drivers that write to a log of the host itself, with where its door is.
 var hostLog = map[string]string{"journald": "/run/systemd/journal/socket", "syslog": "/dev/log"}
 
-// judgeLog judges a log driver that the task has chosen: a socket or file that an option names is a host path, and an address
+// checkLog checks a log driver that the task has chosen: a socket or file that an option names is a host path, and an address
 // is reached by the network of the host.
-func (j *judgement) judgeLog() error {
-	l := j.HostConfig.LogConfig
-	if l.Type == j.logDriver && maps.Equal(l.Config, j.logOpts) {
+func (c *check) checkLog() error {
+	l := c.HostConfig.LogConfig
+	if l.Type == c.logDriver && maps.Equal(l.Config, c.logOpts) {
 		return nil
 	}
 	for _, key := range slices.Sorted(maps.Keys(l.Config)) {
@@ -31,14 +31,14 @@ func (j *judgement) judgeLog() error {
 		case isURL && strings.HasPrefix(rest, "/"): // unix:///run/x, unixgram:///dev/log, file:///etc/x
 		case isURL:
 			d := demand{"HostConfig.LogConfig", key, "log option " + key + " with an address (" + runspec.Quote(scheme) + `), which is reached by network "host",`}
-			if err := j.network(d, networkHost); err != nil {
+			if err := c.network(d, networkHost); err != nil {
 				return err
 			}
 			continue
 		default:
 			continue
 		}
-		if err := j.hostPath(demand{"HostConfig.LogConfig", key, "log option " + key}, rest, readWrite); err != nil {
+		if err := c.hostPath(demand{"HostConfig.LogConfig", key, "log option " + key}, rest, readWrite); err != nil {
 			return err
 		}
 	}
@@ -46,7 +46,7 @@ func (j *judgement) judgeLog() error {
 		return nil
 	}
 	if door, ok := hostLog[l.Type]; ok && l.Config["syslog-address"] == "" {
-		return j.hostPath(demand{"HostConfig.LogConfig", l.Type, "log driver " + l.Type}, door, readWrite)
+		return c.hostPath(demand{"HostConfig.LogConfig", l.Type, "log driver " + l.Type}, door, readWrite)
 	}
-	return j.network(demand{"HostConfig.LogConfig", l.Type, "log driver " + runspec.Quote(l.Type) + `, which works in network "host",`}, networkHost)
+	return c.network(demand{"HostConfig.LogConfig", l.Type, "log driver " + runspec.Quote(l.Type) + `, which works in network "host",`}, networkHost)
 }

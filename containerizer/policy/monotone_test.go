@@ -28,22 +28,21 @@ func everywhere(text string) Subject {
 
 type pool struct {
 	name  string
-	rule  func(*Options) *Rule
 	items []string
 }
 
 // pools have items of each rule, for policies and for what tasks ask for.
 var pools = []pool{
-	{"allowed_host_paths", func(o *Options) *Rule { return &o.AllowedHostPaths }, []string{"/", "/srv", "/srv:ro", "/srv/a:shared", "/etc:ro", "/srv/a/b"}},
-	{"allowed_parameters", func(o *Options) *Rule { return &o.AllowedParameters }, []string{"label", "net", "network", "volume"}},
-	{"allowed_networks", func(o *Options) *Rule { return &o.AllowedNetworks }, []string{"bridge", "host", "apps", "container"}},
-	{"allowed_images", func(o *Options) *Rule { return &o.AllowedImages },
+	{"allowed_host_paths", []string{"/", "/srv", "/srv:ro", "/srv/a:shared", "/etc:ro", "/srv/a/b"}},
+	{"allowed_parameters", []string{"label", "net", "network", "volume"}},
+	{"allowed_networks", []string{"bridge", "host", "apps", "container"}},
+	{"allowed_images",
 		[]string{"registry.example/*", "registry.example/team/*", "registry.example/team/app:1", "registry.example/team/app", "busybox", "docker.io/*"}},
-	{"allowed_capabilities", func(o *Options) *Rule { return &o.AllowedCapabilities }, []string{"ALL", "NET_ADMIN", "CAP_SYS_ADMIN", "SYS_NICE"}},
-	{"allowed_devices", func(o *Options) *Rule { return &o.AllowedDevices }, []string{"/dev", "/dev/fuse", "/dev/fuse:r", "c *:* rwm", "c 1:3 r", "a *:* rwm", "gpus"}},
-	{"allowed_namespaces", func(o *Options) *Rule { return &o.AllowedNamespaces }, namespaceItems},
-	{"allowed_volume_drivers", func(o *Options) *Rule { return &o.AllowedVolumeDrivers }, []string{"local", "local:nfs", "mine"}},
-	{"allowed_runtimes", func(o *Options) *Rule { return &o.AllowedRuntimes }, []string{"runsc", "annotation:k"}},
+	{"allowed_capabilities", []string{"ALL", "NET_ADMIN", "CAP_SYS_ADMIN", "SYS_NICE"}},
+	{"allowed_devices", []string{"/dev", "/dev/fuse", "/dev/fuse:r", "c *:* rwm", "c 1:3 r", "a *:* rwm", "gpus"}},
+	{"allowed_namespaces", namespaceItems},
+	{"allowed_volume_drivers", []string{"local", "local:nfs", "mine"}},
+	{"allowed_runtimes", []string{"runsc", "annotation:k"}},
 }
 
 // subjects draws tasks, most of which ask for something.
@@ -79,7 +78,7 @@ var subjects = rapid.Custom(func(t *rapid.T) Subject {
 // was refused. Items are added until anything is allowed.
 func TestMoreItemsAllowMore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var o Options
+		o := Options{Allowed: map[string]Rule{}}
 		added := rapid.SampledFrom(pools).Draw(t, "rule")
 		for _, pool := range pools {
 			if pool.name != added.name && rapid.IntRange(0, 5).Draw(t, pool.name+" is set") != 0 {
@@ -89,35 +88,37 @@ func TestMoreItemsAllowMore(t *testing.T) {
 			if len(items) == 0 {
 				items = []string{nothing}
 			}
-			*pool.rule(&o) = Rule{Source: pool.name, Items: items}
+			o.Allowed[pool.name] = Rule{Source: pool.name, Items: items}
 		}
 		if rapid.IntRange(0, 5).Draw(t, "allow_privileged is set") == 0 {
 			o.AllowPrivileged = Switch{Source: rulePrivileged, Allow: rapid.Bool().Draw(t, rulePrivileged)}
 		}
 		s := subjects.Draw(t, "subject")
-		judge := func(o Options) error {
+		check := func(o Options) error {
 			p, err := New(o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return p.Judge(context.Background(), s, engineWithTraps)
+			return p.Check(context.Background(), s, engineWithTraps)
 		}
-		if judge(o) != nil {
+		if check(o) != nil {
 			return // a refusal may stay one
 		}
-		rule := added.rule(&o)
+		rule := o.Allowed[added.name]
 		more := slices.DeleteFunc(slices.Clone(rule.Items), func(item string) bool { return item == nothing })
 		rule.Items = append(more, rapid.SampledFrom(added.items).Draw(t, "item"))
-		if err := judge(o); err != nil {
+		o.Allowed[added.name] = rule
+		if err := check(o); err != nil {
 			t.Fatalf("with %q more is refused: %v", rule.Items, err)
 		}
 		rule.Items = []string{anything}
-		if err := judge(o); err != nil {
+		o.Allowed[added.name] = rule
+		if err := check(o); err != nil {
 			t.Fatalf("with %s: * more is refused: %v", added.name, err)
 		}
 		if o.AllowPrivileged.Source != "" {
 			o.AllowPrivileged.Allow = true
-			if err := judge(o); err != nil {
+			if err := check(o); err != nil {
 				t.Fatalf("with %s more is refused: %v", rulePrivileged, err)
 			}
 		}
@@ -131,9 +132,9 @@ func TestSubjectsDiffer(t *testing.T) {
 	for seed := range 3000 {
 		s := subjects.Example(seed)
 		pool := pools[seed%len(pools)]
-		var o Options
-		*pool.rule(&o) = Rule{Source: pool.name, Items: []string{pool.items[seed/len(pools)%len(pool.items)]}}
-		err := mustNew(t, o).Judge(t.Context(), s, engineWithTraps)
+		o := Options{Allowed: map[string]Rule{}}
+		o.Allowed[pool.name] = Rule{Source: pool.name, Items: []string{pool.items[seed/len(pools)%len(pool.items)]}}
+		err := mustNew(t, o).Check(t.Context(), s, engineWithTraps)
 		if refusal, ok := err.(*Refusal); ok {
 			refusals[refusal.Rule]++
 		} else if err == nil {

@@ -20,9 +20,9 @@ func parseNamespace(item string) (string, error) {
 	return item, nil
 }
 
-// judgeNamespaces judges namespaces that are not the container's own. Network namespaces are judged with the networks.
-func (j *judgement) judgeNamespaces() error {
-	h := j.HostConfig
+// checkNamespaces checks namespaces that are not the container's own. Network namespaces are checked with the networks.
+func (c *check) checkNamespaces() error {
+	h := c.HostConfig
 	for _, n := range []struct {
 		kind, field, mode string
 		own               []string // modes by which the container has a namespace for itself, or the Engine decides
@@ -39,16 +39,16 @@ func (j *judgement) judgeNamespaces() error {
 		}
 		mode, _, _ := strings.Cut(n.mode, ":")
 		item := n.kind + ":" + mode
-		if err := j.namespace(demand{n.field, n.mode, "namespace " + runspec.Quote(item)}, item); err != nil {
+		if err := c.namespace(demand{n.field, n.mode, "namespace " + runspec.Quote(item)}, item); err != nil {
 			return err
 		}
 	}
 	if h.CgroupParent == "" {
 		return nil
 	}
-	return j.namespace(demand{"HostConfig.CgroupParent", h.CgroupParent, `a cgroup of the task's choice ("cgroup:parent")`}, "cgroup:parent")
+	return c.namespace(demand{"HostConfig.CgroupParent", h.CgroupParent, `a cgroup of the task's choice ("cgroup:parent")`}, "cgroup:parent")
 }
 
-func (j *judgement) namespace(d demand, item string) error {
-	return permit(j, &j.namespaces, d, is(item))
+func (c *check) namespace(d demand, item string) error {
+	return permit(c, &c.namespaces, d, is(item))
 }

@@ -40,63 +40,63 @@ func canonicalNetwork(name string) string {
 }
 
 // network decides about one name. An id of a network is no name, so it is never an item.
-func (j *judgement) network(d demand, name string) error {
+func (c *check) network(d demand, name string) error {
 	if name == networkNone {
 		return nil
 	}
-	if !j.networks.set() && name == networkBridge { // every container has it that asks for nothing
+	if !c.networks.set() && name == networkBridge { // every container has it that asks for nothing
 		return nil
 	}
-	return permit(j, &j.networks, d, is(name))
+	return permit(c, &c.networks, d, is(name))
 }
 
-func (j *judgement) judgeNetworks() error {
-	mode := string(j.HostConfig.NetworkMode)
+func (c *check) checkNetworks() error {
+	mode := string(c.HostConfig.NetworkMode)
 	name := canonicalNetwork(mode)
 	if strings.HasPrefix(mode, networkContainer+":") {
 		name = networkContainer
 	}
-	if err := j.network(demand{"HostConfig.NetworkMode", mode, "network " + runspec.Quote(name)}, name); err != nil {
+	if err := c.network(demand{"HostConfig.NetworkMode", mode, "network " + runspec.Quote(name)}, name); err != nil {
 		return err
 	}
-	for _, link := range j.HostConfig.Links {
-		if err := j.link("HostConfig.Links", link); err != nil {
+	for _, link := range c.HostConfig.Links {
+		if err := c.link("HostConfig.Links", link); err != nil {
 			return err
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(j.Networking.EndpointsConfig)) {
+	for _, key := range slices.Sorted(maps.Keys(c.Networking.EndpointsConfig)) {
 		name := canonicalNetwork(key)
-		if err := j.network(demand{"NetworkingConfig.EndpointsConfig", key, "network " + runspec.Quote(name)}, name); err != nil {
+		if err := c.network(demand{"NetworkingConfig.EndpointsConfig", key, "network " + runspec.Quote(name)}, name); err != nil {
 			return err
 		}
-		endpoint := j.Networking.EndpointsConfig[key]
+		endpoint := c.Networking.EndpointsConfig[key]
 		if endpoint == nil {
 			continue
 		}
 		if id := endpoint.NetworkID; id != "" {
-			if err := j.network(demand{"EndpointSettings.NetworkID", id, "network " + runspec.Quote(id)}, id); err != nil {
+			if err := c.network(demand{"EndpointSettings.NetworkID", id, "network " + runspec.Quote(id)}, id); err != nil {
 				return err
 			}
 		}
 		for _, link := range endpoint.Links {
-			if err := j.link("EndpointSettings.Links", link); err != nil {
+			if err := c.link("EndpointSettings.Links", link); err != nil {
 				return err
 			}
 		}
 	}
-	return j.judgePorts(j.HostConfig.PortBindings)
+	return c.checkPorts(c.HostConfig.PortBindings)
 }
 
-// link judges a link for what the Engine makes of it: the linked container's environment, with its secrets, is copied.
-func (j *judgement) link(field, link string) error {
+// link checks a link for what the Engine makes of it: the linked container's environment, with its secrets, is copied.
+func (c *check) link(field, link string) error {
 	d := demand{field, link, `a link, which shows another container's environment ("container"),`}
-	return j.network(d, networkContainer)
+	return c.network(d, networkContainer)
 }
 
-// judgePorts keeps an executor that is not root's from ports that are root's. Which of the others a task may have is between
+// checkPorts keeps an executor that is not root's from ports that are root's. Which of the others a task may have is between
 // framework and agent.
-func (j *judgement) judgePorts(bindings nat.PortMap) error {
-	if j.trusted {
+func (c *check) checkPorts(bindings nat.PortMap) error {
+	if c.trusted {
 		return nil
 	}
 	for _, port := range slices.Sorted(maps.Keys(bindings)) {
@@ -107,7 +107,7 @@ func (j *judgement) judgePorts(bindings nat.PortMap) error {
 				continue
 			}
 			d := demand{"HostConfig.PortBindings", b.HostPort, "a host port below " + strconv.Itoa(firstUserPort) + ` ("host")`}
-			if err := j.network(d, networkHost); err != nil {
+			if err := c.network(d, networkHost); err != nil {
 				return err
 			}
 		}

@@ -26,17 +26,17 @@ func canonicalParameter(name string) string {
 	return name
 }
 
-// judgeParameters goes by the names alone: what they lead to is judged by the other rules. For executors that are not root's a
+// checkParameters goes by the names alone: what they lead to is checked by the other rules. For executors that are not root's a
 // parameter as such affects nothing.
-func (j *judgement) judgeParameters() error {
-	if !j.parameters.set() {
+func (c *check) checkParameters() error {
+	if !c.parameters.set() {
 		return nil
 	}
-	for _, key := range j.Parameters {
+	for _, key := range c.Parameters {
 		// A key can hold an "=" and more: docker takes the name to be what is before it.
 		name, _, _ := strings.Cut(key, "=")
 		d := demand{"container.docker.parameters", key, "docker parameter " + runspec.Quote(name)}
-		if err := permit(j, &j.parameters, d, is(canonicalParameter(name))); err != nil {
+		if err := permit(c, &c.parameters, d, is(canonicalParameter(name))); err != nil {
 			return err
 		}
 	}

@@ -10,72 +10,72 @@ import (
 const rulePrivileged = "allow_privileged"
 
 // privilege decides by allow_privileged.
-func (j *judgement) privilege(d demand) error {
-	allowed := j.privileged.Allow
-	if j.privileged.Source == "" {
-		allowed = j.trusted
+func (c *check) privilege(d demand) error {
+	allowed := c.privileged.Allow
+	if c.privileged.Source == "" {
+		allowed = c.trusted
 	}
 	if allowed {
 		return nil
 	}
-	return origin{rulePrivileged, j.privileged.Source}.refuse(d)
+	return origin{rulePrivileged, c.privileged.Source}.refuse(d)
 }
 
-// judgePrivileged takes privileged for what it is: every capability and device, and with them everything on the host's disks
+// checkPrivileged takes privileged for what it is: every capability and device, and with them everything on the host's disks
 // and in its namespaces. So it needs the consent of each of these rules.
-func (j *judgement) judgePrivileged() error {
-	if !j.HostConfig.Privileged {
+func (c *check) checkPrivileged() error {
+	if !c.HostConfig.Privileged {
 		return nil
 	}
 	because := func(of string) demand {
 		return demand{"HostConfig.Privileged", "true", "privileged, which gives " + of + ","}
 	}
-	if err := j.privilege(demand{"HostConfig.Privileged", "true", "privileged"}); err != nil {
+	if err := c.privilege(demand{"HostConfig.Privileged", "true", "privileged"}); err != nil {
 		return err
 	}
-	if err := j.capability(because("every capability"), allCapabilities); err != nil {
+	if err := c.capability(because("every capability"), allCapabilities); err != nil {
 		return err
 	}
-	if err := permit(j, &j.devices, because("every device"), func(d device) bool { return d.coversPath("/dev", "rwm") }); err != nil {
+	if err := permit(c, &c.devices, because("every device"), func(d device) bool { return d.coversPath("/dev", "rwm") }); err != nil {
 		return err
 	}
-	if err := permit(j, &j.hostPaths, because("the disks of the host"), func(h hostPath) bool { return h.covers("/", readWrite) }); err != nil {
+	if err := permit(c, &c.hostPaths, because("the disks of the host"), func(h hostPath) bool { return h.covers("/", readWrite) }); err != nil {
 		return err
 	}
 	for _, item := range namespaceItems {
 		if strings.HasSuffix(item, ":host") {
-			if err := j.namespace(because("the namespaces of the host"), item); err != nil {
+			if err := c.namespace(because("the namespaces of the host"), item); err != nil {
 				return err
 			}
 		}
 	}
-	return permit(j, &j.networks, because("the network of the host"), is(networkHost))
+	return permit(c, &c.networks, because("the network of the host"), is(networkHost))
 }
 
-// judgeConfinement judges what takes away from the profiles by which the Engine confines every container.
-func (j *judgement) judgeConfinement() error {
-	h := j.HostConfig
+// checkConfinement checks what takes away from the profiles by which the Engine confines every container.
+func (c *check) checkConfinement() error {
+	h := c.HostConfig
 	for _, opt := range h.SecurityOpt {
 		if loosens(opt) {
-			if err := j.privilege(demand{"HostConfig.SecurityOpt", opt, "a security option that can loosen confinement"}); err != nil {
+			if err := c.privilege(demand{"HostConfig.SecurityOpt", opt, "a security option that can loosen confinement"}); err != nil {
 				return err
 			}
 		}
 	}
 	// An empty list is not nil, and is what systempaths=unconfined comes to.
 	if h.MaskedPaths != nil {
-		if err := j.privilege(demand{"HostConfig.MaskedPaths", strings.Join(h.MaskedPaths, ","), "another list of masked paths"}); err != nil {
+		if err := c.privilege(demand{"HostConfig.MaskedPaths", strings.Join(h.MaskedPaths, ","), "another list of masked paths"}); err != nil {
 			return err
 		}
 	}
 	if h.ReadonlyPaths != nil {
-		if err := j.privilege(demand{"HostConfig.ReadonlyPaths", strings.Join(h.ReadonlyPaths, ","), "another list of read-only paths"}); err != nil {
+		if err := c.privilege(demand{"HostConfig.ReadonlyPaths", strings.Join(h.ReadonlyPaths, ","), "another list of read-only paths"}); err != nil {
 			return err
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(h.Sysctls)) {
 		if !namespaced(key) {
-			if err := j.privilege(demand{"HostConfig.Sysctls", key, "a kernel parameter that no namespace has for itself"}); err != nil {
+			if err := c.privilege(demand{"HostConfig.Sysctls", key, "a kernel parameter that no namespace has for itself"}); err != nil {
 				return err
 			}
 		}

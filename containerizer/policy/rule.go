@@ -16,6 +16,9 @@ const (
 	nothing  = "none"
 )
 
+// ImageRule is the name of the policy file about images.
+const ImageRule = "allowed_images"
+
 // Rule is the value of one policy file.
 type Rule struct {
 	// Source says where the rule was set, for people: a file, a variable or a flag. Empty means that nobody has set it, and
@@ -34,18 +37,12 @@ type Switch struct {
 
 // Options are the policy files, and what else the operator has decided.
 type Options struct {
-	AllowPrivileged      Switch
-	AllowedHostPaths     Rule
-	AllowedParameters    Rule
-	AllowedNetworks      Rule
-	AllowedImages        Rule
-	AllowedCapabilities  Rule
-	AllowedDevices       Rule
-	AllowedNamespaces    Rule
-	AllowedVolumeDrivers Rule
-	AllowedRuntimes      Rule
+	AllowPrivileged Switch
 
-	// LogDriver and LogOpts are what tasks get that ask for no log driver. It is not the task's, so it is not judged.
+	// Allowed has the other policy files by their names; docs/policy.md has a section for each.
+	Allowed map[string]Rule
+
+	// LogDriver and LogOpts are what tasks get that ask for no log driver. It is not the task's, so it is not checked.
 	LogDriver string
 	LogOpts   map[string]string
 }
@@ -66,7 +63,10 @@ type Policy struct {
 	logDriver string
 	logOpts   map[string]string
 
-	// force is the first rule that somebody has set, nil if there is none.
+	// known are the names of the lists.
+	known []string
+
+	// force is the first rule that has been set, nil if there is none.
 	force *origin
 }
 
@@ -92,19 +92,24 @@ func (l *list[T]) settled(trusted bool) bool { return l.any || !l.set() && trust
 func New(o Options) (*Policy, error) {
 	p := &Policy{privileged: o.AllowPrivileged, logDriver: o.LogDriver, logOpts: o.LogOpts}
 	var wrong *multierror.Error
-	read := func(err error) { wrong = multierror.Append(wrong, err) }
+	report := func(err error) { wrong = multierror.Append(wrong, err) }
 	if o.AllowPrivileged.Source != "" {
 		p.force = &origin{rulePrivileged, o.AllowPrivileged.Source}
 	}
-	p.hostPaths = readRule(p, "allowed_host_paths", o.AllowedHostPaths, parseHostPath, read)
-	p.parameters = readRule(p, "allowed_parameters", o.AllowedParameters, parseParameter, read)
-	p.networks = readRule(p, "allowed_networks", o.AllowedNetworks, parseNetwork, read)
-	p.images = readRule(p, "allowed_images", o.AllowedImages, parseImagePattern, read)
-	p.capabilities = readRule(p, "allowed_capabilities", o.AllowedCapabilities, parseCapability, read)
-	p.devices = readRule(p, "allowed_devices", o.AllowedDevices, parseDevice, read)
-	p.namespaces = readRule(p, "allowed_namespaces", o.AllowedNamespaces, parseNamespace, read)
-	p.volumeDrivers = readRule(p, "allowed_volume_drivers", o.AllowedVolumeDrivers, parseVolumeDriver, read)
-	p.runtimes = readRule(p, "allowed_runtimes", o.AllowedRuntimes, parseRuntime, read)
+	p.hostPaths = readRule(p, "allowed_host_paths", o.Allowed, parseHostPath, report)
+	p.parameters = readRule(p, "allowed_parameters", o.Allowed, parseParameter, report)
+	p.networks = readRule(p, "allowed_networks", o.Allowed, parseNetwork, report)
+	p.images = readRule(p, ImageRule, o.Allowed, parseImagePattern, report)
+	p.capabilities = readRule(p, "allowed_capabilities", o.Allowed, parseCapability, report)
+	p.devices = readRule(p, "allowed_devices", o.Allowed, parseDevice, report)
+	p.namespaces = readRule(p, "allowed_namespaces", o.Allowed, parseNamespace, report)
+	p.volumeDrivers = readRule(p, "allowed_volume_drivers", o.Allowed, parseVolumeDriver, report)
+	p.runtimes = readRule(p, "allowed_runtimes", o.Allowed, parseRuntime, report)
+	for name := range o.Allowed {
+		if !slices.Contains(p.known, name) {
+			report(fmt.Errorf("%s: %s is no policy file", o.Allowed[name].Source, name))
+		}
+	}
 	if err := wrong.ErrorOrNil(); err != nil {
 		return nil, err
 	}
@@ -112,7 +117,9 @@ func New(o Options) (*Policy, error) {
 }
 
 // readRule reads the items of one rule and reports each that is wrong.
-func readRule[T any](p *Policy, name string, r Rule, parse func(string) (T, error), report func(error)) list[T] {
+func readRule[T any](p *Policy, name string, rules map[string]Rule, parse func(string) (T, error), report func(error)) list[T] {
+	p.known = append(p.known, name)
+	r := rules[name]
 	l := list[T]{origin: origin{name, r.Source}}
 	if r.Source == "" {
 		return l

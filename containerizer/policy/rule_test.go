@@ -37,11 +37,14 @@ func TestMistakes(t *testing.T) {
 	if len(all.Errors) != len(want) {
 		t.Errorf("%d mistakes, want %d:\n%v", len(all.Errors), len(want), err)
 	}
-	if _, err := New(Options{AllowedImages: Rule{Source: "x"}}); err == nil {
+	if _, err := New(Options{Allowed: map[string]Rule{"allowed_images": {Source: "x"}}}); err == nil {
 		t.Error("an empty list is accepted")
 	}
-	if _, err := New(Options{AllowedImages: Rule{Items: []string{"?"}}}); err != nil {
-		t.Errorf("what nobody has set is judged: %v", err)
+	if _, err := New(Options{Allowed: map[string]Rule{"allowed_images": {Items: []string{"?"}}}}); err != nil {
+		t.Errorf("what nobody has set is checked: %v", err)
+	}
+	if _, err := New(Options{Allowed: map[string]Rule{"allowed_image": {}}}); err == nil {
+		t.Error("a policy file is accepted that has no meaning")
 	}
 }
 
@@ -51,33 +54,26 @@ func TestSetRulesCloseForOthers(t *testing.T) {
 	s.User = &User{1000, 1000}
 	s.User.Confine(s.Config, s.HostConfig)
 	s.HostConfig.CapAdd = []string{"NET_ADMIN"}
-	if r := judgeRefused(t, mustNew(t, rules(t, "allowed_networks=*")), s, nil); r.Rule != "allowed_capabilities" || r.Source != "" {
+	if r := wantRefused(t, mustNew(t, rules(t, "allowed_networks=*")), s, nil); r.Rule != "allowed_capabilities" || r.Source != "" {
 		t.Error(r)
 	}
-	if err := mustNew(t, rules(t, "allowed_capabilities=NET_ADMIN")).Judge(t.Context(), s, nil); err != nil {
+	if err := mustNew(t, rules(t, "allowed_capabilities=NET_ADMIN")).Check(t.Context(), s, nil); err != nil {
 		t.Error(err)
 	}
 	// The bridge is open to all only as long as nobody has said which networks are.
-	if r := judgeRefused(t, mustNew(t, rules(t, "allowed_capabilities=NET_ADMIN", "allowed_networks=apps")), s, nil); r.Rule != "allowed_networks" {
+	if r := wantRefused(t, mustNew(t, rules(t, "allowed_capabilities=NET_ADMIN", "allowed_networks=apps")), s, nil); r.Rule != "allowed_networks" {
 		t.Error(r)
 	}
 }
 
-// FuzzItems feeds every rule an item, and wants what is accepted to be judged without surprise.
+// FuzzItems feeds every rule an item, and wants what is accepted to be checked without surprise.
 func FuzzItems(f *testing.F) {
 	for _, seed := range []string{"*", "none", "/srv:ro", "/dev/fuse:rwm", "c 1:* rwm", "cdi:a/b=c", "registry.example/*", "docker.io/*", "a@sha256:", "CAP_ALL", "ſ", "pid:host", "local:nfs", "x/y", "annotation:k", ""} {
 		f.Add(seed, seed)
 	}
 	f.Fuzz(func(t *testing.T, item, asked string) {
-		for _, of := range []func(*Options) *Rule{
-			func(o *Options) *Rule { return &o.AllowedHostPaths }, func(o *Options) *Rule { return &o.AllowedParameters },
-			func(o *Options) *Rule { return &o.AllowedNetworks }, func(o *Options) *Rule { return &o.AllowedImages },
-			func(o *Options) *Rule { return &o.AllowedCapabilities }, func(o *Options) *Rule { return &o.AllowedDevices },
-			func(o *Options) *Rule { return &o.AllowedNamespaces }, func(o *Options) *Rule { return &o.AllowedVolumeDrivers },
-			func(o *Options) *Rule { return &o.AllowedRuntimes },
-		} {
-			var o Options
-			*of(&o) = Rule{Source: "file", Items: []string{item}}
+		for _, pool := range pools {
+			o := Options{Allowed: map[string]Rule{pool.name: {Source: "file", Items: []string{item}}}}
 			p, err := New(o)
 			if err != nil {
 				if !strings.Contains(err.Error(), "file") {
@@ -86,13 +82,13 @@ func FuzzItems(f *testing.F) {
 				continue
 			}
 			s := everywhere(asked)
-			if err := p.Judge(t.Context(), s, fakeEngine{}); item == anything && err != nil {
+			if err := p.Check(t.Context(), s, fakeEngine{}); item == anything && err != nil {
 				t.Fatalf("anything is allowed, but %v", err)
 			}
-			of(&o).Items = []string{nothing}
+			o.Allowed[pool.name] = Rule{Source: "file", Items: []string{nothing}}
 			closed := mustNew(t, o)
-			open := p.Judge(t.Context(), s, fakeEngine{})
-			if err := closed.Judge(t.Context(), s, fakeEngine{}); err == nil && open != nil {
+			open := p.Check(t.Context(), s, fakeEngine{})
+			if err := closed.Check(t.Context(), s, fakeEngine{}); err == nil && open != nil {
 				t.Fatalf("%q refuses what none accepts: %v", item, open)
 			}
 		}

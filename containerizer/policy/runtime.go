@@ -20,17 +20,17 @@ func parseRuntime(item string) (string, error) {
 	return item, nil
 }
 
-// judgeRuntime judges the runtime and what it is told: annotations are read by runtimes, some of which do as root what they say.
-func (j *judgement) judgeRuntime() error {
-	if r := j.HostConfig.Runtime; r != "" {
+// checkRuntime checks the runtime and what it is told: annotations are read by runtimes, some of which do as root what they say.
+func (c *check) checkRuntime() error {
+	if r := c.HostConfig.Runtime; r != "" {
 		covers := func(item string) bool { return item == r && !strings.HasPrefix(item, annotationPrefix) }
-		if err := permit(j, &j.runtimes, demand{"HostConfig.Runtime", r, "runtime " + runspec.Quote(r)}, covers); err != nil {
+		if err := permit(c, &c.runtimes, demand{"HostConfig.Runtime", r, "runtime " + runspec.Quote(r)}, covers); err != nil {
 			return err
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(j.HostConfig.Annotations)) {
+	for _, key := range slices.Sorted(maps.Keys(c.HostConfig.Annotations)) {
 		item := annotationPrefix + key
-		if err := permit(j, &j.runtimes, demand{"HostConfig.Annotations", key, "an instruction to the runtime (" + runspec.Quote(item) + ")"}, is(item)); err != nil {
+		if err := permit(c, &c.runtimes, demand{"HostConfig.Annotations", key, "an instruction to the runtime (" + runspec.Quote(item) + ")"}, is(item)); err != nil {
 			return err
 		}
 	}

@@ -27,35 +27,35 @@ func (u User) Confine(c *container.Config, h *container.HostConfig) {
 	}
 }
 
-// isNoNewPrivileges recognises the option with any value, which is then judged by itself.
+// isNoNewPrivileges recognises the option with any value, which is then checked by itself.
 func isNoNewPrivileges(opt string) bool {
 	const name = "no-new-privileges"
 	return opt == name || len(opt) > len(name) && opt[:len(name)] == name && (opt[len(name)] == '=' || opt[len(name)] == ':')
 }
 
-// judgeUser keeps an executor that is not root's to its own user, for the reason that Confine gives. Being anybody else needs
+// checkUser keeps an executor that is not root's to its own user, for the reason that Confine gives. Being anybody else needs
 // allow_privileged: it is as good as being root on the host.
-func (j *judgement) judgeUser() error {
-	if j.User == nil {
+func (c *check) checkUser() error {
+	if c.User == nil {
 		return nil
 	}
-	if j.Config.User != j.User.String() {
-		d := demand{"Config.User", j.Config.User, "a user other than the executor's own (" + j.User.String() + ")"}
-		if err := j.privilege(d); err != nil {
+	if c.Config.User != c.User.String() {
+		d := demand{"Config.User", c.Config.User, "a user other than the executor's own (" + c.User.String() + ")"}
+		if err := c.privilege(d); err != nil {
 			return err
 		}
 	}
-	for _, group := range j.HostConfig.GroupAdd {
-		if group == fmt.Sprint(j.User.GID) {
+	for _, group := range c.HostConfig.GroupAdd {
+		if group == fmt.Sprint(c.User.GID) {
 			continue
 		}
-		if err := j.privilege(demand{"HostConfig.GroupAdd", group, "a group other than the executor's own"}); err != nil {
+		if err := c.privilege(demand{"HostConfig.GroupAdd", group, "a group other than the executor's own"}); err != nil {
 			return err
 		}
 	}
-	// That it is not switched off again is judged with the security options.
-	if slices.ContainsFunc(j.HostConfig.SecurityOpt, isNoNewPrivileges) {
+	// That it is not switched off again is checked with the security options.
+	if slices.ContainsFunc(c.HostConfig.SecurityOpt, isNoNewPrivileges) {
 		return nil
 	}
-	return j.privilege(demand{"HostConfig.SecurityOpt", "", "gaining privileges by setuid programs"})
+	return c.privilege(demand{"HostConfig.SecurityOpt", "", "gaining privileges by setuid programs"})
 }

@@ -30,20 +30,20 @@ func TestOthersStayThemselves(t *testing.T) {
 		s := subject(func(c *container.Config, h *container.HostConfig, _ *network.NetworkingConfig) { change(c, h) })
 		s.User = user
 		user.Confine(s.Config, s.HostConfig)
-		if r := judgeRefused(t, mustNew(t, Options{}), s, nil); r.Rule != rulePrivileged {
+		if r := wantRefused(t, mustNew(t, Options{}), s, nil); r.Rule != rulePrivileged {
 			t.Errorf("%s: %v", name, r)
 		}
-		if err := mustNew(t, rules(t, "allow_privileged=true")).Judge(t.Context(), s, nil); err != nil {
+		if err := mustNew(t, rules(t, "allow_privileged=true")).Check(t.Context(), s, nil); err != nil {
 			t.Errorf("%s, allowed: %v", name, err)
 		}
 	}
 	unconfined := subject(nil)
 	unconfined.User = user
-	if r := judgeRefused(t, mustNew(t, Options{}), unconfined, nil); r.Field != "Config.User" {
+	if r := wantRefused(t, mustNew(t, Options{}), unconfined, nil); r.Field != "Config.User" {
 		t.Error(r)
 	}
 	unconfined.Config.User = user.String()
-	if r := judgeRefused(t, mustNew(t, Options{}), unconfined, nil); r.Field != "HostConfig.SecurityOpt" {
+	if r := wantRefused(t, mustNew(t, Options{}), unconfined, nil); r.Field != "HostConfig.SecurityOpt" {
 		t.Error(r)
 	}
 }
@@ -55,10 +55,10 @@ func TestPortsOfRoot(t *testing.T) {
 		})
 		s.User = &User{1000, 1000}
 		s.User.Confine(s.Config, s.HostConfig)
-		if err := mustNew(t, Options{}).Judge(t.Context(), s, nil); (err == nil) != allowed {
+		if err := mustNew(t, Options{}).Check(t.Context(), s, nil); (err == nil) != allowed {
 			t.Errorf("%q: %v", port, err)
 		}
-		if err := mustNew(t, rules(t, "allowed_networks=bridge,host")).Judge(t.Context(), s, nil); err != nil {
+		if err := mustNew(t, rules(t, "allowed_networks=bridge,host")).Check(t.Context(), s, nil); err != nil {
 			t.Errorf("%q, with the host's network allowed: %v", port, err)
 		}
 	}

@@ -38,46 +38,46 @@ func canonicalDriver(name string) string {
 	return name
 }
 
-func (j *judgement) volumeDriver(d demand, name string) error {
+func (c *check) volumeDriver(d demand, name string) error {
 	d.reason = "volume driver " + runspec.Quote(name)
-	return permit(j, &j.volumeDrivers, d, is(canonicalDriver(name)))
+	return permit(c, &c.volumeDrivers, d, is(canonicalDriver(name)))
 }
 
-// volume judges a volume: what is asked for, and what is there already under the name.
-func (j *judgement) volume(ctx context.Context, d demand, name string, driver mount.Driver, a access) error {
-	if j.hostPaths.settled(j.trusted) && j.volumeDrivers.settled(j.trusted) {
+// volume checks a volume: what is asked for, and what is there already under the name.
+func (c *check) volume(ctx context.Context, d demand, name string, driver mount.Driver, a access) error {
+	if c.hostPaths.settled(c.trusted) && c.volumeDrivers.settled(c.trusted) {
 		return nil
 	}
 	asked := driver.Name != "" || len(driver.Options) > 0
 	if asked {
-		if err := j.volumeOf(d, driver, a); err != nil {
+		if err := c.volumeOf(d, driver, a); err != nil {
 			return err
 		}
 	}
 	if name == "" {
 		return nil // a new one, which goes with the container
 	}
-	found, err := j.inspector.Volume(ctx, name)
+	found, err := c.inspector.Volume(ctx, name)
 	switch {
 	case errdefs.IsInvalidArgument(err):
 		d.reason = "a volume with an impossible name"
-		return permit(j, &j.volumeDrivers, d, never[string])
+		return permit(c, &c.volumeDrivers, d, never[string])
 	case errdefs.IsNotFound(err):
 		if asked {
 			return nil
 		}
-		return j.volumeOf(d, mount.Driver{}, a)
+		return c.volumeOf(d, mount.Driver{}, a)
 	case err != nil:
-		return fmt.Errorf("judge volume %s: %w", runspec.Quote(name), err)
+		return fmt.Errorf("check volume %s: %w", runspec.Quote(name), err)
 	}
-	return j.volumeOf(d, mount.Driver{Name: found.Driver, Options: found.Options}, a)
+	return c.volumeOf(d, mount.Driver{Name: found.Driver, Options: found.Options}, a)
 }
 
-// volumeOf judges a volume by its driver and options. What a plugin does with its options only the plugin knows: to allow it is
+// volumeOf checks a volume by its driver and options. What a plugin does with its options only the plugin knows: to allow it is
 // to trust it. What the local driver mounts is looked at.
-func (j *judgement) volumeOf(d demand, driver mount.Driver, a access) error {
+func (c *check) volumeOf(d demand, driver mount.Driver, a access) error {
 	if driver.Name != "" && driver.Name != driverLocal {
-		return j.volumeDriver(d, driver.Name)
+		return c.volumeDriver(d, driver.Name)
 	}
 	kind, device := driver.Options["type"], driver.Options["device"]
 	options := strings.Split(driver.Options["o"], ",")
@@ -91,17 +91,17 @@ func (j *judgement) volumeOf(d demand, driver mount.Driver, a access) error {
 	switch {
 	case has("bind") || has("rbind"), kind == "" && device != "", kind == "none", kind == "bind":
 		d.reason = "a local volume that is a bind mount"
-		if err := j.hostPath(d, device, a); err != nil {
+		if err := c.hostPath(d, device, a); err != nil {
 			return err
 		}
-		return j.volumeDriver(d, driverLocal)
+		return c.volumeDriver(d, driverLocal)
 	case kind == "" || kind == "tmpfs":
-		return j.volumeDriver(d, driverLocal)
+		return c.volumeDriver(d, driverLocal)
 	case !slices.Contains(networkFileSystems, kind): // a disk, or layers of directories: it could be anything of the host
 		d.reason = "a local volume that mounts a file system of type " + runspec.Quote(kind)
-		if err := j.hostPath(d, "/", readWrite); err != nil {
+		if err := c.hostPath(d, "/", readWrite); err != nil {
 			return err
 		}
 	}
-	return j.volumeDriver(d, driverLocal+":"+kind)
+	return c.volumeDriver(d, driverLocal+":"+kind)
 }

@@ -223,7 +223,7 @@ var engineWithTraps = fakeEngine{
 func TestAttacks(t *testing.T) {
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
-			refusal := judgeRefused(t, mustNew(t, rules(t, a.rule)), a.subject, engineWithTraps)
+			refusal := wantRefused(t, mustNew(t, rules(t, a.rule)), a.subject, engineWithTraps)
 			rule, _, _ := strings.Cut(a.rule, "=")
 			if refusal.Rule != rule || refusal.Source != anySource+"/"+rule || refusal.Field != a.field {
 				t.Errorf("refused by %s, %s for %s, want %s for %s", refusal.Rule, refusal.Source, refusal.Field, rule, a.field)
@@ -233,22 +233,22 @@ func TestAttacks(t *testing.T) {
 					t.Errorf("%q does not say %s", refusal, part)
 				}
 			}
-			judgeRefused(t, mustNew(t, rules(t, multiTenant...)), a.subject, engineWithTraps)
+			wantRefused(t, mustNew(t, rules(t, multiTenant...)), a.subject, engineWithTraps)
 
 			foreign := a.subject
 			foreign.User = &User{1000, 1000}
 			c, h := *foreign.Config, *foreign.HostConfig
 			foreign.User.Confine(&c, &h)
 			foreign.Config, foreign.HostConfig = &c, &h
-			refusal = judgeRefused(t, mustNew(t, Options{}), foreign, engineWithTraps)
+			refusal = wantRefused(t, mustNew(t, Options{}), foreign, engineWithTraps)
 			if refusal.Source != "" || !strings.Contains(refusal.Error(), "do not run as root") {
 				t.Errorf("for another user: %v", refusal)
 			}
 
-			if err := mustNew(t, Options{}).Judge(t.Context(), a.subject, nil); err != nil {
+			if err := mustNew(t, Options{}).Check(t.Context(), a.subject, nil); err != nil {
 				t.Errorf("a host without policy files is not open: %v", err)
 			}
-			if err := mustNew(t, rules(t, rule+"="+map[bool]string{true: "true", false: "*"}[rule == rulePrivileged])).Judge(t.Context(), a.subject, engineWithTraps); err != nil {
+			if err := mustNew(t, rules(t, rule+"="+map[bool]string{true: "true", false: "*"}[rule == rulePrivileged])).Check(t.Context(), a.subject, engineWithTraps); err != nil {
 				t.Errorf("refused though anything is allowed: %v", err)
 			}
 		})
@@ -289,12 +289,12 @@ func TestOrdinaryTasks(t *testing.T) {
 		}),
 	} {
 		s.Parameters = []string{"label", "net"}
-		if err := mustNew(t, rules(t, multiTenant...)).Judge(t.Context(), s, engineWithTraps); err != nil {
+		if err := mustNew(t, rules(t, multiTenant...)).Check(t.Context(), s, engineWithTraps); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		s.User = &User{1000, 1000}
 		s.User.Confine(s.Config, s.HostConfig)
-		if err := mustNew(t, Options{}).Judge(t.Context(), s, engineWithTraps); err != nil {
+		if err := mustNew(t, Options{}).Check(t.Context(), s, engineWithTraps); err != nil {
 			t.Errorf("%s, for another user: %v", name, err)
 		}
 	}
@@ -338,7 +338,7 @@ func TestAllowed(t *testing.T) {
 		{"allowed_host_paths=/", host(func(h *container.HostConfig) { h.Binds = []string{"/proc/1/root:/x", "/:/y"} })},
 		{"allowed_parameters=net", Subject{Parameters: []string{"network", "net=x"}}},
 	} {
-		if err := mustNew(t, rules(t, tt.rule)).Judge(t.Context(), tt.subject, engineWithTraps); err != nil {
+		if err := mustNew(t, rules(t, tt.rule)).Check(t.Context(), tt.subject, engineWithTraps); err != nil {
 			t.Errorf("%s: %v", tt.rule, err)
 		}
 	}
@@ -347,7 +347,7 @@ func TestAllowed(t *testing.T) {
 func TestParameters(t *testing.T) {
 	p := mustNew(t, rules(t, "allowed_parameters=label,network"))
 	for _, key := range []string{"volume", "volume=/etc:/x", "Label", "label ", "", "--label", "networks", "dns"} {
-		refusal := judgeRefused(t, p, Subject{Parameters: []string{"label", key}}, nil)
+		refusal := wantRefused(t, p, Subject{Parameters: []string{"label", key}}, nil)
 		if refusal.Rule != "allowed_parameters" || refusal.Value != key {
 			t.Errorf("%q: %v", key, refusal)
 		}
@@ -362,11 +362,11 @@ func TestOwnLogDriver(t *testing.T) {
 	own := host(func(h *container.HostConfig) {
 		h.LogConfig = container.LogConfig{Type: "syslog", Config: map[string]string{"syslog-address": "udp://192.0.2.1:514"}}
 	})
-	if err := p.Judge(t.Context(), own, nil); err != nil {
+	if err := p.Check(t.Context(), own, nil); err != nil {
 		t.Error(err)
 	}
 	own.HostConfig.LogConfig.Config = map[string]string{"syslog-address": "udp://192.0.2.2:514"}
-	judgeRefused(t, p, own, nil)
+	wantRefused(t, p, own, nil)
 }
 
 // TestLogOptionsStayPrivate: tokens of log drivers are no text for a status message.
@@ -374,7 +374,7 @@ func TestLogOptionsStayPrivate(t *testing.T) {
 	s := host(func(h *container.HostConfig) {
 		h.LogConfig = container.LogConfig{Type: "splunk", Config: map[string]string{"splunk-token": "hunter2", "splunk-url": "https://user:hunter2@192.0.2.1"}}
 	})
-	if text := judgeRefused(t, mustNew(t, rules(t, "allowed_networks=bridge")), s, nil).Error(); strings.Contains(text, "hunter2") {
+	if text := wantRefused(t, mustNew(t, rules(t, "allowed_networks=bridge")), s, nil).Error(); strings.Contains(text, "hunter2") {
 		t.Error(text)
 	}
 }
@@ -386,7 +386,7 @@ func TestEngineAway(t *testing.T) {
 		host(func(h *container.HostConfig) { h.Binds = []string{"v:/x"} }),
 		host(func(h *container.HostConfig) { h.VolumesFrom = []string{"c"} }),
 	} {
-		err := mustNew(t, rules(t, "allowed_host_paths=/srv")).Judge(t.Context(), s, fakeEngine{err: away})
+		err := mustNew(t, rules(t, "allowed_host_paths=/srv")).Check(t.Context(), s, fakeEngine{err: away})
 		if _, refused := errors.AsType[*Refusal](err); refused || !errors.Is(err, away) {
 			t.Errorf("%v", err)
 		}

@@ -31,7 +31,7 @@ func parameter(key, value string) mesos.Parameter { return mesos.Parameter{Key: 
 func TestPolicyRefusesWhateverTheWay(t *testing.T) {
 	secret := t.TempDir()
 	source := "/etc/mesos-docker-containerizer/allowed_host_paths"
-	h := newHost(t, withPolicy(t, policy.Options{AllowedHostPaths: policy.Rule{Source: source, Items: []string{"none"}}}))
+	h := newHost(t, withPolicy(t, policy.Options{Allowed: map[string]policy.Rule{"allowed_host_paths": {Source: source, Items: []string{"none"}}}}))
 	ctx := context.Background()
 	tag := environment.Probe(t)
 
@@ -104,10 +104,10 @@ func with(parameters ...mesos.Parameter) func(*mesos.TaskInfo, string) {
 // TestPolicyIsAskedFirst refuses an image before it is pulled, and a path before it is made.
 func TestPolicyIsAskedFirst(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "with:colon")
-	h := newHost(t, withPolicy(t, policy.Options{
-		AllowedImages:    policy.Rule{Source: "allowed-images-file", Items: []string{"registry.example/*"}},
-		AllowedHostPaths: policy.Rule{Source: "allowed-paths-file", Items: []string{"none"}},
-	}))
+	h := newHost(t, withPolicy(t, policy.Options{Allowed: map[string]policy.Rule{
+		"allowed_images":     {Source: "allowed-images-file", Items: []string{"registry.example/*"}},
+		"allowed_host_paths": {Source: "allowed-paths-file", Items: []string{"none"}},
+	}}))
 	refused := func(name string, change func(*mesos.TaskInfo), words ...string) {
 		t.Run(name, func(t *testing.T) {
 			h := *h
@@ -136,10 +136,14 @@ func TestPolicyIsAskedFirst(t *testing.T) {
 func TestPolicyLetsTheSandboxBe(t *testing.T) {
 	none := policy.Rule{Source: "file", Items: []string{"none"}}
 	h := newHost(t, withPolicy(t, policy.Options{
-		AllowPrivileged: policy.Switch{Source: "file"}, AllowedHostPaths: none, AllowedParameters: policy.Rule{Source: "file", Items: []string{"label", "volume"}},
-		AllowedNetworks: none, AllowedCapabilities: none, AllowedDevices: none, AllowedNamespaces: none, AllowedVolumeDrivers: none, AllowedRuntimes: none,
-		AllowedImages: policy.Rule{Source: "file", Items: []string{"docker.io/library/*"}},
-		LogDriver:     "local",
+		AllowPrivileged: policy.Switch{Source: "file"},
+		Allowed: map[string]policy.Rule{
+			"allowed_host_paths": none, "allowed_networks": none, "allowed_capabilities": none, "allowed_devices": none,
+			"allowed_namespaces": none, "allowed_volume_drivers": none, "allowed_runtimes": none,
+			"allowed_parameters": {Source: "file", Items: []string{"label", "volume"}},
+			"allowed_images":     {Source: "file", Items: []string{"docker.io/library/*"}},
+		},
+		LogDriver: "local",
 	}))
 	e := h.newExecutor()
 	task := dockerTask(t, environment.Probe(t), "echo started")

@@ -8,7 +8,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 )
 
-// Subject is what is about to be created, and for whom. Judge changes none of it.
+// Subject is what is about to be created, and for whom. Check changes none of it.
 type Subject struct {
 	Config     *container.Config
 	HostConfig *container.HostConfig
@@ -30,42 +30,42 @@ type Subject struct {
 }
 
 // Inspector asks the Engine about what a task refers to. Of its errors those that errdefs.IsNotFound knows mean that there is no
-// such thing; any other keeps the task from being judged.
+// such thing; any other keeps the task from being checked.
 type Inspector interface {
 	Container(ctx context.Context, idOrName string) (container.InspectResponse, error)
 	Volume(ctx context.Context, name string) (volume.Volume, error)
 }
 
-// Judge returns nil if all of the subject is allowed, a *Refusal about the first thing that is not, and another error where the
+// Check returns nil if all of the subject is allowed, a *Refusal about the first thing that is not, and another error where the
 // Engine could not be asked: that one says nothing about the task.
-func (p *Policy) Judge(ctx context.Context, s Subject, inspector Inspector) error {
+func (p *Policy) Check(ctx context.Context, s Subject, inspector Inspector) error {
 	if p.force == nil && s.User == nil {
 		return nil
 	}
-	j := &judgement{Policy: p, Subject: s, trusted: s.User == nil, inspector: inspector}
-	if j.HostConfig == nil {
-		j.HostConfig = &container.HostConfig{}
+	c := &check{Policy: p, Subject: s, trusted: s.User == nil, inspector: inspector}
+	if c.HostConfig == nil {
+		c.HostConfig = &container.HostConfig{}
 	}
-	if j.Config == nil {
-		j.Config = &container.Config{}
+	if c.Config == nil {
+		c.Config = &container.Config{}
 	}
-	if j.Networking == nil {
-		j.Networking = &network.NetworkingConfig{}
+	if c.Networking == nil {
+		c.Networking = &network.NetworkingConfig{}
 	}
 	steps := []func() error{
-		j.judgeUnknown,
-		j.judgeParameters,
-		j.judgeImages,
-		j.judgePrivileged,
-		j.judgeConfinement,
-		j.judgeUser,
-		j.judgeCapabilities,
-		j.judgeNamespaces,
-		j.judgeDevices,
-		j.judgeNetworks,
-		j.judgeRuntime,
-		j.judgeLog,
-		func() error { return j.judgeMounts(ctx) },
+		c.checkUnknown,
+		c.checkParameters,
+		c.checkImages,
+		c.checkPrivileged,
+		c.checkConfinement,
+		c.checkUser,
+		c.checkCapabilities,
+		c.checkNamespaces,
+		c.checkDevices,
+		c.checkNetworks,
+		c.checkRuntime,
+		c.checkLog,
+		func() error { return c.checkMounts(ctx) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -75,8 +75,8 @@ func (p *Policy) Judge(ctx context.Context, s Subject, inspector Inspector) erro
 	return nil
 }
 
-// judgement is one subject before the policy.
-type judgement struct {
+// check is one subject before the policy.
+type check struct {
 	*Policy
 	Subject
 	trusted   bool
@@ -91,8 +91,8 @@ type demand struct {
 }
 
 // permit decides a demand by a rule. covers tells whether an item allows it.
-func permit[T any](j *judgement, l *list[T], d demand, covers func(T) bool) error {
-	if l.settled(j.trusted) {
+func permit[T any](c *check, l *list[T], d demand, covers func(T) bool) error {
+	if l.settled(c.trusted) {
 		return nil
 	}
 	for _, item := range l.items {

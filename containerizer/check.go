@@ -9,14 +9,14 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 )
 
-// judge holds a run spec against the operator's policy. It is asked before anything is pulled or made on the host for the task,
+// checkPolicy checks a run spec against the operator's policy. It is asked before anything is pulled or made on the host for the task,
 // and again after a pull, which takes long enough for paths and volumes to have become others.
-func (s *session) judge(ctx context.Context, spec *runspec.Spec) error {
+func (s *session) checkPolicy(ctx context.Context, spec *runspec.Spec) error {
 	if s.user != nil {
 		s.user.Confine(spec.Config, spec.HostConfig)
 	}
 	return container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) error {
-		return s.server.options.Policy.Judge(ctx, policy.Subject{
+		return s.server.options.Policy.Check(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
 			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,
 		}, engine.Inspector{Client: s.server.engine})
