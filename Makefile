@@ -8,14 +8,16 @@ COMMIT ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev
 # What is stamped into the programs as main.version, and printed by their version command.
 VERSION ?= $(RELEASE)+$(COMMIT)
 
-# Where the programs are built.
+# Where the programs are built, and where install takes manual pages and completion from: a program for another processor cannot print them.
 BUILD ?= build
+MANUALS ?= $(BUILD)
 
 # Where install puts things; DESTDIR goes in front, for packages.
 PREFIX ?= /usr/local
 libexec = $(DESTDIR)$(PREFIX)/libexec/mesos-docker-containerizer
 units = $(DESTDIR)$(PREFIX)/lib/systemd/system
-documents = $(DESTDIR)$(PREFIX)/share/doc/mesos-docker-containerizer
+share = $(DESTDIR)$(PREFIX)/share
+documents = $(share)/doc/mesos-docker-containerizer
 
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
@@ -32,7 +34,7 @@ nfpm = build/bin/nfpm-$(NFPM)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build documents demo test test-differential compat lint bench fuzz install uninstall package clean go
+.PHONY: help build documents demo test test-differential compat lint bench fuzz install uninstall package test-systemd clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,12 +43,12 @@ build: go ## build the programs into build/, static and stripped
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o $(BUILD)/ ./cmd/...
 
 documents: build ## print manual pages and completion into build/man and build/completion
-	mkdir -p build/man build/completion/bash build/completion/zsh build/completion/fish
+	mkdir -p $(BUILD)/man $(BUILD)/completion/bash $(BUILD)/completion/zsh $(BUILD)/completion/fish
 	for p in mesos-docker-containerizer mesos-docker-executor; do \
-		build/mesos-docker-containerizer manual $$p > build/man/$$p.1 || exit; done
-	build/mesos-docker-containerizer completion bash > build/completion/bash/mesos-docker-containerizer
-	build/mesos-docker-containerizer completion zsh > build/completion/zsh/_mesos-docker-containerizer
-	build/mesos-docker-containerizer completion fish > build/completion/fish/mesos-docker-containerizer.fish
+		$(BUILD)/mesos-docker-containerizer manual $$p > $(BUILD)/man/$$p.1 || exit; done
+	$(BUILD)/mesos-docker-containerizer completion bash > $(BUILD)/completion/bash/mesos-docker-containerizer
+	$(BUILD)/mesos-docker-containerizer completion zsh > $(BUILD)/completion/zsh/_mesos-docker-containerizer
+	$(BUILD)/mesos-docker-containerizer completion fish > $(BUILD)/completion/fish/mesos-docker-containerizer.fish
 
 demo: build ## run a Marathon app on a real Engine, fetch its pages and kill it
 	test/environment/with-engine go run ./test/demo build/mesos-docker-containerizer docs/examples/bridged-webapp.json
@@ -74,7 +76,7 @@ bench: build ## measure launches, exits and memory beside bare Engine calls (BEN
 fuzz: go ## run every fuzz target for FUZZTIME (30s)
 	test/fuzz $(FUZZTIME)
 
-install: build ## install under PREFIX (/usr/local), with DESTDIR in front
+install: build $(if $(filter $(BUILD),$(MANUALS)),documents) ## install under PREFIX (/usr/local), with DESTDIR in front
 	install -D $(BUILD)/mesos-docker-containerizer $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
 	install -D $(BUILD)/mesos-docker-executor $(libexec)/mesos-docker-executor
 	install -D $(BUILD)/mesos-docker-cli $(libexec)/docker
@@ -86,15 +88,24 @@ install: build ## install under PREFIX (/usr/local), with DESTDIR in front
 	install -D -m 644 -t $(documents) README.md CHANGELOG.md SECURITY.md
 	install -D -m 644 -t $(documents)/docs docs/*.md
 	install -D -m 644 -t $(documents)/docs/examples docs/examples/*
+	install -D -m 644 -t $(share)/man/man1 $(MANUALS)/man/*.1
+	install -D -m 644 -t $(share)/bash-completion/completions $(MANUALS)/completion/bash/*
+	install -D -m 644 -t $(share)/zsh/site-functions $(MANUALS)/completion/zsh/*
+	install -D -m 644 -t $(share)/fish/vendor_completions.d $(MANUALS)/completion/fish/*
 
 uninstall: ## remove what install has put under PREFIX; flags and what setup has made stay
 	rm -f $(DESTDIR)$(PREFIX)/bin/mesos-docker-containerizer
 	rm -f $(units)/mesos-docker-containerizer.socket $(units)/mesos-docker-containerizer.service
 	rm -rf $(libexec) $(documents)
-	rm -f $(DESTDIR)/etc/mesos-docker-containerizer/README
+	rm -f $(DESTDIR)/etc/mesos-docker-containerizer/README $(share)/man/man1/mesos-docker-containerizer.1 $(share)/man/man1/mesos-docker-executor.1
+	rm -f $(share)/bash-completion/completions/mesos-docker-containerizer $(share)/zsh/site-functions/_mesos-docker-containerizer
+	rm -f $(share)/fish/vendor_completions.d/mesos-docker-containerizer.fish
 
 package: go $(nfpm) ## make the packages in build/packages: .deb, .rpm, .tar.gz, for amd64 and arm64, with checksums
 	packaging/build $(nfpm) $(RELEASE) build/packages
+
+test-systemd: go $(nfpm) ## try the .deb in a booted Debian 13, as namespaces of this kernel (MACHINE=directory keeps its disk elsewhere)
+	test/systemd/run $(nfpm)
 
 clean: ## remove what was built
 	rm -rf build
