@@ -154,6 +154,16 @@ func (e *engine) events(t *testing.T, id string, since time.Time) string {
 	return strings.Join(actions, ", ")
 }
 
+// eventsUntil is events once the last of them is there: the Engine may answer a call before it tells of what the call did.
+func (e *engine) eventsUntil(t *testing.T, last, id string, since time.Time) (actions string) {
+	t.Helper()
+	e.until(t, func() bool {
+		actions = e.events(t, id, since)
+		return strings.Contains(actions, last)
+	})
+	return actions
+}
+
 // saysUp waits until a container has written "up".
 func (e *engine) saysUp(t *testing.T, id string) {
 	t.Helper()

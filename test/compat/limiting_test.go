@@ -132,7 +132,7 @@ func (e *engine) eaten(t *testing.T, command string) (id string, since time.Time
 	t.Helper()
 	since = time.Now()
 	id = e.started(t, object{"Cmd": []string{"sh", "-c", "tail -c 200m /dev/zero >/dev/null; until [ -e /release ]; do sleep 0.1; done; " + command}, "HostConfig": smallMemory})
-	e.until(t, func() bool { return strings.Contains(e.events(t, id, since), "oom") })
+	e.eventsUntil(t, "oom", id, since)
 	return id, since
 }
 
@@ -151,7 +151,7 @@ func (e *engine) outOfMemory(t *testing.T, command string, end func(*testing.T, 
 	end(t, e, id)
 	e.wait(t, id)
 	a := e.inspect(t, id)
-	return fmt.Sprintf("ExitCode %s, OOMKilled %s; %s", a.at("State.ExitCode"), a.at("State.OOMKilled"), e.events(t, id, since))
+	return fmt.Sprintf("ExitCode %s, OOMKilled %s; %s", a.at("State.ExitCode"), a.at("State.OOMKilled"), e.eventsUntil(t, "die", id, since))
 }
 
 // withArgument starts a program with an argument of so many bytes.

@@ -39,7 +39,8 @@ func living() []row {
 				e.saysUp(t, id)
 				since := time.Now()
 				e.ask(t, "POST", "/containers/"+id+"/stop?t=20", nil)
-				return e.events(t, id, since)
+				e.eventsUntil(t, "stop", id, since)
+				return e.eventsUntil(t, "die", id, since)
 			},
 			answers: []said{{"20.10", "kill, die 3, stop"}, {"26", "kill, stop, die 3"}},
 			product: "watches create, start, oom, die and destroy only, and inspects after each",
@@ -52,7 +53,7 @@ func living() []row {
 				e.ask(t, "POST", "/containers/"+id+"/kill", nil)
 				e.wait(t, id)
 				e.ask(t, "DELETE", "/containers/"+id, nil)
-				return e.events(t, id, since)
+				return e.eventsUntil(t, "destroy", id, since)
 			},
 			answers: []said{{"20.10", "kill, die 137, destroy"}},
 			product: "watches create, start, oom, die and destroy only, and inspects after each",
