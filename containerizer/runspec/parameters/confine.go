@@ -13,7 +13,7 @@ const (
 	// memoryAllowance is what the process may map beyond what it has mapped already, in bytes.
 	memoryAllowance = 512 << 20
 
-	// cpuSeconds ends a child whose parent has died.
+	// cpuSeconds bounds the work of a child, also of one whose parent has died.
 	cpuSeconds = 10
 
 	nobody = 65534

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -18,8 +20,9 @@ import (
 const Subcommand = "parse-parameters"
 
 const (
-	// parseTimeout is what a child gets, of which it needs some 15 ms on an idle host.
-	parseTimeout = 10 * time.Second
+	// parseTimeout ends a child that is stuck. A child needs some 15 ms on an idle host, and what it may work is bounded by its limit
+	// of processor time (confine.go). A host that is so loaded that the child gets no processor is not the task's fault.
+	parseTimeout = time.Minute
 
 	// exitGrace is how long a killed child's pipes may stay open.
 	exitGrace = time.Second
@@ -105,6 +108,8 @@ func (s *Subprocess) run(ctx context.Context, input []byte) ([]byte, error) {
 		return output.kept.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("parser process: %w", context.Cause(ctx))
+	case overworked(command.ProcessState, cpuSeconds*time.Second):
+		return nil, tooLarge(fmt.Sprintf("the options need more than %d s of processor time; ranges of ports are the usual reason", cpuSeconds))
 	}
 	text := diagnosis.kept.String()
 	if strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") {
@@ -112,6 +117,14 @@ func (s *Subprocess) run(ctx context.Context, input []byte) ([]byte, error) {
 	}
 	line, _, _ := strings.Cut(text, "\n")
 	return nil, fmt.Errorf("parser process: %w: %s", err, line)
+}
+
+// overworked reports whether the kernel has killed a process for its limit of processor time. It says so by SIGKILL alone, where the
+// soft limit is the hard one. The kernel compares times of another precision than it reports, so the last tenth does not count.
+func overworked(ended *os.ProcessState, limit time.Duration) bool {
+	status, ok := ended.Sys().(syscall.WaitStatus)
+	used := ended.UserTime() + ended.SystemTime()
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && used >= limit-limit/10
 }
 
 // tooLarge is the error of a task whose options exceed a bound.

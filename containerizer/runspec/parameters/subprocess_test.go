@@ -7,11 +7,13 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -104,7 +106,7 @@ func TestSubprocessIsConfined(t *testing.T) {
 
 func TestSubprocessBounds(t *testing.T) {
 	parser := NewSubprocess()
-	t.Run("memory", func(t *testing.T) {
+	t.Run("memory or processor time, as the host is slow", func(t *testing.T) {
 		if raceEnabled {
 			t.Skip("the race detector itself fails, in its own words, when memory is short")
 		}
@@ -139,6 +141,24 @@ func TestSubprocessBounds(t *testing.T) {
 			t.Errorf("error %v, want that the context was cancelled", err)
 		}
 	})
+}
+
+// TestOverworked lets the kernel kill real processes: only the limit of processor time is what a task's options can exceed.
+func TestOverworked(t *testing.T) {
+	for script, want := range map[string]bool{
+		"ulimit -t 1; while :; do :; done": true,
+		"kill -KILL $$":                    false,
+		"kill -TERM $$":                    false,
+		"exit 1":                           false,
+	} {
+		command := exec.CommandContext(t.Context(), "/bin/sh", "-c", script)
+		if err := command.Run(); err == nil {
+			t.Errorf("%s: ended with status 0", script)
+		}
+		if got := overworked(command.ProcessState, time.Second); got != want {
+			t.Errorf("%s: %v, want %v", script, got, want)
+		}
+	}
 }
 
 func checkFaultField(t *testing.T, err error, field string) {
