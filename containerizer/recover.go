@@ -57,6 +57,7 @@ func (s *Server) recover(ctx context.Context) {
 // list asks the Engine until it answers. Its error is that of ctx.
 func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 	for {
+		s.removed.Clear()
 		list, err := s.engine.List(ctx, engine.InstanceLabel(s.instance.id))
 		if err == nil {
 			return list, nil
@@ -89,7 +90,8 @@ func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (
 			continue // an image committed from one of ours gives its containers our labels, but not the name
 		}
 		_, removing := s.removing.Load(c.ID)
-		if removing || !first && s.claimed(name) {
+		_, removed := s.removed.Load(c.ID) // asked in this order: from the one it passes to the other
+		if removing || removed || !first && s.claimed(name) {
 			continue
 		}
 		if _, other := s.watched.LoadOrStore(c.ID, true); other {
@@ -167,7 +169,10 @@ func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Dura
 		return
 	}
 	s.group.Go(func() {
-		defer s.removing.Delete(id)
+		defer func() {
+			s.removed.Store(id, true)
+			s.removing.Delete(id)
+		}()
 		s.removeWhenDue(ctx, id, grace, logger)
 	})
 }

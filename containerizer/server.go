@@ -99,6 +99,7 @@ type Server struct {
 
 	group    sync.WaitGroup // every goroutine of the server
 	removing sync.Map       // ids of containers in removeWhenDue
+	removed  sync.Map       // ids of those that have left it since the last list was asked for, which may show them
 	watched  sync.Map       // ids of containers in watchOrphan
 
 	scanInterval time.Duration // the constant, but in tests
