@@ -32,11 +32,6 @@ const (
 	Failed  Verdict = "failed"  // the Engine did not remove it
 )
 
-// Verdicts returns all verdicts.
-func Verdicts() []Verdict {
-	return []Verdict{NotOurs, InUse, BuiltOn, Held, Excluded, Off, UnknownUse, TooYoung, BelowThreshold, Due, Removed, Failed}
-}
-
 // ScannedImage is an image of the Engine with its verdict.
 type ScannedImage struct {
 	ID      string    `json:"id"`
