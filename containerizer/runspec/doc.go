@@ -12,12 +12,12 @@
 //	if err := spec.PrepareHost(); err != nil { ... }
 //	// create, copy spec.FilesArchive() into the container (Options.CopiesFiles promises it), start
 //
-// One concept has one file: source.go finds the container and the command, then command.go, environment.go, volumes.go,
-// network.go, ports.go, dns.go, resources.go, limits.go and gpus.go each fill their part of the option list in options.go.
-// That list becomes the result in one of two ways. typed.go builds it directly; it serves every task whose docker parameters
-// are plain labels, and takes microseconds. arguments.go writes it as arguments, the task's parameters behind it, for a
-// ParameterParser to read (package parameters: docker's own parser), so that "the last one wins" and the merging of lists
-// hold by construction. amend.go adds to both what no argument expresses. rules.go says which parameters are taken.
+// One concept has one file. source.go finds the container and the command. command.go, volumes.go, network.go, resources.go and
+// limits.go then each fill their part of runOptions (options.go). table.go has a row for each option of docker run, and uses it
+// in two ways. Tasks whose docker parameters are plain labels get the Engine's types from it directly, within microseconds. For
+// all others it gives arguments, the task's parameters follow them, and a ParameterParser (package parameters: docker's own
+// parser) reads the list. So the last value wins and lists are merged as docker does it. amend.go completes both results with
+// what no argument expresses. rules.go says which parameters are allowed.
 //
 // Translate is pure: it reads no file, no environment and no clock, and never calls the Engine. What a spec needs on the host
 // is done by PrepareHost, and nowhere else.

@@ -2,6 +2,7 @@ package runspec
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -38,4 +39,15 @@ func (e *Error) Unwrap() error { return e.cause }
 // fault returns an *Error with a formatted text.
 func fault(field, format string, values ...any) *Error {
 	return &Error{Field: field, Text: fmt.Sprintf(format, values...)}
+}
+
+// maxQuoted bounds one value in an error text, in bytes.
+const maxQuoted = 200
+
+// Quote returns a value for an error text: quoted, on one line, and bounded.
+func Quote(value string) string {
+	if len(value) > maxQuoted {
+		return strconv.Quote(strings.ToValidUTF8(value[:maxQuoted], "")) + "..."
+	}
+	return strconv.Quote(value)
 }
