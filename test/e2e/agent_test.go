@@ -84,6 +84,7 @@ func TestTaskEndsWhileTheAgentIsAway(t *testing.T) {
 	h := newHost(t)
 	k := h.launch(t, probe(t, "hold", "-term-code", "5"))
 	running := k.await(t, mesos.TASK_RUNNING)
+	k.awaitOutput(t, "holding") // from here on it takes signals
 	if err := h.agent.Stop(); err != nil {
 		t.Fatal(err)
 	}

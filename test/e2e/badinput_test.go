@@ -37,7 +37,7 @@ func TestBadTaskInfo(t *testing.T) {
 		"hostname in host network": {func(i *mesos.TaskInfo) { i.Container.Hostname = new("a.corp.org") }, []string{"Unable to set hostname with host network mode"}},
 		"missing program": {func(i *mesos.TaskInfo) {
 			i.Command = &mesos.CommandInfo{Shell: new(false), Value: new("/no/such/program")}
-		}, []string{"Failed to run docker container", "/no/such/program", "no such file or directory"}},
+		}, []string{"Failed to run docker container", "/no/such/program", "it is not in the container"}},
 		"relative mapped path": {func(i *mesos.TaskInfo) { i.Container.Volumes = []mesos.Volume{volume("/tmp", "", mesos.RW)} }, []string{"container path"}},
 	} {
 		t.Run(name, func(t *testing.T) {

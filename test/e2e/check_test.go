@@ -132,7 +132,7 @@ func commandCheckSharesWorkDir(t *testing.T) {
 func commandCheckTimeout(t *testing.T) {
 	info := sleeper(t)
 	info.Check = checkCommand("[ -e /flag ] && sleep 1234; touch /flag")
-	info.Check.TimeoutSeconds = new(0.5)
+	info.Check.TimeoutSeconds = new(5.0) // in which the first ends, also where many start at once
 	wantCheck(info, "exit 0", "nothing")(t)
 }
 

@@ -133,6 +133,7 @@ func agentRecovery(t *testing.T) {
 		h := newHost(t)
 		d := h.dropIn(t, probe(t, "hold"))
 		d.await(t, mesos.TASK_RUNNING)
+		d.awaitOutput(t, "holding\n") // from here on it takes signals: the kernel drops those that a first process does not handle
 		before := d.inspect(t)
 		for range restarts {
 			d.die()
