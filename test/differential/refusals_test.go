@@ -49,6 +49,11 @@ func refusedOptions() []difference {
 // refusals are mistakes that the docker command, which sees only arguments, does not see, or calls something else.
 var refusals = []difference{
 	{
+		name: "key that was meant", field: parametersField, reason: "who wrote the task is told which key would do",
+		refusal: "unknown flag: --*; the key would be ", docker: "unknown flag: --",
+		example: withParameter("e", "A=b"),
+	},
+	{
 		name: "no GPUs", field: "resources.gpus", reason: "stock accounts for GPUs and hands out none, and the task finds out too late",
 		refusal: "the task asks for ",
 		example: func(a *assignment) { addScalar(a, "gpus", 1) },
