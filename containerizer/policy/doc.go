@@ -8,7 +8,7 @@
 //
 // How a rule reads:
 //
-//   - A rule that nobody has set is open for executors of root, as stock is, and closed for all others.
+//   - A rule that is not set is open for executors of root, as stock is, and closed for all others.
 //   - Rules are joined by "and". What gives several things at once, such as privileged, has to be allowed by each rule it
 //     touches.
 //   - Once one rule is set, a field that this package does not know (fields.go) must not be set.

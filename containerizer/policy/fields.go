@@ -160,7 +160,7 @@ var fields = map[reflect.Type]map[string]field{
 	},
 }
 
-// checkUnknown refuses a field that is set and that nobody has decided about. An empty list counts as set: to some fields it
+// checkUnknown refuses a field that is set and not in the table. An empty list counts as set: to some fields it
 // says something.
 func (c *check) checkUnknown() error {
 	return c.refuseUnknown(unknown(c.Config, c.HostConfig, c.Networking))

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// checkMounts checks everything that is mounted, whichever way it is asked for.
+// checkMounts checks all mounts: binds, mounts and the volumes of other containers.
 func (c *check) checkMounts(ctx context.Context) error {
 	h := c.HostConfig
 	if h.VolumeDriver != "" { // volumes without a name, also the image's, come from it

@@ -21,7 +21,7 @@ const ImageRule = "allowed_images"
 
 // Rule is the value of one policy file.
 type Rule struct {
-	// Source says where the rule was set, for people: a file, a variable or a flag. Empty means that nobody has set it, and
+	// Source says where the rule was set, for people: a file, a variable or a flag. Empty means that it is not set, and
 	// then Items do not count.
 	Source string
 
@@ -156,7 +156,7 @@ func readRule[T any](p *Policy, name string, rules map[string]Rule, parse func(s
 
 // Refusal says that a task asks for something that the operator does not allow. It is the fault of the task.
 type Refusal struct {
-	// Rule is the name of the policy file, Source where it was set. Source is empty where nobody has set it: then the executor
+	// Rule is the name of the policy file, Source where it was set. Source is empty if it is not set: then the executor
 	// is not root's, and only a file can allow what was asked for.
 	Rule   string
 	Source string

@@ -13,7 +13,7 @@ type User struct {
 }
 
 // String is the user in docker's notation. Both numbers are there because the Engine takes what is missing from the image,
-// where whoever made it can have written anything.
+// and the author of an image can write anything there.
 func (u User) String() string { return fmt.Sprintf("%d:%d", u.UID, u.GID) }
 
 // Confine has a container run as the user where the task says nothing else. Root in a container could leave a setuid program in
@@ -33,7 +33,7 @@ func isNoNewPrivileges(opt string) bool {
 	return opt == name || len(opt) > len(name) && opt[:len(name)] == name && (opt[len(name)] == '=' || opt[len(name)] == ':')
 }
 
-// checkUser keeps an executor that is not root's to its own user, for the reason that Confine gives. Being anybody else needs
+// checkUser keeps an executor that is not root's to its own user, for the reason that Confine gives. Any other user needs
 // allow_privileged: it is as good as being root on the host.
 func (c *check) checkUser() error {
 	if c.User == nil {

@@ -11,7 +11,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// amend gives a result, whichever way it came about, what no argument expresses, and takes back what a parameter may say but
+// amend adds to a result of either way what no argument expresses, and undoes what a parameter may say but
 // the daemon does itself (rules.go says which and why).
 func (r *runOptions) amend(spec *Spec, o Options) error {
 	config, host := spec.Config, spec.HostConfig

@@ -59,7 +59,7 @@ func (l *RunLine) Check(engineAPI string) error {
 	return nil
 }
 
-// Declared are the names of the options that whoever wrote the task has declared as docker parameters: an agent appends them to
+// Declared are the names of the options that the task declares as docker parameters: an agent appends them to
 // its own, of which the container's name is the last (contract 2.1). Without a name all count.
 func (l *RunLine) Declared() []string {
 	var declared []string

@@ -77,7 +77,7 @@ type Spec struct {
 	// TTY says that the container has a terminal, so its output is one stream that is not multiplexed.
 	TTY bool
 
-	// Parameters are the keys of the docker parameters that the task declares, whichever way they came out.
+	// Parameters are the keys of the docker parameters that the task declares.
 	Parameters []string
 
 	// Files are to be copied into the created container before it starts: secret volumes. FilesArchive packs them.

@@ -50,7 +50,7 @@ func (s *Spec) FilesArchive() (io.Reader, error) {
 	return &buffer, nil
 }
 
-// checkFiles refuses files that nobody would put into the container.
+// checkFiles refuses a task with files if the caller does not copy them.
 func (r *runOptions) checkFiles(o Options) error {
 	if len(r.files) == 0 || o.CopiesFiles {
 		return nil
