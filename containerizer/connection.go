@@ -174,7 +174,10 @@ func (s *session) catchUp(state *wire.State) {
 		s.take(wire.Message{Kill: state.Kill})
 	}
 	if !state.HasOutput && !state.Exited {
-		s.take(wire.Message{Resume: &wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: true}})
+		broken := state.Position == nil || state.Position.Broken
+		end := outputEnd(&wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: broken, Position: state.Position})
+		end.Uncertain = true
+		s.container.OutputEnded(end)
 	}
 }
 
@@ -194,8 +197,17 @@ func (s *session) take(m wire.Message) {
 			s.container.Stop(m.Kill.Deadline)
 		}
 	case m.Resume != nil:
-		s.container.OutputEnded(container.OutputEnd{Last: m.Resume.Since, Ended: m.Resume.Ended, Broken: m.Resume.Broken})
+		s.container.OutputEnded(outputEnd(m.Resume))
 	case m.Done != nil:
 		s.finish.Do(func() { close(s.done) })
 	}
+}
+
+// outputEnd is what the executor says of the end of a stream.
+func outputEnd(r *wire.Resume) container.OutputEnd {
+	end := container.OutputEnd{Last: r.Since, Ended: r.Ended, Broken: r.Broken}
+	if p := r.Position; p != nil {
+		end.Position = &container.Position{Since: p.Since, Received: p.Stdout + p.Stderr, Until: p.Until, Again: p.Again}
+	}
+	return end
 }

@@ -95,7 +95,8 @@ func (s *session) launch(order wire.Launch) {
 		}
 		s.container = container.New(container.Options{
 			Engine: s.server.engine, Owner: s, Name: containerName(&s.attach, order.Task, s.executor), Late: s.server.late, Logger: s.logger,
-			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostExit: lostExitTimeout, Removed: s.server.options.Metrics.ContainerRemoved,
+			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostAt: s.server.watch.lostAt, LostExit: lostExitTimeout, Removed: s.server.options.Metrics.ContainerRemoved,
+			OutputLost: s.outputLost,
 		})
 		close(s.launched)
 	})
@@ -192,8 +193,18 @@ func (s *session) Owns(name string, of map[string]string) bool {
 
 // Output implements container.Owner: the output is the executor's. One that is away asks for a stream when it is back.
 func (s *session) Output(stream *os.File, kind container.Stream) error {
-	s.conn.sendOnce(wire.Message{Output: &wire.Output{TTY: kind.TTY, Resumed: kind.Resumed}}, stream)
+	output := wire.Output{TTY: kind.TTY, Resumed: kind.Resumed, From: kind.From, Lost: kind.Lost}
+	if kind.Past != nil {
+		output.Past = &wire.Past{Until: kind.Past.Until, Whole: kind.Past.Whole}
+	}
+	s.conn.sendOnce(wire.Message{Output: &output}, stream)
 	return nil
+}
+
+// outputLost says, where the task's user reads it too, that the rest of the output cannot be had.
+func (s *session) outputLost(err error) {
+	s.logger.Warn("the rest of the output cannot be had", zap.Error(err))
+	s.conn.sendOnce(wire.Message{Output: &wire.Output{Resumed: true, Lost: err.Error()}}, nil)
 }
 
 // conclude reports the outcome and has the container removed once it is not needed any more.

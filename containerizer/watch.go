@@ -31,7 +31,7 @@ type watch struct {
 	mu      sync.Mutex
 	wakes   map[string]func() // by container name; guarded by mu
 	trouble error             // why the Engine is away, nil while the stream is open; guarded by mu
-	losses  int               // how often the Engine went away; guarded by mu
+	losses  []time.Time       // when the Engine went away; guarded by mu
 	opens   int               // how often the stream was opened; guarded by mu
 }
 
@@ -79,7 +79,17 @@ func (w *watch) generation() int {
 func (w *watch) lost() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.losses
+	return len(w.losses)
+}
+
+// lostAt is when the Engine went away for the n-th time, from 0; zero if it has not.
+func (w *watch) lostAt(n int) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n < 0 || n >= len(w.losses) {
+		return time.Time{}
+	}
+	return w.losses[n]
 }
 
 // run keeps the stream open until ctx ends.
@@ -149,7 +159,7 @@ func (w *watch) setTrouble(err error) {
 	was := w.trouble
 	w.trouble = err
 	if was == nil && err != nil {
-		w.losses++
+		w.losses = append(w.losses, time.Now())
 	}
 	w.mu.Unlock()
 	switch {

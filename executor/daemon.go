@@ -78,6 +78,9 @@ func (e *executor) attach() {
 		state := e.task.state
 		state.HasOutput = e.task.output != nil
 		state.Exited = e.task.exit != nil
+		if !state.HasOutput {
+			state.Position = e.task.received.position(e.task.outputBroken)
+		}
 		attach.State = &state
 	}
 	e.send(wire.Message{Attach: &attach})
@@ -98,7 +101,7 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 		e.onProgress(m.Progress)
 	case m.Created != nil:
 		e.task.state.ContainerID = m.Created.ContainerID
-	case m.Output != nil && file != nil:
+	case m.Output != nil:
 		e.onOutput(m.Output, file)
 	case m.Running != nil:
 		e.onRunning(m.Running)
@@ -151,25 +154,37 @@ func (e *executor) onRefused(r *wire.Refused) {
 
 // onOutput copies a stream until it ends. A second stream shows the same output and is closed.
 func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
+	if o.Lost != "" && e.task.output == nil {
+		e.Logger.Warn("some of the task's output is lost", zap.String("reason", o.Lost))
+	}
+	if stream == nil {
+		return
+	}
 	if e.task.output != nil || e.task.exit != nil {
 		stream.Close()
 		return
 	}
-	e.task.output = stream
-	tty := o.TTY
-	go func() { e.outputs <- copyOutput(stream, tty, e.Stdout, e.Stderr) }() // closeOutput waits for its end, up to a limit
+	output := &outputStream{ReadCloser: stream}
+	e.task.output, e.task.kind = output, *o
+	r, tty := &e.task.received, o.TTY
+	r.begin(o)
+	go func() { e.outputs <- copyOutput(output, tty, r, e.Stdout, e.Stderr) }() // closeOutput waits for its end, up to a limit
 }
 
-// onOutputEnd concludes the task if its container has exited. Otherwise the Engine has gone away, or the exit is about to be
-// reported: the daemon knows which.
+// onOutputEnd concludes the task if its container has exited and this was the last stream. Otherwise the Engine has gone away, or
+// the exit is about to be reported: the daemon knows which.
 func (e *executor) onOutputEnd(end outputEnd) {
-	e.task.output = nil
+	e.task.output, e.task.outputBroken = nil, end.err != nil
 	e.task.state.OutputEnded = time.Now()
 	if !end.lastByte.IsZero() {
 		e.task.state.OutputSince = end.lastByte
 	}
 	if end.lost != nil {
 		e.Logger.Error("some of the task's output could not be written", zap.Error(end.lost))
+	}
+	if end.err == nil && !e.task.received.end(e.task.kind.Past) {
+		e.Logger.Warn("the Engine's log does not tell what of the output was received before its restart; some of it may be there twice",
+			zap.Int("limit_bytes", maxLag))
 	}
 	if e.task.exit != nil {
 		e.conclude()
@@ -180,7 +195,21 @@ func (e *executor) onOutputEnd(end outputEnd) {
 	}
 	e.send(wire.Message{Resume: &wire.Resume{
 		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: end.err != nil,
+		Position: e.task.received.position(end.err != nil),
 	}})
+}
+
+// onDrain concludes a task whose output has not come to its end. As long as something of it passes, it is waited for: the bounds of
+// that are the agent's.
+func (e *executor) onDrain() {
+	if passed := e.task.output.passed.Load(); passed != e.task.drained {
+		e.task.drained = passed
+		e.task.drained = e.task.output.passed.Load()
+		e.drain.set(drainTimeout)
+		return
+	}
+	e.Logger.Warn("output of the exited container did not go on", zap.Duration("waited", drainTimeout))
+	e.conclude()
 }
 
 // closeOutput ends the copying of a stream that is still open when the executor ends. A sink that is stuck, such as a pipe to a
@@ -188,6 +217,9 @@ func (e *executor) onOutputEnd(end outputEnd) {
 func (e *executor) closeOutput() {
 	if e.task == nil || e.task.output == nil {
 		return
+	}
+	if waiting := pendingBytes(e.task.output.ReadCloser); waiting > 0 {
+		e.Logger.Warn("output of the task is cut: it was not read fast enough", zap.Int("at_least_bytes", waiting))
 	}
 	e.task.output.Close()
 	select {
@@ -226,6 +258,7 @@ func (e *executor) onExited(x *wire.Exited) {
 	e.completion.stop()
 	e.task.exit = x
 	if e.task.output != nil && x.Outcome != wire.OutcomeFailed {
+		e.task.drained = e.task.output.passed.Load()
 		e.drain.set(drainTimeout)
 		return
 	}

@@ -65,8 +65,8 @@ const (
 	// for so long will not do so at all.
 	acknowledgementTimeout = 60 * time.Second
 
-	// drainTimeout bounds the wait for the end of the output of a container that has exited. The Engine ends the stream by
-	// itself; this is for one that hangs.
+	// drainTimeout bounds the wait for more of the output of a container that has exited. The Engine ends the stream by itself, and
+	// a slow reader of ours gets all of it; this is for a stream that hangs, or a reader.
 	drainTimeout = 10 * time.Second
 
 	// stuckTimeout bounds the wait for a write to our own stdout or stderr at the executor's end.
@@ -162,8 +162,7 @@ func (e *executor) loop(ctx context.Context, events <-chan *agent.Event, gone <-
 		case <-e.unanswered.c():
 			e.onUnanswered()
 		case <-e.drain.c():
-			e.Logger.Warn("output of the exited container did not end", zap.Duration("waited", drainTimeout))
-			e.conclude()
+			e.onDrain()
 		case <-e.failSafe.c():
 			e.Logger.Warn("terminal update was not acknowledged", zap.Duration("waited", acknowledgementTimeout))
 			err = errFinished

@@ -1,12 +1,16 @@
 package executor
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
+	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/transport/stdcopy"
 )
 
@@ -17,28 +21,129 @@ type outputEnd struct {
 	lost     error // the first of our own stdout or stderr, nil if all was written
 }
 
+// outputStream is a stream that is being copied.
+type outputStream struct {
+	io.ReadCloser
+	passed atomic.Int64 // bytes that were written, or dropped
+}
+
+// received is what of the container's output was received, which outlives the streams. A copyOutput has it to itself.
+type received struct {
+	since          time.Time // of the Engine's log, where the counts begin
+	until          time.Time // of the last wire.Past; zero unless one is to be read to its end
+	uncounted      bool      // an older daemon has sent a stream of which the beginning is not known
+	stdout, stderr receivedStream
+	past           *past // nil unless what the log has from before a loss of the Engine is read
+}
+
+// receivedStream counts one of the two streams.
+type receivedStream struct {
+	count int64
+	tail  tail
+}
+
+func (r *receivedStream) add(p []byte) {
+	r.count += int64(len(p))
+	r.tail.add(p)
+}
+
+// past compares the log with what was received.
+type past struct {
+	stdout, stderr *matcher
+	lines          int64 // in this reading
+	again          bool  // it has to be read once more
+}
+
+// recordSize is how many bytes a record of the log takes at most beside its text (wire.Past).
+const recordSize = 128
+
+// maxRecord is how much text the Engine keeps in one record.
+const maxRecord = 16 << 10
+
+// begin prepares for a new stream.
+func (r *received) begin(o *wire.Output) {
+	switch {
+	case o.Past != nil:
+		r.until = o.Past.Until
+		if r.past == nil || !r.past.again {
+			r.past = &past{
+				stdout: newMatcher(r.stdout.count, r.stdout.tail.bytes(r.stdout.count)),
+				stderr: newMatcher(r.stderr.count, r.stderr.tail.bytes(r.stderr.count)),
+			}
+		}
+		r.past.again, r.past.lines = false, 0
+	case o.Resumed:
+		r.uncounted = r.uncounted || o.From.IsZero() && r.stdout.count+r.stderr.count > 0
+		r.since, r.until, r.past = o.From, time.Time{}, nil
+		r.stdout.count, r.stderr.count = 0, 0
+	}
+}
+
+// end takes the regular end of a stream from a past, nil if it had none. It returns whether the place in the log was found, or need
+// not be known.
+func (r *received) end(o *wire.Past) (exact bool) {
+	if o == nil || r.past == nil {
+		return true
+	}
+	p := r.past
+	text := p.stdout.seen + p.stderr.seen
+	whole := o.Whole < 0 || text+recordSize*(p.lines+text/maxRecord+2) < o.Whole
+	exact = p.stdout.mode != byBound && p.stderr.mode != byBound
+	stdout, stderr := p.stdout.end(whole), p.stderr.end(whole)
+	p.again = !stdout || !stderr
+	return exact
+}
+
+// position is what the daemon has to know; nil if nothing was counted.
+func (r *received) position(broken bool) *wire.Position {
+	if r.uncounted {
+		return nil
+	}
+	return &wire.Position{Since: r.since, Stdout: r.stdout.count, Stderr: r.stderr.count,
+		Until: r.until, Again: r.past != nil && r.past.again, Broken: broken}
+}
+
 // copyOutput writes a container's output stream to the executor's own stdout and stderr until it ends, and closes it. The
 // sinks may fail (their reader is a log helper that may die): the stream is then read on, or the container would block.
-func copyOutput(stream io.ReadCloser, tty bool, stdout, stderr io.Writer) outputEnd {
+func copyOutput(stream *outputStream, tty bool, r *received, stdout, stderr io.Writer) outputEnd {
 	defer stream.Close()
 	var end outputEnd
-	out, errs := &sink{w: stdout, end: &end}, &sink{w: stderr, end: &end}
+	out := &sink{w: stdout, end: &end, received: &r.stdout, passed: &stream.passed}
+	errs := &sink{w: stderr, end: &end, received: &r.stderr, passed: &stream.passed}
+	if r.past != nil {
+		out.past, errs.past = r.past.stdout, r.past.stderr
+		out.lines, errs.lines = &r.past.lines, &r.past.lines
+	}
 	end.err = stdcopy.Copy(stream, tty, out, errs)
+	if end.err != nil {
+		r.past = nil // what was written counts as received: it is compared anew
+	}
 	return end
 }
 
 // sink notes when bytes came and never fails. A reader that has gone stays gone; any other error, of a full disk perhaps, may
 // pass, so that what comes later is written again.
 type sink struct {
-	w      io.Writer
-	end    *outputEnd
-	broken bool
+	w        io.Writer
+	end      *outputEnd
+	received *receivedStream
+	passed   *atomic.Int64
+	past     *matcher // nil unless the stream is one from the past
+	lines    *int64
+	broken   bool
 }
 
 func (s *sink) Write(p []byte) (int, error) {
+	n := len(p)
 	s.end.lastByte = time.Now()
-	if s.broken {
-		return len(p), nil
+	if s.past != nil {
+		*s.lines += int64(bytes.Count(p, []byte{'\n'}))
+		p = s.past.take(p)
+	}
+	s.received.add(p)
+	defer s.passed.Add(int64(n))
+	if s.broken || len(p) == 0 {
+		return n, nil
 	}
 	if _, err := s.w.Write(p); err != nil {
 		s.broken = errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed)
@@ -46,5 +151,25 @@ func (s *sink) Write(p []byte) (int, error) {
 			s.end.lost = err
 		}
 	}
-	return len(p), nil
+	return n, nil
+}
+
+// pendingBytes is how much has arrived on a stream and was not read, with the headers of its frames; 0 if that cannot be told.
+func pendingBytes(stream io.ReadCloser) int {
+	file, ok := stream.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	var n int32
+	_ = raw.Control(func(fd uintptr) {
+		// FIONREAD of a socket, which has the number of TIOCINQ.
+		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
+			n = 0
+		}
+	})
+	return int(n)
 }

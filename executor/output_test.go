@@ -8,8 +8,12 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"pgregory.net/rapid"
+
+	"mesos-docker-containerizer/executor/wire"
 )
 
 // Frames of any sizes, read in any pieces, come out whole and on their own stream.
@@ -30,7 +34,7 @@ func TestDemultiplex(t *testing.T) {
 			source = iotest.HalfReader(source)
 		}
 		var out, errs bytes.Buffer
-		end := copyOutput(io.NopCloser(source), false, &out, &errs)
+		end := copyOutput(&outputStream{ReadCloser: io.NopCloser(source)}, false, &received{}, &out, &errs)
 		if end.err != nil || !bytes.Equal(out.Bytes(), stdout) || !bytes.Equal(errs.Bytes(), stderr) {
 			rt.Fatalf("%v; %d of %d bytes on stdout, %d of %d on stderr", end.err, out.Len(), len(stdout), errs.Len(), len(stderr))
 		}
@@ -42,7 +46,7 @@ func TestDemultiplex(t *testing.T) {
 
 func TestTerminalOutputIsNotFramed(t *testing.T) {
 	var out, errs bytes.Buffer
-	end := copyOutput(io.NopCloser(strings.NewReader("\x01plain\r\n")), true, &out, &errs)
+	end := copyOutput(&outputStream{ReadCloser: io.NopCloser(strings.NewReader("\x01plain\r\n"))}, true, &received{}, &out, &errs)
 	if end.err != nil || out.String() != "\x01plain\r\n" || errs.Len() != 0 || end.lastByte.IsZero() {
 		t.Errorf("%+v, stdout %q, stderr %q", end, out.String(), errs.String())
 	}
@@ -58,7 +62,7 @@ func TestBrokenStreams(t *testing.T) {
 		"unknown stream": {string(frame(1, "ok")) + string(frame(9, "x")), "ok"},
 	} {
 		var out bytes.Buffer
-		end := copyOutput(io.NopCloser(strings.NewReader(test.stream)), false, &out, io.Discard)
+		end := copyOutput(&outputStream{ReadCloser: io.NopCloser(strings.NewReader(test.stream))}, false, &received{}, &out, io.Discard)
 		if end.err == nil || out.String() != test.stdout {
 			t.Errorf("%s: %v, stdout %q", name, end.err, out.String())
 		}
@@ -76,7 +80,7 @@ func TestSinkThatFails(t *testing.T) {
 	} {
 		stream := append(append(frame(1, "lost"), frame(2, "kept")...), frame(1, "later")...)
 		out, errs := &failing{once: test.failure}, &bytes.Buffer{}
-		end := copyOutput(io.NopCloser(bytes.NewReader(stream)), false, out, errs)
+		end := copyOutput(&outputStream{ReadCloser: io.NopCloser(bytes.NewReader(stream))}, false, &received{}, out, errs)
 		if end.err != nil || errs.String() != "kept" || out.String() != test.want || !errors.Is(end.lost, test.failure) {
 			t.Errorf("%s: %+v, stdout %q, stderr %q", name, end, out.String(), errs.String())
 		}
@@ -95,4 +99,68 @@ func (f *failing) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return f.Buffer.Write(p)
+}
+
+// A slow reader gets all of the output of a container that has ended, however long that takes; only a standstill ends the wait.
+func TestSlowReaderGetsTheWholeOutput(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		out := newStream()
+		h.sayWith(wire.Message{Output: &wire.Output{}}, out)
+		h.say(exited(0))
+		for range 10 {
+			out.w.Write(frame(1, "slow\n"))
+			time.Sleep(drainTimeout - time.Second)
+			h.settle()
+			h.noUpdate()
+		}
+		out.w.Close()
+		h.settle()
+		h.update(mesos.TASK_FINISHED)
+		if want := strings.Repeat("slow\n", 10); h.stdout.String() != want {
+			t.Errorf("stdout %q", h.stdout.String())
+		}
+	})
+}
+
+// What the log has from before a loss is compared with what was received; the stream behind it begins a new count.
+func TestOutputGoesOnFromTheLog(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.daemon.take()
+		play := func(o wire.Output, text string) *wire.Position {
+			s := newStream()
+			h.sayWith(wire.Message{Output: &o}, s)
+			s.w.Write([]byte(text))
+			s.w.Close()
+			h.settle()
+			sent := h.daemon.take()
+			if len(sent) != 1 || sent[0].Resume == nil {
+				t.Fatalf("to the daemon: %+v", sent)
+			}
+			return sent[0].Resume.Position
+		}
+		lost := time.Now()
+		want := func(step string, got *wire.Position, want wire.Position) {
+			t.Helper()
+			if got == nil || *got != want {
+				t.Errorf("%s: %+v, want %+v", step, got, want)
+			}
+		}
+		want("the first", play(wire.Output{}, string(frame(1, "a\nb\n"))+string(frame(2, "e"))), wire.Position{Stdout: 4, Stderr: 1})
+		past := wire.Output{Resumed: true, Past: &wire.Past{Until: lost, Whole: 1 << 20}}
+		want("the past", play(past, string(frame(1, "a\nb\nc\n"))), wire.Position{Stdout: 6, Stderr: 1, Until: lost})
+		want("read again, since the Engine was lost over it", play(past, string(frame(1, "a\nb\nc\nd\n"))), wire.Position{Stdout: 8, Stderr: 1, Until: lost})
+		want("the present", play(wire.Output{Resumed: true, From: lost}, string(frame(1, "f\n"))), wire.Position{Since: lost, Stdout: 2})
+		other := wire.Output{Resumed: true, Past: &wire.Past{Until: lost.Add(1)}}
+		want("another log", play(other, string(frame(1, "x\ny\n"))), wire.Position{Since: lost, Stdout: 2, Until: lost.Add(1), Again: true})
+		play(other, string(frame(1, "x\ny\n")))
+		want("another log, to its end", play(other, string(frame(1, "x\ny\n"))), wire.Position{Since: lost, Stdout: 6, Until: lost.Add(1)})
+		if got := play(wire.Output{Resumed: true}, string(frame(1, "old daemon\n"))); got != nil {
+			t.Errorf("after a stream of an older daemon: %+v", got)
+		}
+		if got := h.stdout.String(); got != "a\nb\nc\nd\nf\nx\ny\nold daemon\n" {
+			t.Errorf("stdout %q", got)
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"io"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -30,8 +29,12 @@ type task struct {
 	healthy *bool                  // as last reported; nil before the first report
 	check   *mesos.CheckStatusInfo // as last reported, empty before the first result; nil without a check
 
-	output io.Closer    // the stream we hold; nil without one
-	exit   *wire.Exited // set once the container has ended
+	output       *outputStream // what we hold; nil without one
+	kind         wire.Output   // of that, or the last one
+	received     received      // not to be touched while output is set
+	outputBroken bool          // the last stream ended with an error
+	drained      int64         // bytes of output that had passed when the drain timer was set
+	exit         *wire.Exited  // set once the container has ended
 
 	concluded bool // the terminal update was recorded
 

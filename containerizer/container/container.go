@@ -28,6 +28,21 @@ type Owner interface {
 type Stream struct {
 	TTY     bool
 	Resumed bool // it continues an earlier one, and may repeat the end of it
+
+	// Past is nil for a stream that goes on until the container's end, and From is then where in the Engine's log it begins, zero for
+	// the beginning. Both are for owners that count (OutputEnd.Position).
+	Past *Past
+	From time.Time
+
+	Lost string // why output is missing before it; empty if none is
+}
+
+// Past says that a stream is what the Engine's log has up to a time, zero for all of it. A log of less than Whole bytes, with 128
+// counted for each record, has lost nothing by rotation. Whole is zero if that cannot be told, and negative for a log that never
+// loses anything.
+type Past struct {
+	Until time.Time
+	Whole int64
 }
 
 // Options of a Container.
@@ -48,6 +63,9 @@ type Options struct {
 	// Losses counts how often the Engine went away, for an owner that calls Look for each event of the container. Nil for one that
 	// hears of no events: then the Engine is asked for the end with a call that waits.
 	Losses func() int
+
+	// LostAt is when the Engine went away for the n-th time, from 0. Nil for an owner without Position in its OutputEnd.
+	LostAt func(n int) time.Time
 
 	// LostExit is how long the Engine may take to report the end of a container whose process is gone. Zero for ever.
 	LostExit time.Duration
@@ -108,6 +126,7 @@ func New(o Options) *Container {
 	c := &Container{options: o, looks: make(chan struct{}, 1)}
 	c.output.open = true // the first stream comes with AttachOutput, or was handed over by an earlier daemon
 	c.output.losses = c.losses()
+	c.output.opened = c.output.losses
 	c.stop.changed, c.stop.ordered = make(chan struct{}), make(chan struct{})
 	return c
 }

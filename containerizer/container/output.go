@@ -29,6 +29,20 @@ type OutputEnd struct {
 	Last   time.Time // when the owner last received something of this container's output; zero for never
 	Ended  time.Time // zero if there was no stream
 	Broken bool      // it ended with an error
+
+	// Uncertain is true if it is not known whether the Engine was away between the opening of the stream and its end.
+	Uncertain bool
+
+	// Position is what an owner knows that counts what it receives; nil from any other, which gets up to outputOverlap twice.
+	Position *Position
+}
+
+// Position is how far an owner is that compares the Engine's log with what it has received.
+type Position struct {
+	Since    time.Time // in the log, where it began to count; zero for the beginning
+	Received int64     // bytes since then
+	Until    time.Time // that of the Past it was last given; zero before the first, and once a stream has begun there
+	Again    bool      // it has to be given that once more
 }
 
 // output is what is known of the owner's stream.
@@ -37,6 +51,9 @@ type output struct {
 	open   bool
 	end    OutputEnd // unless it is open
 	losses int       // of the Engine when the stream was opened; uncertain if the stream need not be complete
+	follow bool      // it is one that follows the log
+	opened int       // losses of the Engine when the stream was opened, or first heard of
+	past   *Past     // what the stream is if it is one from the past; nil for any other
 
 	lost    int  // how often a call for the end broke, of an owner that does not count losses itself
 	refused bool // the Engine has answered that it does not give the log
@@ -56,14 +73,16 @@ func (c *Container) AttachOutput(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return c.handOver(stream, losses, false)
+	return c.handOver(stream, losses, Stream{})
 }
 
-func (c *Container) handOver(stream *os.File, losses int, resumed bool) error {
+func (c *Container) handOver(stream *os.File, losses int, kind Stream) error {
+	kind.TTY = c.tty
 	c.output.mu.Lock()
-	c.output.open, c.output.losses = true, losses
+	c.output.open, c.output.losses, c.output.opened, c.output.past = true, losses, losses, kind.Past
+	c.output.follow = kind.Resumed && kind.Past == nil && kind.Lost == ""
 	c.output.mu.Unlock()
-	return c.options.Owner.Output(stream, Stream{TTY: c.tty, Resumed: resumed})
+	return c.options.Owner.Output(stream, kind)
 }
 
 // OutputEnded notes that the owner's stream has ended. Wait then sees to it that the owner gets the rest, if there is any. It may be
@@ -71,7 +90,7 @@ func (c *Container) handOver(stream *os.File, losses int, resumed bool) error {
 func (c *Container) OutputEnded(end OutputEnd) {
 	c.output.mu.Lock()
 	c.output.open, c.output.end = false, end
-	if end.Broken {
+	if end.Broken || end.Uncertain {
 		c.output.losses = uncertain
 	}
 	c.output.mu.Unlock()
@@ -110,17 +129,24 @@ func (o *output) lose() {
 func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled bool, err error) {
 	losses := w.losses()
 	w.output.mu.Lock()
-	open, last, complete := w.output.open, w.output.end, w.output.losses == losses
+	open, last, complete, past, follow := w.output.open, w.output.end, w.output.losses == losses, w.output.past, w.output.follow
 	w.output.mu.Unlock()
 	switch {
 	case open:
-		return 0, !w.options.WholeOutput, nil
+		return 0, !w.options.WholeOutput && past == nil, nil
+	case past != nil && last.Position != nil:
+		return w.resumeAfterPast(ctx, last, past, losses, complete)
+	case complete && follow && w.end != nil && last.Position != nil:
+		// The Engine ends a stream of the log before it has logged the rest of a last line without an end.
+		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{}}, losses)
 	case complete:
 		return 0, true, nil
 	case w.end != nil:
-		if complete, err = w.endedWithContainer(ctx, last); complete || err != nil {
+		complete, err = w.endedWithContainer(ctx, last)
+		if err != nil || complete && (last.Position == nil || w.finished.IsZero()) {
 			return 0, complete, err
 		}
+		// An owner that was slow, or stopped, has seen the end late; one that counts is not hurt by reading the log.
 		return w.resumeOutput(ctx, last, losses)
 	}
 	if grace := outputGrace - time.Since(last.Ended); grace > 0 && !last.Broken {
@@ -155,10 +181,27 @@ func (w *wait) resumeOutput(ctx context.Context, last OutputEnd, losses int) (ag
 	if !since.IsZero() {
 		since = since.Add(-outputOverlap)
 	}
-	stream, err := w.options.Engine.LogOutput(ctx, w.id, since)
+	kind := Stream{Resumed: true}
+	if p := last.Position; p != nil {
+		since, kind.From = p.Since, p.Since
+		if p.Received > 0 {
+			kind.Past = &Past{Until: w.lossOf(last)}
+		}
+	}
+	return w.openLog(ctx, since, kind, losses)
+}
+
+// openLog gives the owner the log since a time.
+func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses int) (again time.Duration, settled bool, err error) {
+	var stream *os.File
+	if kind.Past == nil {
+		stream, err = w.options.Engine.LogOutput(ctx, w.id, since)
+	} else if kind.Past.Whole, err = w.wholeLog(ctx); err == nil {
+		stream, err = w.options.Engine.PastOutput(ctx, w.id, since, kind.Past.Until)
+	}
 	switch {
 	case err == nil:
-		return 0, !w.options.WholeOutput, w.handOver(stream, losses, true)
+		return 0, !w.options.WholeOutput && kind.Past == nil, w.handOver(stream, losses, kind)
 	case ctx.Err() != nil:
 		return 0, false, context.Cause(ctx)
 	case engine.IsUnavailable(err):
@@ -166,11 +209,27 @@ func (w *wait) resumeOutput(ctx context.Context, last OutputEnd, losses int) (ag
 		return askInterval, w.overdue(), nil
 	}
 	w.output.mu.Lock()
-	known := w.output.refused
+	known, last := w.output.refused, w.output.end
 	w.output.refused = true
 	w.output.mu.Unlock()
-	if !known {
+	if w.end == nil {
+		return w.attachAnew(ctx, losses, err)
+	}
+	if ended := last.Ended.After(w.finished.Add(-endSlack)); !known && !ended {
 		w.options.OutputLost(err)
 	}
 	return 0, true, nil
+}
+
+// attachAnew gives the owner of a container that runs on what is yet to come, where the log cannot be had.
+func (w *wait) attachAnew(ctx context.Context, losses int, refusal error) (again time.Duration, settled bool, err error) {
+	stream, err := w.options.Engine.AttachOutput(ctx, w.id)
+	switch {
+	case err == nil:
+		w.options.Logger.Warn("output is lost, since the log cannot be had", zap.Error(refusal))
+		return 0, !w.options.WholeOutput, w.handOver(stream, losses, Stream{Resumed: true, Lost: refusal.Error()})
+	case ctx.Err() != nil:
+		return 0, false, context.Cause(ctx)
+	}
+	return askInterval, w.overdue(), nil // it has ended, perhaps; that is waited for elsewhere
 }

@@ -34,6 +34,19 @@ func (c *Client) LogOutput(ctx context.Context, id string, since time.Time) (*os
 	return c.openLog(ctx, "follow the log of container", id, o)
 }
 
+// PastOutput opens what the Engine has kept of a container's output from a time (the zero time for the beginning) to just before
+// another (the zero time for the end). The file ends there; it is otherwise that of LogOutput.
+func (c *Client) PastOutput(ctx context.Context, id string, since, until time.Time) (*os.File, error) {
+	var o LogOptions
+	if !since.IsZero() {
+		o.Since = timestamp(since)
+	}
+	if !until.IsZero() {
+		o.Until = timestamp(until.Add(-time.Nanosecond)) // the Engine takes both bounds in
+	}
+	return c.openLog(ctx, "read the log of container", id, o)
+}
+
 // openLog opens a log as a file.
 //
 // The request is one of HTTP/1.0, to which the Engine answers with a body that ends with the connection: the bytes after the

@@ -98,6 +98,9 @@ type State struct {
 	// OutputEnded is when the last stream ended, zero if there was none.
 	OutputEnded time.Time `json:"output_ended,omitzero"`
 
+	// Position is as in Resume, while the executor holds no output stream.
+	Position *Position `json:"position,omitempty"`
+
 	// Kill is the latest kill that was asked for.
 	Kill *Kill `json:"kill,omitempty"`
 
@@ -136,6 +139,36 @@ type Resume struct {
 	Since  time.Time `json:"since,omitzero"`
 	Ended  time.Time `json:"ended,omitzero"`
 	Broken bool      `json:"broken,omitempty"`
+
+	// Position is nil from executors that do not count what they receive. They get a stream that repeats the last seconds.
+	Position *Position `json:"position,omitempty"`
+}
+
+// Position is how far the output is, in terms of the Engine's log.
+type Position struct {
+	// Since is the time in the log from which the executor counts; zero for the beginning. Stdout and Stderr are the bytes that it
+	// has received of what was logged since then, or would have been.
+	Since  time.Time `json:"since,omitzero"`
+	Stdout int64     `json:"stdout,omitempty"`
+	Stderr int64     `json:"stderr,omitempty"`
+
+	// Until is that of the last Past, from the first on until a stream begins there; zero otherwise. Again is true if the executor
+	// has to read the log up to there once more.
+	Until time.Time `json:"until,omitzero"`
+	Again bool      `json:"again,omitempty"`
+
+	// Broken is as in Resume.
+	Broken bool `json:"broken,omitempty"`
+}
+
+// Past says that a stream is what the Engine's log has from Position.Since up to the time Until, when the Engine that wrote it was
+// lost; zero for all of the log. The stream then ends. The executor drops what it has received, and asks on with Resume.
+type Past struct {
+	Until time.Time `json:"until,omitzero"`
+
+	// Whole is the size in bytes below which a log has lost nothing by rotation, with 128 bytes counted for each record; zero if
+	// that cannot be told, negative if the log never loses anything.
+	Whole int64 `json:"whole,omitempty"`
 }
 
 // Done says that the terminal update was acknowledged: the container may be removed.
@@ -189,6 +222,14 @@ type Created struct {
 type Output struct {
 	TTY     bool `json:"tty,omitempty"`
 	Resumed bool `json:"resumed,omitempty"`
+
+	// Past is nil for a stream that goes on until the container's end. From is the time in the log at which that begins; zero for
+	// its beginning, and from daemons that do not tell.
+	Past *Past     `json:"past,omitempty"`
+	From time.Time `json:"from,omitzero"`
+
+	// Lost says why output is missing before this stream; empty if none is. It may come without a stream, if there is none.
+	Lost string `json:"lost,omitempty"`
 }
 
 // Running says that the container was started. Inspect is the Engine's own text, one JSON object.

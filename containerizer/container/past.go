@@ -1,0 +1,106 @@
+package container
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/go-units"
+)
+
+// lossSlack is how much later than the first sign of it the Engine's death may be put: shorter than any Engine takes to start again
+// and write to a log. One that is stopped in order closes its connections a moment before it writes its last records.
+const lossSlack = 250 * time.Millisecond
+
+// lossOf is a time between the last record of the Engine that was lost and the first of the next; zero if there was none, as
+// far as can be told. The owner that was slow, or stopped, has seen the end of its stream late; so has a daemon the end of its.
+func (w *wait) lossOf(last OutputEnd) time.Time {
+	if !last.Position.Until.IsZero() {
+		return last.Position.Until
+	}
+	w.output.mu.Lock()
+	opened := w.output.opened
+	w.output.mu.Unlock()
+	var lost time.Time
+	if w.options.LostAt != nil {
+		lost = w.options.LostAt(opened)
+	}
+	switch {
+	case lost.IsZero() && w.end != nil && !last.Broken:
+		return time.Time{} // nothing but the time of the end speaks for a loss
+	case lost.IsZero():
+		return last.Ended
+	case last.Ended.IsZero():
+		return lost
+	case lost.After(last.Ended):
+		return earlier(lost, last.Ended.Add(lossSlack))
+	}
+	return earlier(last.Ended, lost.Add(lossSlack))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// resumeAfterPast goes on when the owner has read what the log has from before a loss. If the Engine was lost over that, or the
+// owner has not found its place, it is read again.
+func (w *wait) resumeAfterPast(ctx context.Context, last OutputEnd, past *Past, losses int, complete bool) (time.Duration, bool, error) {
+	if !complete || last.Broken || last.Position.Again {
+		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{Until: past.Until}}, losses)
+	}
+	if past.Until.IsZero() {
+		return 0, true, nil
+	}
+	return w.openLog(ctx, past.Until, Stream{Resumed: true, From: past.Until}, losses)
+}
+
+// wholeLog is Past.Whole for the container's log.
+func (w *wait) wholeLog(ctx context.Context) (int64, error) {
+	found, err := w.options.Engine.Inspect(ctx, w.id)
+	if err != nil || found.HostConfig == nil {
+		return 0, err
+	}
+	return wholeBelow(found.HostConfig.LogConfig), nil
+}
+
+// wholeBelow is Past.Whole for logs of the drivers that the Engine keeps files for. A driver rotates when a file has reached its
+// maximum, so that one file less than the number it keeps has certainly been there before it drops one.
+func wholeBelow(c container.LogConfig) int64 {
+	size, files := "", 1
+	perByte := int64(1)
+	switch c.Type {
+	case "json-file":
+		perByte = 6 // \u0000
+	case "local":
+		size, files = "20m", 5
+	default:
+		return 0
+	}
+	for name, value := range c.Config {
+		switch name {
+		case "max-size":
+			size = value
+		case "max-file":
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				return 0
+			}
+			files = n
+		case "compress", "mode", "max-buffer-size":
+		default:
+			return 0 // such as labels, which are added to each record
+		}
+	}
+	if size == "" || size == "-1" {
+		return -1
+	}
+	bytes, err := units.FromHumanSize(size)
+	if err != nil {
+		return 0
+	}
+	return bytes * int64(files-1) / perByte
+}

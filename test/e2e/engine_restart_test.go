@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/client"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
+
+// restartable is an Engine of the test's own with live-restore. The helpers of this package use it until the test ends.
+type restartable struct {
+	directory string
+	dockerd   *exec.Cmd
+}
+
+// newRestartable starts an Engine that leaves the host's network alone.
+func newRestartable(t *testing.T) *restartable {
+	t.Helper()
+	r := &restartable{directory: shortDirectory(t)}
+	t.Setenv("DOCKER_HOST", "unix://"+r.directory+"/docker.sock")
+	if err := os.WriteFile(r.directory+"/daemon.json", []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start(t)
+	t.Cleanup(func() { r.kill(t) })
+	return r
+}
+
+func (r *restartable) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(r.directory+"/log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	r.dockerd = exec.Command("dockerd", "--live-restore", "--config-file", r.directory+"/daemon.json", "--host", os.Getenv("DOCKER_HOST"),
+		"--data-root", r.directory+"/data", "--exec-root", r.directory+"/exec", "--pidfile", r.directory+"/pid",
+		"--bridge", "none", "--iptables=false", "--exec-opt", "native.cgroupdriver=cgroupfs")
+	r.dockerd.Stdout, r.dockerd.Stderr = log, log
+	if err := r.dockerd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	docker, err := client.NewClientWithOpts(client.WithHost(os.Getenv("DOCKER_HOST")), client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer docker.Close()
+	eventually(t, "the Engine to answer", func() bool {
+		_, err := docker.Ping(t.Context())
+		return err == nil
+	})
+}
+
+// kill is kill -9.
+func (r *restartable) kill(t *testing.T) {
+	t.Helper()
+	if err := r.dockerd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = r.dockerd.Wait() // killed, as it says
+}
+
+// untilTold is a shell loop that does something with $i, 0 and up, until the test says end.
+func untilTold(t *testing.T, action string, parameters ...string) mesos.TaskInfo {
+	t.Helper()
+	info := shell(t, `i=0; until [ -e "$MESOS_SANDBOX/end" ]; do `+action+`; i=$((i+1)); sleep 0.03; done; echo $i >"$MESOS_SANDBOX/count"`)
+	parameter(&info, parameters...)
+	return info
+}
+
+// What a task writes while the Engine dies and comes back arrives whole and once, whatever it is and however slow the executor was.
+func TestOutputOverARestartOfTheEngine(t *testing.T) {
+	engine := newRestartable(t)
+	h := newHost(t)
+	binary := "\xfe\x00\xff\x80\x01\n"
+	cases := map[string]struct {
+		action     string
+		parameters []string
+		one        func(i int) string
+		stopped    bool // the executor is, over the Engine's death
+		twice      bool // some may come twice
+	}{
+		"lines":           {`echo "line $i"`, nil, func(i int) string { return fmt.Sprintf("line %d\n", i) }, false, false},
+		"identical lines": {`echo same`, nil, func(int) string { return "same\n" }, false, false},
+		"unterminated": {`printf "word $i "; [ $((i % 20)) != 19 ] || echo`, nil, func(i int) string {
+			return fmt.Sprintf("word %d ", i) + strings.Repeat("\n", i%20/19)
+		}, false, false},
+		"terminal":         {`echo "line $i"`, []string{"tty=true"}, func(i int) string { return fmt.Sprintf("line %d\r\n", i) }, false, false},
+		"binary":           {`printf '\376\000\377\200\001\n'`, nil, func(int) string { return binary }, false, false},
+		"rotated":          {`echo "line $i"`, []string{"log-opt=max-size=4k", "log-opt=max-file=2"}, func(i int) string { return fmt.Sprintf("line %d\n", i) }, false, true},
+		"a stopped reader": {`echo "line $i"`, nil, func(i int) string { return fmt.Sprintf("line %d\n", i) }, true, false},
+		"json-file":        {`echo "line $i"`, []string{"log-driver=json-file"}, func(i int) string { return fmt.Sprintf("line %d\n", i) }, false, false},
+	}
+	tasks := map[string]*task{}
+	for name, c := range cases {
+		tasks[name] = h.launch(t, untilTold(t, c.action, c.parameters...))
+	}
+	none := h.launch(t, untilTold(t, `echo "line $i"`, "log-driver=none"))
+	for name, k := range tasks {
+		k.await(t, mesos.TASK_RUNNING)
+		eventually(t, "the output of "+name, func() bool { return len(k.output(t, "stdout")) > 100 })
+	}
+	none.await(t, mesos.TASK_RUNNING)
+	eventually(t, "the log to rotate", func() bool { return len(tasks["rotated"].output(t, "stdout")) > 3000 })
+	end := func(name string) {
+		k := tasks[name]
+		delete(tasks, name)
+		if err := os.WriteFile(filepath.Join(k.Sandbox, "end"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k.finish(t)
+		var want bytes.Buffer
+		var count int
+		fmt.Sscan(k.output(t, "count"), &count)
+		for i := range count {
+			want.WriteString(cases[name].one(i))
+		}
+		got := k.output(t, "stdout")
+		if cases[name].twice {
+			for i := range count {
+				if one := cases[name].one(i); !strings.Contains(got, one) {
+					t.Errorf("%s: %q is missing", name, one)
+				}
+			}
+			return
+		}
+		if got != want.String() {
+			same := 0
+			for same < min(len(got), want.Len()) && got[same] == want.Bytes()[same] {
+				same++
+			}
+			t.Errorf("%s: %d bytes, want %d; they differ from byte %d on: %.60q, want %.60q", name, len(got), want.Len(), same,
+				got[same:], want.String()[same:])
+		}
+	}
+	for _, stopped := range []time.Duration{0, 15 * time.Second} {
+		for name, c := range cases {
+			if c.stopped && stopped > 0 {
+				k := tasks[name]
+				if err := syscall.Kill(k.pid(t), syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+				time.AfterFunc(stopped, func() { syscall.Kill(k.pid(t), syscall.SIGCONT) })
+			}
+		}
+		timer := time.NewTimer(stopped / 5)
+		<-timer.C // of what the task writes meanwhile the stopped executor has nothing; the time is what is tested
+		engine.kill(t)
+		engine.start(t)
+		for name, k := range tasks {
+			had := len(k.output(t, "stdout"))
+			eventually(t, "more output of "+name, func() bool { return len(k.output(t, "stdout")) > had+100 })
+		}
+		if stopped == 0 {
+			end("unterminated") // from now on it comes by lines: what a dying Engine had of one is lost
+		}
+	}
+	for name := range tasks {
+		end(name)
+	}
+	had := len(none.output(t, "stdout"))
+	eventually(t, "more output of the one without a log", func() bool { return len(none.output(t, "stdout")) > had })
+	if got := none.output(t, "stderr"); !strings.Contains(got, "some of the task's output is lost") {
+		t.Errorf("without a log the loss is not said: %s", got)
+	}
+	if err := os.WriteFile(filepath.Join(none.Sandbox, "end"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	none.finish(t)
+}
