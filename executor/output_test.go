@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -163,4 +164,27 @@ func TestOutputGoesOnFromTheLog(t *testing.T) {
 			t.Errorf("stdout %q", got)
 		}
 	})
+}
+
+// What is cut is said in bytes.
+func TestPendingBytes(t *testing.T) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, writer := os.NewFile(uintptr(fds[0]), "reader"), os.NewFile(uintptr(fds[1]), "writer")
+	defer reader.Close()
+	defer writer.Close()
+	if n := pendingBytes(reader); n != 0 {
+		t.Errorf("%d bytes in an empty stream", n)
+	}
+	if _, err := writer.WriteString("pending"); err != nil {
+		t.Fatal(err)
+	}
+	if n := pendingBytes(reader); n != 7 {
+		t.Errorf("%d bytes of 7", n)
+	}
+	if n := pendingBytes(io.NopCloser(strings.NewReader("x"))); n != 0 {
+		t.Errorf("%d bytes in what is no file", n)
+	}
 }

@@ -21,7 +21,7 @@ type restartable struct {
 	dockerd   *exec.Cmd
 }
 
-// newRestartable starts an Engine that leaves the host's network alone.
+// newRestartable starts an Engine with a network of its own.
 func newRestartable(t *testing.T) *restartable {
 	t.Helper()
 	r := &restartable{directory: shortDirectory(t)}
@@ -30,7 +30,7 @@ func newRestartable(t *testing.T) *restartable {
 		t.Fatal(err)
 	}
 	r.start(t)
-	t.Cleanup(func() { r.kill(t) })
+	t.Cleanup(func() { r.end(t, syscall.SIGTERM) })
 	return r
 }
 
@@ -45,6 +45,7 @@ func (r *restartable) start(t *testing.T) {
 		"--data-root", r.directory+"/data", "--exec-root", r.directory+"/exec", "--pidfile", r.directory+"/pid",
 		"--bridge", "none", "--iptables=false", "--exec-opt", "native.cgroupdriver=cgroupfs")
 	r.dockerd.Stdout, r.dockerd.Stderr = log, log
+	r.dockerd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET} // it removes the bridge of another Engine
 	if err := r.dockerd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +60,10 @@ func (r *restartable) start(t *testing.T) {
 	})
 }
 
-// kill is kill -9.
-func (r *restartable) kill(t *testing.T) {
+// end sends a signal and waits for the Engine's end.
+func (r *restartable) end(t *testing.T, signal os.Signal) {
 	t.Helper()
-	if err := r.dockerd.Process.Kill(); err != nil {
+	if err := r.dockerd.Process.Signal(signal); err != nil {
 		t.Error(err)
 	}
 	_ = r.dockerd.Wait() // killed, as it says
@@ -153,7 +154,7 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 		}
 		timer := time.NewTimer(stopped / 5)
 		<-timer.C // of what the task writes meanwhile the stopped executor has nothing; the time is what is tested
-		engine.kill(t)
+		engine.end(t, syscall.SIGKILL)
 		engine.start(t)
 		for name, k := range tasks {
 			had := len(k.output(t, "stdout"))
