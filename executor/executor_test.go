@@ -177,6 +177,28 @@ func TestOutputThatDoesNotEnd(t *testing.T) {
 	})
 }
 
+// A slow reader gets all of the output of a container that has ended, however long that takes; only a standstill ends the wait.
+func TestSlowReaderGetsTheWholeOutput(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		out := newStream()
+		h.sayWith(wire.Message{Output: &wire.Output{}}, out)
+		h.say(exited(0))
+		for range 10 {
+			out.w.Write(frame(1, "slow\n"))
+			time.Sleep(drainTimeout - time.Second)
+			h.settle()
+			h.noUpdate()
+		}
+		out.w.Close()
+		h.settle()
+		h.update(mesos.TASK_FINISHED)
+		if want := strings.Repeat("slow\n", 10); h.stdout.String() != want {
+			t.Errorf("stdout %q", h.stdout.String())
+		}
+	})
+}
+
 func TestLostOutputIsAskedFor(t *testing.T) {
 	inBubble(t, func(h *harness) {
 		h.run(sleeper())

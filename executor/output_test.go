@@ -11,7 +11,6 @@ import (
 	"testing/iotest"
 	"time"
 
-	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"pgregory.net/rapid"
 
 	"mesos-docker-containerizer/executor/wire"
@@ -100,28 +99,6 @@ func (f *failing) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return f.Buffer.Write(p)
-}
-
-// A slow reader gets all of the output of a container that has ended, however long that takes; only a standstill ends the wait.
-func TestSlowReaderGetsTheWholeOutput(t *testing.T) {
-	inBubble(t, func(h *harness) {
-		h.run(sleeper())
-		out := newStream()
-		h.sayWith(wire.Message{Output: &wire.Output{}}, out)
-		h.say(exited(0))
-		for range 10 {
-			out.w.Write(frame(1, "slow\n"))
-			time.Sleep(drainTimeout - time.Second)
-			h.settle()
-			h.noUpdate()
-		}
-		out.w.Close()
-		h.settle()
-		h.update(mesos.TASK_FINISHED)
-		if want := strings.Repeat("slow\n", 10); h.stdout.String() != want {
-			t.Errorf("stdout %q", h.stdout.String())
-		}
-	})
 }
 
 // What the log has from before a loss is compared with what was received; the stream behind it begins a new count.
