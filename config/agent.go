@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // commonDefaults are sourced by every start script of an agent, first.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // ownPrefix begins the names of our variables.

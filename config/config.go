@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 
 	"go.uber.org/zap/zapcore"
 )

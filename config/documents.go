@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"mesos-docker-containerizer/agentflag"
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/agentflag"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // hidden is shown in place of a secret.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 
 	"pgregory.net/rapid"
 )

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // Policy is what tasks are allowed to ask for. Which of it somebody has set,

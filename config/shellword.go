@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // word reads one word and takes off its quotes.

@@ -12,8 +12,8 @@ import (
 	"time"
 	"unicode"
 
-	"mesos-docker-containerizer/agentflag"
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/agentflag"
+	"mesos-docker-containerizer/internal/strictjson"
 
 	"go.uber.org/zap/zapcore"
 )

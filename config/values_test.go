@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // valueTests have what each flag accepts and refuses.

@@ -9,11 +9,11 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // agentFlags are what the executor has of its agent's flags. They count on the drop-in route alone, and not if a task's user

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // What the agent says wins, what it does not say is the daemon's, and nobody but an agent's own executor may say it.

@@ -23,10 +23,10 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/internal/transport/stdcopy"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 	"mesos-docker-containerizer/test/fakeengine"
-	"mesos-docker-containerizer/transport/stdcopy"
 )
 
 // What becomes of a container when the Engine fails is decided in package container, and so is the same for its two owners: a task's

@@ -12,7 +12,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/executor/wire"
-	"mesos-docker-containerizer/transport"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // peer is the process at the other end of a connection. What it says is a task's word unless it is trusted.

@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
@@ -20,6 +19,7 @@ import (
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // attachTimeout bounds how long a new connection may take to say who it is.

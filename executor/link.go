@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/executor/wire"
-	"mesos-docker-containerizer/transport"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // DialDaemon returns a dial function for the daemon's socket.

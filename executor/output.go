@@ -11,7 +11,7 @@ import (
 	"unsafe"
 
 	"mesos-docker-containerizer/executor/wire"
-	"mesos-docker-containerizer/transport/stdcopy"
+	"mesos-docker-containerizer/internal/transport/stdcopy"
 )
 
 // outputEnd is the end of a stream, with the time of its last byte; zero if it had none.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
-	"mesos-docker-containerizer/transport"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // client asks the daemon for one command.

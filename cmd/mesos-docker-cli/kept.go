@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
-	"mesos-docker-containerizer/transport/stdcopy"
+	"mesos-docker-containerizer/internal/transport/stdcopy"
 )
 
 // keptRun is what the client of a run keeps beyond the life of a daemon. It is guarded by the client's mutex.

@@ -25,9 +25,9 @@ import (
 	"github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/internal/agentflag"
 	"mesos-docker-containerizer/test/environment"
 )
 

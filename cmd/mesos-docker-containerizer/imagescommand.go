@@ -15,9 +15,9 @@ import (
 
 	"github.com/docker/go-units"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/image"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 const imagesUsage = `

@@ -17,12 +17,12 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/hostports"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/input"
 	tasks "mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/run"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/config/marathon"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 const runUsage = `

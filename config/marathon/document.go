@@ -11,7 +11,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // Limits on a document. They keep a hostile document from exhausting the stack or burying its reader in mistakes.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // Parse reads one app, a list of apps or a group, or what the API of Marathon answers with an app in it. A group is an object with

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-multierror"

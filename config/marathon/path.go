@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // pathID is an absolute Marathon id, "/a/b", as its segments.

@@ -3,7 +3,7 @@ package marathon
 import (
 	"slices"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // places are the keys that people put into the wrong object, by the path in the app of the object they belong to.

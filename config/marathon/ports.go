@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 
 	"github.com/hashicorp/go-multierror"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"

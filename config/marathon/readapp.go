@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 const maxInt32 = math.MaxInt32

@@ -3,7 +3,7 @@ package marathon
 import (
 	"strings"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // readContainer reads the container with everything that depends on it: the network and the ports. An app of a path executor needs

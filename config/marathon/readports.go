@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 const (

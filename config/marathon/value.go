@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"mesos-docker-containerizer/config/nearest"
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // value is one JSON value and its place. Reading it as something it is not records a mistake and yields the default, so that a

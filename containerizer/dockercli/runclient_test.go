@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
-	"mesos-docker-containerizer/transport/stdcopy"
+	"mesos-docker-containerizer/internal/transport/stdcopy"
 )
 
 // runClient is the client of a run within the test.

@@ -9,7 +9,7 @@ import (
 	"github.com/docker/go-connections/nat"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // describeNetwork sets the network (contract 2.5). A net or network parameter replaces it afterwards, but the checks

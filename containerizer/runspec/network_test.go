@@ -9,9 +9,9 @@ import (
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 const portsResource = `, "resources": [{"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31000, "end": 31001}, {"begin": 31005, "end": 31005}]}}]`

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"

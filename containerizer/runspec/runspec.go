@@ -3,7 +3,7 @@ package runspec
 import (
 	"context"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"

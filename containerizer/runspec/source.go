@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )

@@ -12,8 +12,8 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // Of an executor that it invents for a task, a real agent says this (contract 1.5).

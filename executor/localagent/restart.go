@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/internal/agentflag"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"

@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"mesos-docker-containerizer/transport"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // MaxFrame bounds a frame's body in bytes. The largest message carries a TaskInfo, which the master bounds at a few megabytes,

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"mesos-docker-containerizer/transport"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // pair returns two connected ends; the second is bare, to misbehave with.

@@ -25,9 +25,9 @@ import (
 	"github.com/docker/docker/client"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
+	"mesos-docker-containerizer/internal/agentflag"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 )

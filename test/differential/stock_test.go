@@ -12,8 +12,8 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // assignment is a task with everything else that stock's command line depends on.

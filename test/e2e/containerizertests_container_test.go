@@ -14,7 +14,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"golang.org/x/sys/unix"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 )

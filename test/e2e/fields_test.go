@@ -12,7 +12,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/agentflag"
+	"mesos-docker-containerizer/internal/agentflag"
 	"mesos-docker-containerizer/test/dockerregistry"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"

@@ -137,7 +137,7 @@ func TestImporters(t *testing.T) {
 
 // localAgentImports is all that the stand-in for the agent may import beside the standard library: it plays the other side and
 // must not agree with ours by sharing its code.
-var localAgentImports = []string{"agentflag", "executor/agent", "executor/localagent/...", "github.com/mesos/mesos-go/...", "go.uber.org/zap/...", "golang.org/x/sys/..."}
+var localAgentImports = []string{"internal/agentflag", "executor/agent", "executor/localagent/...", "github.com/mesos/mesos-go/...", "go.uber.org/zap/...", "golang.org/x/sys/..."}
 
 func TestTransportWireAndLocalAgentStandAlone(t *testing.T) {
 	g := packages(t)
@@ -145,8 +145,8 @@ func TestTransportWireAndLocalAgentStandAlone(t *testing.T) {
 		from string
 		only []string
 	}{
-		{"executor/wire", []string{"transport"}},
-		{"transport/...", []string{"transport/..."}},
+		{"executor/wire", []string{"internal/transport"}},
+		{"internal/transport/...", []string{"internal/transport/..."}},
 		{"executor/localagent/...", localAgentImports},
 	} {
 		for from, p := range g {

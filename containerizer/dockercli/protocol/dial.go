@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"mesos-docker-containerizer/transport"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // Version is the newest version of the protocol that this build speaks. It grows when a side must know what the other understands.

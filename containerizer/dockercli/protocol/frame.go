@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"mesos-docker-containerizer/transport"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // Kind says what a frame's body is.

@@ -15,8 +15,8 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"pgregory.net/rapid"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // inProcess is the parser without the child process; what it leaks does not matter to a test.

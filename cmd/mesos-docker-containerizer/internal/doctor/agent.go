@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 const unseen = "the agent's flags cannot be seen"

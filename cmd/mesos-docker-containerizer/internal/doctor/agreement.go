@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"mesos-docker-containerizer/agentflag"
 	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 // agreeing are the flags that agent and daemon both act on, and should have the same. Not among them: containerizers and

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"mesos-docker-containerizer/containerizer/runspec"
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 
 	"github.com/hashicorp/go-multierror"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"

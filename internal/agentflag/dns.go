@@ -9,7 +9,7 @@ import (
 	"net"
 	"strings"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // ContainerDNS is the value of default_container_dns (contract 2.8). The names of all fields are those of its JSON.

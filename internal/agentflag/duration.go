@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"mesos-docker-containerizer/strictjson"
+	"mesos-docker-containerizer/internal/strictjson"
 )
 
 // durationUnits are the units of a Mesos duration, largest first.
