@@ -82,7 +82,8 @@ func twins(files []*file) (found []string) {
 // shapeOf writes a function so that two which differ in the names of what they declare are equal, and counts its nodes.
 func shapeOf(d *ast.FuncDecl) (shape string, size int) {
 	var b strings.Builder
-	numbers := map[*ast.Object]int{}
+	numbers, local := map[string]int{}, declared(d)
+	named := map[*ast.Ident]bool{} // of fields and methods, which are no variables
 	ast.Inspect(d.Body, func(n ast.Node) bool {
 		if n == nil {
 			b.WriteByte(')')
@@ -92,14 +93,20 @@ func shapeOf(d *ast.FuncDecl) (shape string, size int) {
 		fmt.Fprintf(&b, "(%T", n)
 		switch n := n.(type) {
 		case *ast.Ident:
-			if n.Obj == nil || n.Obj.Pos() < d.Pos() || n.Obj.Pos() > d.End() {
+			if !local[n.Name] || named[n] {
 				b.WriteString(" " + n.Name)
 				break
 			}
-			if _, known := numbers[n.Obj]; !known {
-				numbers[n.Obj] = len(numbers)
+			if _, known := numbers[n.Name]; !known {
+				numbers[n.Name] = len(numbers)
 			}
-			b.WriteString(" #" + strconv.Itoa(numbers[n.Obj]))
+			b.WriteString(" #" + strconv.Itoa(numbers[n.Name]))
+		case *ast.SelectorExpr:
+			named[n.Sel] = true
+		case *ast.KeyValueExpr:
+			if key, ok := n.Key.(*ast.Ident); ok {
+				named[key] = true
+			}
 		case *ast.BasicLit:
 			b.WriteString(" " + n.Value)
 		case *ast.BinaryExpr:
@@ -116,6 +123,41 @@ func shapeOf(d *ast.FuncDecl) (shape string, size int) {
 		return true
 	})
 	return b.String(), size
+}
+
+// declared returns the names that a function declares: its receiver, parameters and results, and the variables of its body.
+func declared(d *ast.FuncDecl) map[string]bool {
+	names := map[string]bool{}
+	add := func(e ast.Expr) {
+		if name, ok := e.(*ast.Ident); ok && name.Name != "_" {
+			names[name.Name] = true
+		}
+	}
+	ast.Inspect(d, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Field:
+			for _, name := range n.Names {
+				add(name)
+			}
+		case *ast.ValueSpec:
+			for _, name := range n.Names {
+				add(name)
+			}
+		case *ast.AssignStmt:
+			if n.Tok == token.DEFINE {
+				for _, e := range n.Lhs {
+					add(e)
+				}
+			}
+		case *ast.RangeStmt:
+			if n.Tok == token.DEFINE {
+				add(n.Key)
+				add(n.Value)
+			}
+		}
+		return true
+	})
+	return names
 }
 
 // constantKeys returns what a constant must share with no other: its name and value together; its value with what is said about
