@@ -12,7 +12,7 @@ func TestLinksNothingHeavy(t *testing.T) {
 	own := []string{
 		"mesos-docker-containerizer/cmd/mesos-docker-cli",
 		"mesos-docker-containerizer/containerizer/dockercli/protocol",
-		"mesos-docker-containerizer/internal/transport", "mesos-docker-containerizer/transport/stdcopy",
+		"mesos-docker-containerizer/internal/transport", "mesos-docker-containerizer/internal/transport/stdcopy",
 		"golang.org/x/term", "golang.org/x/sys/unix",
 	}
 	output, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
