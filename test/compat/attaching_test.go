@@ -71,7 +71,7 @@ func attaching() []row {
 				return strings.Join(all, ", ")
 			},
 			answers: []said{{"20.10", "\"hello\\n\", \"\", \"hello\\n\", \"\""}},
-			product: "asks from two seconds before the last byte, so the rounding of a time loses nothing",
+			product: "a task's output is resumed by what its executor has received; for the docker command, from two seconds before the last byte",
 		},
 		{
 			name: "logs-of-driver-none", request: "logs of a container with the log driver none",
