@@ -62,7 +62,7 @@ func TestPrintImages(t *testing.T) {
 
 // verdicts returns the constants that package image declares.
 func verdicts(t *testing.T) (all []image.Verdict) {
-	const source = "../../containerizer/image/survey.go"
+	const source = "../../containerizer/image/scan.go"
 	file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
 	if err != nil {
 		t.Fatal(err)
