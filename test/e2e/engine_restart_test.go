@@ -94,9 +94,13 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 		"unterminated": {`printf "word $i "; [ $((i % 20)) != 19 ] || echo`, nil, func(i int) string {
 			return fmt.Sprintf("word %d ", i) + strings.Repeat("\n", i%20/19)
 		}, false, false},
-		"terminal":         {`echo "line $i"`, []string{"tty=true"}, func(i int) string { return fmt.Sprintf("line %d\r\n", i) }, false, false},
-		"binary":           {`printf '\376\000\377\200\001\n'`, nil, func(int) string { return binary }, false, false},
-		"rotated":          {`echo "line $i"`, []string{"log-opt=max-size=4k", "log-opt=max-file=2"}, func(i int) string { return fmt.Sprintf("line %d\n", i) }, false, true},
+		"terminal": {`echo "line $i"`, []string{"tty=true"}, func(i int) string { return fmt.Sprintf("line %d\r\n", i) }, false, false},
+		"binary":   {`printf '\376\000\377\200\001\n'`, nil, func(int) string { return binary }, false, false},
+		// Much at once makes the log rotate. From then on it holds more than is written while the Engine is away and until it is read.
+		"rotated": {`n=1; [ $i != 0 ] || n=2000; while [ $n != 0 ]; do echo "line $i"; n=$((n-1)); done`,
+			[]string{"log-opt=max-size=64k", "log-opt=max-file=2"}, func(i int) string {
+				return strings.Repeat(fmt.Sprintf("line %d\n", i), max(1, 2000-2000*i))
+			}, false, true},
 		"a stopped reader": {`echo "line $i"`, nil, func(i int) string { return fmt.Sprintf("line %d\n", i) }, true, false},
 		"json-file":        {`echo "line $i"`, []string{"log-driver=json-file"}, func(i int) string { return fmt.Sprintf("line %d\n", i) }, false, false},
 	}
@@ -110,7 +114,7 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 		eventually(t, "the output of "+name, func() bool { return len(k.output(t, "stdout")) > 100 })
 	}
 	none.await(t, mesos.TASK_RUNNING)
-	eventually(t, "the log to rotate", func() bool { return len(tasks["rotated"].output(t, "stdout")) > 3000 })
+	eventually(t, "the log to rotate", func() bool { return len(tasks["rotated"].output(t, "stdout")) > 14000 })
 	end := func(name string) {
 		k := tasks[name]
 		delete(tasks, name)
