@@ -19,13 +19,9 @@ const (
 
 // allowedTwins are pairs that stay, with the reason.
 var allowedTwins = map[string]string{
-	"statusFailed statusFailed":   "exit statuses of docker, which never change; the command and what answers it say each what they mean by them",
-	"statusUsage statusUsage":     "as above",
-	"program userAgent":           "one is how people call the program, the other what servers see",
-	"Pause pause":                 "goes to containerizer/container",
-	"outputOverlap outputOverlap": "goes to containerizer/container",
-	"endSlack endSlack":           "goes to containerizer/container",
-	"shortestID shortestID":       "goes to containerizer/container",
+	"statusFailed statusFailed": "exit statuses of docker, which never change; the command and what answers it say each what they mean by them",
+	"statusUsage statusUsage":   "as above",
+	"program userAgent":         "one is how people call the program, the other what servers see",
 }
 
 // TestTwins wants each function and each constant in one package alone. Two that are the same drift apart.
