@@ -3,7 +3,6 @@ package containerizer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -11,58 +10,9 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
-	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
-
-// phase says how far a task got, for the message of one that does not get further, and for admins.
-type phase struct {
-	mu    sync.Mutex        // guards what follows
-	kind  metrics.TaskState // empty before the first
-	text  string
-	since time.Time
-}
-
-// set enters a phase of the preparation.
-func (p *phase) set(text string) { p.enter(metrics.TaskPreparing, text) }
-
-func (p *phase) enter(kind metrics.TaskState, text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.kind, p.text, p.since = kind, text, time.Now()
-}
-
-func (p *phase) state() metrics.TaskState {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.kind == "" {
-		return metrics.TaskAwaited
-	}
-	return p.kind
-}
-
-func (p *phase) String() string {
-	text, _ := p.get()
-	return text
-}
-
-func (p *phase) get() (text string, since time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text, p.since
-}
-
-// prepareTimeoutError says that the time for a preparation was over.
-type prepareTimeoutError struct {
-	limit  time.Duration
-	source string
-	phase  string
-}
-
-func (e *prepareTimeoutError) Error() string {
-	return fmt.Sprintf("Container was not started within %v (%s); it got as far as: %s", e.limit, e.source, e.phase)
-}
 
 // prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an error
 // s.container has the container that is left, if any. What an earlier daemon had begun is found again and carried on.
