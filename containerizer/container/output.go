@@ -171,8 +171,11 @@ func (w *wait) endedWithContainer(ctx context.Context, last OutputEnd) (bool, er
 		}
 		w.finished = FinishedAt(found)
 	}
-	return last.Ended.After(w.finished.Add(-endSlack)), nil
+	return w.reachedEnd(last), nil
 }
+
+// reachedEnd reports whether a stream went on until the container, whose end is known, had ended.
+func (w *wait) reachedEnd(last OutputEnd) bool { return last.Ended.After(w.finished.Add(-endSlack)) }
 
 // resumeOutput gives the owner what the Engine's log has from where its last stream ended. It may repeat up to outputOverlap, and
 // leaves nothing out but what the log driver does not keep.
@@ -215,7 +218,7 @@ func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses
 	if w.end == nil {
 		return w.attachAnew(ctx, losses, err)
 	}
-	if ended := last.Ended.After(w.finished.Add(-endSlack)); !known && !ended {
+	if !known && !w.reachedEnd(last) {
 		w.options.OutputLost(err)
 	}
 	return 0, true, nil
