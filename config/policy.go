@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"mesos-docker-containerizer/internal/policylist"
 	"mesos-docker-containerizer/internal/strictjson"
 )
 
@@ -42,23 +43,23 @@ var policyFlags = []*flag{
 		bind: func(c *Config) value { return boolValue(&c.Policy.AllowPrivileged) },
 		doc:  "Policy: whether tasks may be privileged, or loosen the profiles (seccomp, AppArmor, SELinux, masked paths) that confine them.",
 	},
-	allowed("allowed_host_paths", "host paths, as /srv/data, /etc/ssl:ro or /mnt/csi:shared",
+	allowed(policylist.HostPaths, "host paths, as /srv/data, /etc/ssl:ro or /mnt/csi:shared",
 		"Policy: host paths that tasks may mount, each with all below it, after symlinks are followed. The sandbox of a task is its own in any case."),
-	allowed("allowed_parameters", "names of docker run's options, as label,env,ulimit",
+	allowed(policylist.Parameters, "names of docker run's options, as label,env,ulimit",
 		"Policy: docker parameters that tasks may have at all. Marathon gives a `label` to every task."),
-	allowed("allowed_networks", "names of networks, as bridge,apps; host is the host's, container another container's",
+	allowed(policylist.Networks, "names of networks, as bridge,apps; host is the host's, container another container's",
 		"Policy: networks that tasks may be in. `none` is always allowed."),
-	allowed("allowed_images", "images, as registry.example/team/*, registry.example/app, busybox:1.36 or an id",
+	allowed(policylist.Images, "images, as registry.example/team/*, registry.example/app, busybox:1.36 or an id",
 		"Policy: images that tasks may run."),
-	allowed("allowed_capabilities", "capabilities, as NET_ADMIN,SYS_PTRACE or ALL",
+	allowed(policylist.Capabilities, "capabilities, as NET_ADMIN,SYS_PTRACE or ALL",
 		"Policy: kernel capabilities that tasks may add to those that the Engine gives to every container."),
-	allowed("allowed_devices", `devices, as /dev/fuse, /dev/snd:rw, "c 10:200 rwm", gpus or cdi:vendor.example/class`,
+	allowed(policylist.Devices, `devices, as /dev/fuse, /dev/snd:rw, "c 10:200 rwm", gpus or cdi:vendor.example/class`,
 		"Policy: devices of the host that tasks may have."),
-	allowed("allowed_namespaces", "of pid:host, pid:container, ipc:host, ipc:container, uts:host, userns:host, cgroup:host, cgroup:container, cgroup:parent",
+	allowed(policylist.Namespaces, "of pid:host, pid:container, ipc:host, ipc:container, uts:host, userns:host, cgroup:host, cgroup:container, cgroup:parent",
 		"Policy: namespaces of the host or of other containers that tasks may be in."),
-	allowed("allowed_volume_drivers", "volume drivers, as local, local:nfs or rexray",
+	allowed(policylist.VolumeDrivers, "volume drivers, as local, local:nfs or rexray",
 		"Policy: drivers of the named volumes that tasks may use."),
-	allowed("allowed_runtimes", "runtimes, as runsc, and annotation:KEY",
+	allowed(policylist.Runtimes, "runtimes, as runsc, and annotation:KEY",
 		"Policy: OCI runtimes that tasks may choose. The Engine's default is always allowed."),
 }
 

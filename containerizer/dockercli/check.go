@@ -8,6 +8,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
+	"mesos-docker-containerizer/internal/policylist"
 )
 
 // checkPolicy applies the operator's policy to a framework's request through its agent. The agent itself is root, but the values in its
@@ -22,7 +23,7 @@ func (d *Docker) checkPolicy(ctx context.Context, s policy.Subject) error {
 // checkImage applies the policy to an image. The other rules need the container, which is not known yet.
 func (d *Docker) checkImage(ctx context.Context, reference string) error {
 	err := d.checkPolicy(ctx, policy.Subject{Image: reference, Config: &container.Config{Image: reference}})
-	if refused, ok := errors.AsType[*policy.Refusal](err); ok && refused.Rule != policy.ImageRule {
+	if refused, ok := errors.AsType[*policy.Refusal](err); ok && refused.Rule != policylist.Images {
 		return nil
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/internal/policylist"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -15,9 +16,6 @@ const (
 	anything = "*"
 	nothing  = "none"
 )
-
-// ImageRule is the name of the policy file about images.
-const ImageRule = "allowed_images"
 
 // Rule is the value of one policy file.
 type Rule struct {
@@ -96,15 +94,15 @@ func New(o Options) (*Policy, error) {
 	if o.AllowPrivileged.Source != "" {
 		p.force = &origin{rulePrivileged, o.AllowPrivileged.Source}
 	}
-	p.hostPaths = readRule(p, "allowed_host_paths", o.Allowed, parseHostPath, report)
-	p.parameters = readRule(p, "allowed_parameters", o.Allowed, parseParameter, report)
-	p.networks = readRule(p, "allowed_networks", o.Allowed, parseNetwork, report)
-	p.images = readRule(p, ImageRule, o.Allowed, parseImagePattern, report)
-	p.capabilities = readRule(p, "allowed_capabilities", o.Allowed, parseCapability, report)
-	p.devices = readRule(p, "allowed_devices", o.Allowed, parseDevice, report)
-	p.namespaces = readRule(p, "allowed_namespaces", o.Allowed, parseNamespace, report)
-	p.volumeDrivers = readRule(p, "allowed_volume_drivers", o.Allowed, parseVolumeDriver, report)
-	p.runtimes = readRule(p, "allowed_runtimes", o.Allowed, parseRuntime, report)
+	p.hostPaths = readRule(p, policylist.HostPaths, o.Allowed, parseHostPath, report)
+	p.parameters = readRule(p, policylist.Parameters, o.Allowed, parseParameter, report)
+	p.networks = readRule(p, policylist.Networks, o.Allowed, parseNetwork, report)
+	p.images = readRule(p, policylist.Images, o.Allowed, parseImagePattern, report)
+	p.capabilities = readRule(p, policylist.Capabilities, o.Allowed, parseCapability, report)
+	p.devices = readRule(p, policylist.Devices, o.Allowed, parseDevice, report)
+	p.namespaces = readRule(p, policylist.Namespaces, o.Allowed, parseNamespace, report)
+	p.volumeDrivers = readRule(p, policylist.VolumeDrivers, o.Allowed, parseVolumeDriver, report)
+	p.runtimes = readRule(p, policylist.Runtimes, o.Allowed, parseRuntime, report)
 	for name := range o.Allowed {
 		if !slices.Contains(p.known, name) {
 			report(fmt.Errorf("%s: %s is no policy file", o.Allowed[name].Source, name))
