@@ -43,7 +43,7 @@ func AgentDirectories() []string {
 // here tells which of them the start script reads: old files stay behind when a
 // package is replaced, and Apache's own RPM installs /etc/mesos-slave with a
 // wrapper that does not look there. A flag is then taken from where it is set; a
-// flag that is set in both has to say the same, see judgeAgreement.
+// flag that is set in both has to say the same, see applyAgreed.
 func (s *scan) agent() {
 	common := s.shellFile(commonDefaults)
 	var found []*scan
@@ -99,17 +99,17 @@ func (s *scan) unite(f *flag, found []*scan) {
 	}
 }
 
-// judgeAgreement is judge, and holds a candidate against its rival. Where the
-// two differ, one of them would be wrong without anybody noticing, so a person
+// applyAgreed applies a candidate and compares it with its rival. Where the two
+// differ, one of them would be wrong without anybody noticing, so a person
 // has to say which.
-func (s *scan) judgeAgreement(each candidate, c *Config) Origin {
+func (s *scan) applyAgreed(each candidate, c *Config) Origin {
 	before := len(s.mistakes)
-	origin := s.judge(each, c)
+	origin := s.apply(each, c)
 	if each.rival == nil {
 		return origin
 	}
 	other := new(Config)
-	otherOrigin := s.judge(*each.rival, other)
+	otherOrigin := s.apply(*each.rival, other)
 	value, otherValue := each.flag.bind(c).text(), each.flag.bind(other).text()
 	if len(s.mistakes) > before || value == otherValue || each.flag.name == "containerizers" && alike(c.Containerizers, other.Containerizers) {
 		return origin

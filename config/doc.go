@@ -21,12 +21,12 @@
 //
 // Where to look: layers.go, agent.go, defaults.go and arguments.go find what
 // each layer says, with shell.go and shellword.go for the agent's defaults;
-// load.go picks the winner and judges it; values.go, documents.go and
+// load.go picks the winner and checks it; values.go, documents.go and
 // duration.go know the syntax of values; mistake.go words what is wrong; print.go shows the
 // result.
 //
-// Caveats. A value of the agent that a later layer overrides is not judged, so
-// an operator can always get past it. Every value of our own is judged, also
+// Caveats. A value of the agent that a later layer overrides is not checked, so
+// an operator can always get past it. Every value of our own is checked, also
 // an overridden one. Nothing here follows later changes of the files: all
 // flags take effect when the daemon starts.
 package config

@@ -59,7 +59,7 @@ type candidate struct {
 	flag   *flag
 	text   string
 	origin Origin
-	// fault says why there is no text to judge, such as a file that cannot be
+	// fault says why there is no text to parse, such as a file that cannot be
 	// read.
 	fault error
 	// rival is the word of the agent's files of the other naming, where that
@@ -87,8 +87,8 @@ func (s *scan) mistake(layer Layer, place string, err error) {
 	s.mistakes = append(s.mistakes, &Mistake{Origin: Origin{Layer: layer, Place: place}, Err: err})
 }
 
-// settle stores the last candidate for f in c. Those before it are judged as
-// well, unless they are the agent's.
+// settle stores the last candidate for f in c. Those before it are checked
+// as well, unless they are the agent's.
 func (s *scan) settle(c *Config, f *flag) {
 	all := s.candidates[f]
 	last := len(all) - 1
@@ -96,7 +96,7 @@ func (s *scan) settle(c *Config, f *flag) {
 		if i == last {
 			c.origins[f.name] = s.settleLast(each, c)
 		} else if !each.origin.Layer.agents() {
-			s.judge(each, new(Config))
+			s.apply(each, new(Config))
 		}
 	}
 	if f.name == "docker_config" && all[last].origin.Layer == OwnFiles && c.DockerConfig != nil {
@@ -104,20 +104,20 @@ func (s *scan) settle(c *Config, f *flag) {
 	}
 }
 
-// settleLast is judgeAgreement that makes no mistake of what the agent alone
-// needs to understand.
+// settleLast applies the last candidate. A value that the agent alone needs to
+// understand is no mistake.
 func (s *scan) settleLast(each candidate, c *Config) Origin {
 	if !each.flag.others || !each.origin.Layer.agents() {
-		return s.judgeAgreement(each, c)
+		return s.applyAgreed(each, c)
 	}
 	before := len(s.mistakes)
-	s.judgeAgreement(each, new(Config))
+	s.applyAgreed(each, new(Config))
 	if len(s.mistakes) == before {
-		return s.judge(each, c)
+		return s.apply(each, c)
 	}
 	c.unusable = append(c.unusable, s.mistakes[before:]...)
 	s.mistakes = s.mistakes[:before]
-	return s.judge(candidate{flag: each.flag, text: each.flag.standard}, c)
+	return s.apply(candidate{flag: each.flag, text: each.flag.standard}, c)
 }
 
 // keepAgents stores the agent's docker_config next to our own: credentials for
@@ -126,16 +126,16 @@ func (s *scan) keepAgents(c *Config, all []candidate) {
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].origin.Layer.agents() {
 			agents := new(Config)
-			s.judgeAgreement(all[i], agents)
+			s.applyAgreed(all[i], agents)
 			c.AgentDockerConfig = agents.DockerConfig
 			return
 		}
 	}
 }
 
-// judge stores a candidate in c or reports what is wrong with it. It gives
+// apply stores a candidate in c or reports what is wrong with it. It gives
 // back the origin, with the file that the value names, if it names one.
-func (s *scan) judge(each candidate, c *Config) Origin {
+func (s *scan) apply(each candidate, c *Config) Origin {
 	v := each.flag.bind(c)
 	m := &Mistake{Origin: each.origin, Flag: each.flag.name, Accepts: v.accepts(), Err: each.fault}
 	text, path := "", ""

@@ -20,7 +20,7 @@ func readApp(o *object, base pathID) App {
 	app.readID(o, base)
 	if kind := o.field("container").peek("type"); kind.present() && kind.oneOf("DOCKER", "DOCKER", "MESOS") == "MESOS" {
 		kind.mistake("%v", errOnlyDocker)
-		return app // whatever else is wrong with it, it is judged by other rules
+		return app // other rules check it, whatever else is wrong with it
 	}
 	app.readCommand(o)
 	app.readResources(o)

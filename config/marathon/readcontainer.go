@@ -22,7 +22,7 @@ func (app *App) readContainer(o *object) {
 		v.broken = true
 	}
 	c := v.object()
-	c.ignore("type") // readApp has judged it
+	c.ignore("type") // readApp has checked it
 	docker := c.field("docker").required("a container of type DOCKER names its image here").object()
 
 	app.readDocker(docker)

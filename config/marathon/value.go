@@ -242,7 +242,7 @@ func (o *object) field(key string) value {
 	return v
 }
 
-// peek returns a field of the object that the value may be, without any judgement on the value.
+// peek returns a field of the object that the value may be, without a mistake if the value is no object.
 func (v value) peek(key string) value {
 	if !v.present() || v.raw[0] != '{' {
 		return value{doc: v.doc, broken: true}

@@ -86,7 +86,8 @@ func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, 
 // pullForAgent makes a deferred pull. It retries while the Engine is away, for as long as the pull is held. It does not pull an
 // image that the policy refuses; the executor's session, or the agent's run, reports that.
 func (d *Docker) pullForAgent(ctx context.Context, r image.Request) (note string, err error) {
-	defer d.options.Images.Hold(ctx, r.Reference)()
+	release := d.options.Images.Hold(ctx, r.Reference)
+	defer release()
 	for {
 		if err = d.checkImage(ctx, r.Reference); err == nil {
 			note, err = d.options.Images.Pull(ctx, r)
@@ -104,7 +105,8 @@ func (d *Docker) finishPull(ctx context.Context, r image.Request, out pullOutput
 		return d.explain(err)
 	}
 	out.begun()
-	defer d.options.Images.Hold(ctx, r.Reference)() // until its caller has seen it
+	release := d.options.Images.Hold(ctx, r.Reference)
+	defer release() // its caller has seen it by then
 	note, err := d.options.Images.Pull(ctx, r)
 	if err != nil {
 		return d.explainPull(err)

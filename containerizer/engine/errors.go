@@ -18,7 +18,7 @@ import (
 // will do, what it was asked. Settle it by inspecting. After every other error the Engine has refused and nothing was changed,
 // with one exception: a failed start may leave a container behind that had run for a moment, so what happened is in its inspect.
 //
-// What the Engine says only in words is passed on in words and never judged: a host port that is taken, for example, is an
+// What the Engine says only in words is passed on in words and never interpreted: a host port that is taken, for example, is an
 // internal error of the Engine with a message that says so.
 type Error struct {
 	Op     string // the call, as a verb and its object: "create container"

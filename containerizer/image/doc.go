@@ -2,7 +2,8 @@
 // registry is asked, runs the pulls, finds their credentials, and words their progress and their failures.
 //
 //	puller, err := image.New(image.Options{Engine: docker, InactivityTimeout: 5 * time.Minute, Logger: logger})
-//	defer puller.Hold(ctx, "busybox")() // until a container uses it
+//	release := puller.Hold(ctx, "busybox")
+//	defer release() // until a container uses it
 //	note, err := puller.Pull(ctx, image.Request{Reference: "busybox", SandboxDirectory: sandbox, Progress: show})
 //
 // When Pull returns nil the Engine has the image. Tasks that want the same image with the same credentials share one pull. A task
