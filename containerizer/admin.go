@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/internal/lookup"
 )
 
 // adminTimeout bounds one question.
@@ -26,6 +28,11 @@ type TaskReport struct {
 	PID       int       `json:"executor_pid"`
 	State     string    `json:"state"` // in words: "pulling app:7: …", "running"
 	Since     time.Time `json:"since"` // of State
+}
+
+// Names are those by which an admin can ask for the task.
+func (r TaskReport) Names() lookup.Names {
+	return lookup.Names{Task: r.Task, Container: r.Container}
 }
 
 // Tasks reports the tasks whose executors are attached, by task id.

@@ -41,7 +41,7 @@ func commands() []*command {
 	return []*command{
 		{name: "serve", summary: "run the daemon", usage: serveUsage, define: serve},
 		{name: "run", summary: "run Marathon apps on this host without a cluster, in the foreground", usage: runUsage, define: run, arguments: true},
-		{name: "ps", summary: "list the daemon's tasks and what they are doing", usage: psUsage, define: ps},
+		{name: "ps", summary: "list the daemon's tasks and what they are doing", usage: psUsage, define: ps, arguments: true},
 		{name: "images", summary: "list the images that were pulled for tasks, and clean them up", usage: imagesUsage, define: images,
 			arguments: true, words: []string{"gc"}},
 		{name: "setup", summary: "put the programs in the place of the agent's own, or take that back", usage: setupUsage, define: runSetup},
