@@ -194,13 +194,18 @@ func (s *session) take(m wire.Message) {
 	switch {
 	case m.Kill != nil:
 		if ordered := s.container.StopDeadline(); ordered.IsZero() || !ordered.Equal(m.Kill.Deadline) {
-			s.container.Stop(m.Kill.Deadline)
+			s.container.Stop(container.StopOrder(*m.Kill))
 		}
 	case m.Resume != nil:
 		s.container.OutputEnded(outputEnd(m.Resume))
 	case m.Done != nil:
 		s.finish.Do(func() { close(s.done) })
 	}
+}
+
+// stopSent tells the executor that the stop signal was sent, which it may have to tell the next daemon.
+func (s *session) stopSent(order container.StopOrder) {
+	s.conn.sendSticky(wire.Message{Kill: new(wire.Kill(order))})
 }
 
 // outputEnd is what the executor says of the end of a stream.

@@ -41,23 +41,6 @@ func TestTaskSurvivesTheDaemon(t *testing.T) {
 	h.awaitNoContainers()
 }
 
-// A kill that was asked for while there was no daemon is carried out by the next.
-func TestKillWhileTheDaemonIsAway(t *testing.T) {
-	h := newHost(t)
-	e := h.newExecutor()
-	e.launch(dockerTask(t, environment.Busybox(t), `sleep 1000`))
-	e.awaitRunning()
-	h.stop()
-	e.state.Kill = &wire.Kill{Deadline: time.Now()}
-	h.start()
-	e.reconnect(h.socket)
-	if exit := e.awaitExit(); exit.Code != 137 {
-		t.Errorf("exit %+v", exit)
-	}
-	e.done()
-	h.awaitNoContainers()
-}
-
 func TestExitWhileTheDaemonIsAway(t *testing.T) {
 	h := newHost(t)
 	e := h.newExecutor()

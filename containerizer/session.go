@@ -96,7 +96,7 @@ func (s *session) launch(order wire.Launch) {
 		s.container = container.New(container.Options{
 			Engine: s.server.engine, Owner: s, Name: containerName(&s.attach, order.Task, s.executor), Late: s.server.late, Logger: s.logger,
 			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostAt: s.server.watch.lostAt, LostExit: lostExitTimeout, Removed: s.server.options.Metrics.ContainerRemoved,
-			OutputLost: s.outputLost,
+			OutputLost: s.outputLost, StopSent: s.stopSent,
 		})
 		close(s.launched)
 	})
@@ -180,7 +180,7 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 		s.container.OutputEnded(container.OutputEnd{}) // nobody reads what it was given
 		s.logger.Warn("the executor has died; stopping its container")
 		s.server.options.Metrics.OrphanStopped()
-		s.container.StopAtLatest(time.Now().Add(s.stopGrace))
+		s.container.StopWithin(s.stopGrace)
 	case <-ctx.Done():
 	}
 }
@@ -239,11 +239,7 @@ func (s *session) awaitDone(ctx context.Context) bool {
 // scheduleRemoval leaves the container's removal to the server. Usually it has ended; one that was started all the same, by a call
 // that was given up or by an admin, is stopped.
 func (s *session) scheduleRemoval(ctx context.Context, id string) {
-	grace := s.stopGrace
-	if deadline := s.container.StopDeadline(); !deadline.IsZero() {
-		grace = max(0, time.Until(deadline))
-	}
-	s.server.scheduleRemoval(ctx, id, grace, s.logger)
+	s.server.scheduleRemoval(ctx, id, s.container.GraceLeft(s.stopGrace), s.logger)
 }
 
 // removeEnded looks after what is left of a task whose end the executor has reported already. A container that is there is not

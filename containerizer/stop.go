@@ -23,7 +23,7 @@ func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.
 	if session == nil {
 		return false, nil
 	}
-	session.container.StopAtLatest(time.Now().Add(grace))
+	session.container.StopWithin(grace)
 	select {
 	case <-ending.over:
 		return true, ending.err

@@ -105,6 +105,8 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 		e.onOutput(m.Output, file)
 	case m.Running != nil:
 		e.onRunning(m.Running)
+	case m.Kill != nil:
+		e.onKillSent(m.Kill)
 	case m.Health != nil:
 		e.onHealth(m.Health)
 	case m.Check != nil:

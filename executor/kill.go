@@ -57,13 +57,20 @@ func (e *executor) stop(grace time.Duration, announce bool) {
 
 // sendKill asks the daemon to stop the container, and again at each new connection.
 func (e *executor) sendKill(grace time.Duration) {
-	kill := wire.Kill{Deadline: time.Now().Add(grace)}
-	if earlier := e.task.state.Kill; earlier != nil && e.task.grace == grace {
-		kill.Deadline = earlier.Deadline
+	kill := wire.Kill{Deadline: time.Now().Add(grace), Grace: grace}
+	if earlier := e.task.state.Kill; earlier != nil && earlier.Grace == grace {
+		kill = *earlier
 	}
-	e.task.state.Kill, e.task.grace = &kill, grace
+	e.task.state.Kill = &kill
 	e.send(wire.Message{Kill: &kill})
 	e.giveUpAfter(time.Until(kill.Deadline) + killMargin)
+}
+
+// onKillSent notes that the stop signal of the latest kill was sent, and its grace period has begun.
+func (e *executor) onKillSent(k *wire.Kill) {
+	if asked := e.task.state.Kill; asked != nil && asked.Deadline.Equal(k.Deadline) {
+		asked.Sent = k.Sent
+	}
 }
 
 // onCompletion ends a task that used up its max_completion_time: at once, without TASK_KILLING (contract 3.4).
@@ -92,7 +99,11 @@ func (e *executor) onShutdown() error {
 	}
 	grace := max(0, e.Environment.ShutdownGracePeriod-shutdownMargin)
 	if kill := e.task.state.Kill; kill != nil {
-		grace = min(grace, max(0, time.Until(kill.Deadline)))
+		left := kill.Grace
+		if !kill.Sent.IsZero() {
+			left = max(0, time.Until(kill.Sent.Add(kill.Grace)))
+		}
+		grace = min(grace, left)
 	}
 	e.stop(grace, true)
 	return nil

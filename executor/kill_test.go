@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"io"
+	"reflect"
 	"testing"
 	"time"
 
@@ -97,6 +99,66 @@ func TestRepeatedKillKeepsItsDeadline(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		}
 	})
+}
+
+// While the daemon is away a kill keeps its grace period, which begins when a daemon says that it has sent the stop signal.
+func TestKillWithoutADaemon(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.link <- linkEvent{err: io.EOF}
+		h.kill("t", policy(10*time.Second))
+		asked := time.Now()
+		attached := func() wire.Kill {
+			h.connect()
+			sent := h.daemon.take()
+			return *sent[len(sent)-1].Attach.State.Kill
+		}
+		time.Sleep(time.Minute)
+		want := wire.Kill{Deadline: asked.Add(10 * time.Second), Grace: 10 * time.Second}
+		if got := attached(); !reflect.DeepEqual(got, want) {
+			t.Errorf("the next daemon is told %+v, want %+v", got, want)
+		}
+		want.Sent = time.Now()
+		h.say(wire.Message{Kill: &wire.Kill{Deadline: asked, Sent: time.Now()}}) // of another
+		h.say(wire.Message{Kill: &want})
+		if got := attached(); !reflect.DeepEqual(got, want) {
+			t.Errorf("the daemon after it is told %+v, want %+v", got, want)
+		}
+	})
+}
+
+// A shutdown leaves a task that has not got its stop signal the time it may have, and one that has no more than the rest.
+func TestShutdownOverAKill(t *testing.T) {
+	for name, test := range map[string]struct {
+		asked, left time.Duration
+		sent        bool
+	}{
+		"sent":              {10 * time.Second, 2 * time.Second, true},
+		"not sent":          {10 * time.Second, grace - shutdownMargin, false},
+		"short, not sent":   {time.Second, time.Second, false},
+		"over, but not yet": {8 * time.Second, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(h *harness) {
+				h.run(sleeper())
+				h.kill("t", policy(test.asked))
+				kill := h.daemon.take()[0].Kill
+				if test.sent {
+					h.say(wire.Message{Kill: &wire.Kill{Deadline: kill.Deadline, Grace: kill.Grace, Sent: time.Now()}})
+				}
+				time.Sleep(8 * time.Second)
+				h.event(&agent.Event{Type: mesosexec.Event_SHUTDOWN})
+				kill = h.daemon.take()[0].Kill
+				left := time.Until(kill.Deadline)
+				if kill.Sent.IsZero() {
+					left = max(left, kill.Grace)
+				}
+				if left != test.left {
+					t.Errorf("%v are left, want %v", left, test.left)
+				}
+			})
+		})
+	}
 }
 
 func TestKillingIsNotSentToFrameworksThatDoNotKnowIt(t *testing.T) {

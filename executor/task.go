@@ -17,11 +17,10 @@ type task struct {
 	state wire.State // what a new daemon needs to know
 	cause endCause
 
-	accepted  bool          // a daemon has accepted it
-	unprobed  bool          // that daemon carries out no checks
-	running   bool          // TASK_RUNNING was sent
-	killing   bool          // TASK_KILLING was sent
-	grace     time.Duration // of the latest kill
+	accepted  bool // a daemon has accepted it
+	unprobed  bool // that daemon carries out no checks
+	running   bool // TASK_RUNNING was sent
+	killing   bool // TASK_KILLING was sent
 	container *mesos.ContainerStatus
 
 	started time.Time // when the container was seen to run

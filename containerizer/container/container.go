@@ -76,6 +76,9 @@ type Options struct {
 	// OutputLost is called once if the rest of the output cannot be had. Nil is for the log.
 	OutputLost func(error)
 
+	// StopSent is called when the stop signal of an order was sent. Nil for an owner that need not know.
+	StopSent func(StopOrder)
+
 	// Removed is called for each container that was removed. Nil for an owner that does not count.
 	Removed func()
 }
@@ -91,7 +94,7 @@ type Container struct {
 	looks   chan struct{} // buffered: Wait is to look at the container
 	process atomic.Pointer[pidfd.Process]
 	output  output
-	stop    stopOrder
+	stop    stop
 }
 
 // Errors of the verbs.

@@ -21,32 +21,53 @@ const (
 	killRepeat = 5 * time.Second
 )
 
-// stopOrder is what was asked about the end of a container. A later order replaces an earlier one.
-type stopOrder struct {
-	mu       sync.Mutex // guards deadline and changed
-	deadline time.Time
-	changed  chan struct{} // closed and replaced with each order
+// StopOrder asks for the end of a container: its stop signal, and SIGKILL at Deadline, but not before the signal was sent for as
+// long as Grace. An order may come late, from an executor whose daemon was away, or to an Engine that was.
+type StopOrder struct {
+	Deadline time.Time
+	Grace    time.Duration // zero if only the deadline counts
+	Sent     time.Time     // when the stop signal was sent; zero if it was not
+}
+
+// killAt is when SIGKILL is due, if the stop signal is sent now at the latest.
+func (o StopOrder) killAt() time.Time {
+	sent := o.Sent
+	if sent.IsZero() {
+		sent = time.Now()
+	}
+	if due := sent.Add(o.Grace); due.After(o.Deadline) {
+		return due
+	}
+	return o.Deadline
+}
+
+// stop is what was asked about the end of a container. A later order replaces an earlier one.
+type stop struct {
+	mu      sync.Mutex // guards order and changed
+	order   StopOrder
+	changed chan struct{} // closed and replaced with each order
 
 	once    sync.Once
 	ordered chan struct{} // closed with the first order
 }
 
-// Stop asks for the container's end: its stop signal now, SIGKILL at the deadline. A later stop replaces an earlier one, and sends
-// the signal again, as a repeated `docker stop` does. Before the start it ends Create and Start. It may be called by any goroutine.
-func (c *Container) Stop(deadline time.Time) {
+// Stop asks for the container's end. A later order replaces an earlier one, and has the signal sent again, as a repeated `docker stop`
+// does, unless it says that it was sent. Before the start it ends Create and Start. It may be called by any goroutine.
+func (c *Container) Stop(order StopOrder) {
 	o := &c.stop
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.deadline = deadline
+	o.order = order
 	close(o.changed)
 	o.changed = make(chan struct{})
 	o.once.Do(func() { close(o.ordered) })
 }
 
-// StopAtLatest is Stop, unless that was asked for an earlier deadline already.
-func (c *Container) StopAtLatest(deadline time.Time) {
-	if ordered := c.StopDeadline(); ordered.IsZero() || deadline.Before(ordered) {
-		c.Stop(deadline)
+// StopWithin orders a stop from now on, unless one was ordered that comes earlier.
+func (c *Container) StopWithin(grace time.Duration) {
+	deadline := time.Now().Add(grace)
+	if order, _ := c.stop.current(); !c.StopOrdered() || deadline.Before(order.killAt()) {
+		c.Stop(StopOrder{Deadline: deadline, Grace: grace})
 	}
 }
 
@@ -65,15 +86,33 @@ func (c *Container) StopOrdered() bool {
 
 // StopDeadline is that of the last stop, zero before the first.
 func (c *Container) StopDeadline() time.Time {
-	deadline, _ := c.stop.current()
-	return deadline
+	order, _ := c.stop.current()
+	return order.Deadline
 }
 
-// current returns the deadline and a channel that is closed when it changes.
-func (o *stopOrder) current() (time.Time, <-chan struct{}) {
+// GraceLeft is how long a container that runs may still take to end by itself; without a stop as long as a given grace.
+func (c *Container) GraceLeft(grace time.Duration) time.Duration {
+	if !c.StopOrdered() {
+		return grace
+	}
+	order, _ := c.stop.current()
+	return max(0, time.Until(order.killAt()))
+}
+
+// current returns the last order and a channel that is closed when it changes.
+func (o *stop) current() (StopOrder, <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.deadline, o.changed
+	return o.order, o.changed
+}
+
+// sent notes when the stop signal of an order was sent, unless there is another by now.
+func (o *stop) sent(order StopOrder) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.order.Deadline.Equal(order.Deadline) {
+		o.order.Sent = order.Sent
+	}
 }
 
 // AwaitStopDeadline returns nil once a stop was asked for and its deadline, as changed since, has passed, or the error of ctx.
@@ -84,8 +123,8 @@ func (c *Container) AwaitStopDeadline(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for {
-		deadline, changed := c.stop.current()
-		if over, err := sleepUntil(ctx, deadline, changed); over || err != nil {
+		order, changed := c.stop.current()
+		if over, err := sleepUntil(ctx, order.Deadline, changed); over || err != nil {
 			return err
 		}
 	}
@@ -116,12 +155,17 @@ func (c *Container) enforceStop(ctx context.Context, stopSignal string) {
 		return
 	}
 	for {
-		deadline, changed := c.stop.current()
-		if time.Until(deadline) > 0 {
-			c.options.Logger.Info("stopping container", zap.String("signal", stopSignal), zap.Time("deadline", deadline))
-			_ = c.Signal(ctx, stopSignal) // it was logged, and SIGKILL follows
+		order, changed := c.stop.current()
+		if order.Sent.IsZero() && time.Until(order.killAt()) > 0 {
+			c.options.Logger.Info("stopping container", zap.String("signal", stopSignal), zap.Time("deadline", order.killAt()))
+			err := c.Signal(ctx, stopSignal) // it was logged, and SIGKILL follows
+			order.Sent = time.Now()
+			c.stop.sent(order)
+			if err == nil && c.options.StopSent != nil {
+				c.options.StopSent(order)
+			}
 		}
-		passed, err := sleepUntil(ctx, deadline, changed)
+		passed, err := sleepUntil(ctx, order.killAt(), changed)
 		if err != nil {
 			return
 		}

@@ -126,10 +126,16 @@ type Launch struct {
 	StopGrace time.Duration `json:"stop_grace,omitempty"`
 }
 
-// Kill asks for the container to be stopped: its stop signal at once, SIGKILL at Deadline. A later Kill replaces an earlier
-// one, so that a grace period can be shortened or extended. Before the container runs it ends the preparation.
+// Kill asks for the container to be stopped: its stop signal at once, SIGKILL at Deadline, but no earlier than Grace after the
+// signal was sent. A later Kill replaces an earlier one, so that a grace period can be shortened or extended. Before the container
+// runs it ends the preparation, at Deadline at the latest.
+//
+// When the signal was sent the daemon says the same Kill with Sent. The executor tells that to the next daemon. Executors that give
+// no Grace, and daemons that do not say Sent, know only the Deadline.
 type Kill struct {
-	Deadline time.Time `json:"deadline"`
+	Deadline time.Time     `json:"deadline"`
+	Grace    time.Duration `json:"grace,omitempty"`
+	Sent     time.Time     `json:"sent,omitzero"`
 }
 
 // Resume says that the output stream ended while the container, as far as the executor knows, runs on. The daemon opens a new
