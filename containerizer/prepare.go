@@ -29,7 +29,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 		PrepareDeadline: deadline, ProgressInterval: &s.server.options.ProgressInterval,
 		Warnings: append(s.differences(), warnings...), Probes: true,
 	}})
-	s.unwatch = s.server.watch.subscribe(s.name, s.container.Look)
+	s.unwatch = s.server.watch.subscribe(s.name, s.hear)
 
 	s.at.set("waiting for the Docker Engine")
 	alive, release := cancelOn(ctx, s.gone, errExecutorGone)

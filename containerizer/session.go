@@ -48,6 +48,8 @@ type session struct {
 
 	ending atomic.Pointer[ending] // nil while no container is known to run
 
+	memory memory // of the running container
+
 	at phase // for admins and for the message of a task that does not get further
 
 	// Set by enlist, under the server's lock, and read-only from then on.
@@ -76,6 +78,7 @@ func newSession(s *Server, a *wire.Attach, p peer) *session {
 		logger:   s.options.Logger.With(zap.String("framework", a.Framework), zap.String("executor", a.Executor)),
 		launched: make(chan struct{}),
 		done:     make(chan struct{}),
+		memory:   memory{looks: make(chan struct{}, 1)},
 		unwatch:  func() {},
 	}
 	if a.State != nil { // before run begins, so that it starts nothing that was killed
@@ -163,6 +166,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	defer beside.Wait()
 	defer cancel()
 	beside.Go(func() { s.stopWithExecutor(exited) })
+	beside.Go(func() { s.watchMemory(exited, prepared) })
 	if prepared.State.Running {
 		s.probe(exited, prepared)
 	}
@@ -170,7 +174,9 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	if err != nil {
 		return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: err.Error()}
 	}
-	return s.explainExit(ctx, prepared, wire.Exited{Outcome: wire.OutcomeExited, Code: end.Code, OOM: end.OOM, Message: end.Message})
+	cancel()
+	beside.Wait() // for the last figures of its memory
+	return s.explainExit(ctx, prepared, s.judgeMemory(prepared, end))
 }
 
 // stopWithExecutor takes the executor's death for the order to stop the container.

@@ -282,20 +282,6 @@ func TestOddEnvironment(t *testing.T) {
 	h.awaitNoContainers()
 }
 
-func TestOutOfMemory(t *testing.T) {
-	h := newHost(t)
-	e := h.newExecutor()
-	task := dockerTask(t, environment.Busybox(t), "tail /dev/zero") // keeps the line it reads in memory, and it has no end
-	task.Container.Docker.Parameters = []mesos.Parameter{{Key: "memory-swap", Value: "32m"}}
-	e.launch(task)
-	exit := e.awaitExit()
-	if !exit.OOM || exit.Code == 0 {
-		t.Errorf("exit %+v", exit)
-	}
-	e.done()
-	h.awaitNoContainers()
-}
-
 // A container that an admin removes leaves its task without an end that anybody could tell.
 func TestContainerRemovedBehindOurBack(t *testing.T) {
 	h := newHost(t)

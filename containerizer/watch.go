@@ -29,21 +29,22 @@ type watch struct {
 	scans chan struct{} // buffered: the Engine should be asked which containers there are
 
 	mu      sync.Mutex
-	wakes   map[string]func() // by container name; guarded by mu
-	trouble error             // why the Engine is away, nil while the stream is open; guarded by mu
-	losses  []time.Time       // when the Engine went away; guarded by mu
-	opens   int               // how often the stream was opened; guarded by mu
+	wakes   map[string]func(engine.Event) // by container name; guarded by mu
+	trouble error                         // why the Engine is away, nil while the stream is open; guarded by mu
+	losses  []time.Time                   // when the Engine went away; guarded by mu
+	opens   int                           // how often the stream was opened; guarded by mu
 }
 
 func newWatch(e *engine.Client, instance string, late *container.LateRemovals, logger *zap.Logger) *watch {
 	return &watch{
 		engine: e, label: engine.InstanceLabel(instance), logger: logger, late: late,
-		scans: make(chan struct{}, 1), wakes: map[string]func(){},
+		scans: make(chan struct{}, 1), wakes: map[string]func(engine.Event){},
 	}
 }
 
-// subscribe has wake called for each event of the named container, until the returned function is called. wake must not block.
-func (w *watch) subscribe(name string, wake func()) (cancel func()) {
+// subscribe has wake called for each event of the named container, and with none after a gap, until the returned function is called.
+// wake must not block.
+func (w *watch) subscribe(name string, wake func(engine.Event)) (cancel func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wakes[name] = wake
@@ -126,8 +127,8 @@ func (w *watch) follow(stream *engine.EventStream) error {
 		w.mu.Unlock()
 		switch {
 		case wake != nil:
-			wake()
-		case event.Action != "destroy":
+			wake(event)
+		case event.Action != "destroy" && event.Action != "kill":
 			w.askForScan()
 		}
 		if w.late.Has(event.Name) {
@@ -148,7 +149,7 @@ func (w *watch) wakeAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, wake := range w.wakes {
-		wake()
+		wake(engine.Event{})
 	}
 	w.late.Look()
 }

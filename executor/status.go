@@ -52,7 +52,7 @@ func terminal(exit wire.Exited, cause endCause) (state mesos.TaskState, reason *
 	switch exit.Outcome {
 	case wire.OutcomeExited:
 		message = fmt.Sprintf("Container exited with status %d", exit.Code)
-		if exit.OOM && exit.Code != 0 {
+		if exit.OOM && exit.Code == 137 && !cause.killed && !cause.completed { // older daemons do not look at what else there was
 			message += ": it ran out of memory"
 			reason = mesos.REASON_CONTAINER_LIMITATION_MEMORY.Enum()
 		}

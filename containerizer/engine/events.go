@@ -11,7 +11,7 @@ import (
 
 // watched are the actions an event stream reports: the changes of a container's life, and not the execs of its health checks.
 var watched = []events.Action{
-	events.ActionCreate, events.ActionStart, events.ActionOOM, events.ActionDie, events.ActionDestroy,
+	events.ActionCreate, events.ActionStart, events.ActionOOM, events.ActionKill, events.ActionDie, events.ActionDestroy,
 }
 
 // eventBuffer is as large as the Engine's own for a subscriber, which drops events when it stays full for 100 ms.
@@ -22,7 +22,8 @@ const eventBuffer = 1024
 type Event struct {
 	ID     string // of the container
 	Name   string // of the container, without the slash
-	Action string // "create", "start", "oom", "die" or "destroy"
+	Action string // "create", "start", "oom", "kill", "die" or "destroy"
+	Signal string // of "kill", a number
 	Time   time.Time
 }
 
@@ -92,6 +93,7 @@ func (s *EventStream) forward(ctx context.Context, messages <-chan events.Messag
 				ID:     m.Actor.ID,
 				Name:   m.Actor.Attributes["name"],
 				Action: string(m.Action),
+				Signal: m.Actor.Attributes["signal"],
 				Time:   time.Unix(0, m.TimeNano),
 			}
 			select {

@@ -287,9 +287,11 @@ const (
 type Exited struct {
 	Outcome Outcome `json:"outcome"`
 	Code    int     `json:"code"`
-	OOM     bool    `json:"oom,omitempty"`
 
-	// Message is for the framework's user. For OutcomeExited it is the Engine's own error text, often empty.
+	// OOM says that it ended for lack of memory. Older daemons say it of each container in which some process was killed for that.
+	OOM bool `json:"oom,omitempty"`
+
+	// Message is for the framework's user. For OutcomeExited it is what goes behind the status, often empty.
 	Message string `json:"message,omitempty"`
 	Fault   Fault  `json:"fault,omitempty"`
 }

@@ -18,13 +18,13 @@ func limiting() []row {
 			name: "oom-of-child-then-zero", request: "a child is killed for memory, the first process goes on and ends with status 0",
 			ask:     func(t *testing.T, e *engine) string { return e.outOfMemory(t, "exit 0", release) },
 			answers: []said{{"20.10", "ExitCode 0, OOMKilled true; create, start, oom, die 0"}},
-			product: "TASK_FINISHED",
+			product: "TASK_FINISHED with a note",
 		},
 		{
 			name: "oom-of-child-then-three", request: "the same, but it ends with 3",
 			ask:     func(t *testing.T, e *engine) string { return e.outOfMemory(t, "exit 3", release) },
 			answers: []said{{"20.10", "ExitCode 3, OOMKilled true; create, start, oom, die 3"}},
-			product: "TASK_FAILED with REASON_CONTAINER_LIMITATION_MEMORY, which need not be the reason",
+			product: "TASK_FAILED without a reason, and with a note",
 		},
 		{
 			name: "oom-of-child-then-137", request: "the same, but it ends with 137",
@@ -38,7 +38,7 @@ func limiting() []row {
 				return e.outOfMemory(t, "", func(t *testing.T, e *engine, id string) { e.ask(t, "POST", "/containers/"+id+"/kill", nil) })
 			},
 			answers: []said{{"20.10", "ExitCode 137, OOMKilled true; create, start, oom, kill, die 137"}},
-			product: "TASK_KILLED where the kill was asked for",
+			product: "TASK_KILLED where the kill was asked for, else TASK_FAILED, with a note: it watches kill events",
 		},
 		{
 			name: "oom-of-child-then-host-kills", request: "a child is killed for memory, then a process of the host sends SIGKILL",
@@ -73,7 +73,7 @@ func limiting() []row {
 				return a.at("State.ExitCode")
 			},
 			answers: []said{{"20.10", "137"}},
-			product: "TASK_FAILED with REASON_CONTAINER_LIMITATION_MEMORY where the Engine has heard of it before the end",
+			product: "TASK_FAILED with REASON_CONTAINER_LIMITATION_MEMORY, also where the Engine has not heard of it: it reads the kernel's count",
 		},
 		{
 			name: "argument-of-128-kib", request: "an argument of 131071 bytes; of 131072",

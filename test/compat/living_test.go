@@ -43,7 +43,7 @@ func living() []row {
 				return e.eventsUntil(t, "die", id, since)
 			},
 			answers: []said{{"20.10", "kill, die 3, stop"}, {"26", "kill, stop, die 3"}},
-			product: "watches create, start, oom, die and destroy only, and inspects after each",
+			product: "watches create, start, oom, kill, die and destroy only, and inspects after each",
 		},
 		{
 			name: "events-of-kill", request: "events of: kill with SIGKILL, wait, remove",
@@ -56,7 +56,7 @@ func living() []row {
 				return e.eventsUntil(t, "destroy", id, since)
 			},
 			answers: []said{{"20.10", "kill, die 137, destroy"}},
-			product: "watches create, start, oom, die and destroy only, and inspects after each",
+			product: "watches create, start, oom, kill, die and destroy only, and inspects after each",
 		},
 		{
 			name: "events-of-restart-policy", request: "RestartPolicy on-failure:1 of a program that exits 3: die events' attributes, in the Engine's newest version",
