@@ -62,11 +62,11 @@ func TestAdminSeesTasks(t *testing.T) {
 
 	eventually(t, "both states", func() bool {
 		r := ask()
-		return len(r) == 2 && r[1].Task == "a-puller" && strings.HasPrefix(r[1].State, "pulling ") && r[0].State == "running"
+		return len(r) == 2 && r[1].Task == "a-puller" && strings.HasPrefix(r[1].Doing, "pulling ") && r[0].State == StateRunning
 	})
 	r := ask()[0]
 	if r.Task != t.Name() || r.Framework != "framework" || r.Route != "custom" || r.PID == 0 || !strings.HasPrefix(r.Container, "mdc-") ||
-		time.Since(r.Since) > patience {
+		time.Since(r.Since) > patience || r.Started.IsZero() || r.Started.Before(r.Created) || r.Image == "" || r.ContainerID == "" || r.Health != "" {
 		t.Errorf("report %+v", r)
 	}
 	for _, e := range []*executor{e, puller} {

@@ -195,6 +195,7 @@ func (s *session) take(m wire.Message) {
 	case m.Kill != nil:
 		if ordered := s.container.StopDeadline(); ordered.IsZero() || !ordered.Equal(m.Kill.Deadline) {
 			s.container.Stop(container.StopOrder(*m.Kill))
+			s.report()
 		}
 	case m.Resume != nil:
 		s.container.OutputEnded(outputEnd(m.Resume))

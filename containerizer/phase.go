@@ -13,16 +13,24 @@ type phase struct {
 	mu    sync.Mutex        // guards what follows
 	kind  metrics.TaskState // empty before the first
 	text  string
-	since time.Time
+	waits bool // for something else than the task's own preparation
+
+	changed func() // is called after each change
 }
 
 // set enters a phase of the preparation.
 func (p *phase) set(text string) { p.enter(metrics.TaskPreparing, text) }
 
-func (p *phase) enter(kind metrics.TaskState, text string) {
+func (p *phase) enter(kind metrics.TaskState, text string) { p.change(kind, text, false) }
+
+// wait enters a phase in which nothing is done for the task.
+func (p *phase) wait(kind metrics.TaskState, text string) { p.change(kind, text, true) }
+
+func (p *phase) change(kind metrics.TaskState, text string, waits bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.kind, p.text, p.since = kind, text, time.Now()
+	p.kind, p.text, p.waits = kind, text, waits
+	p.mu.Unlock()
+	p.changed()
 }
 
 func (p *phase) state() metrics.TaskState {
@@ -35,14 +43,9 @@ func (p *phase) state() metrics.TaskState {
 }
 
 func (p *phase) String() string {
-	text, _ := p.get()
-	return text
-}
-
-func (p *phase) get() (text string, since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.text, p.since
+	return p.text
 }
 
 // prepareTimeoutError says that the time for a preparation was over.

@@ -10,6 +10,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -24,6 +25,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	var warnings []string
 	if s.info = decodeLaunch(s.order); s.info.err == nil {
 		s.probes, warnings = probesOf(&s.info.task)
+		s.learnTask(&s.info.task)
 	}
 	s.conn.sendSticky(wire.Message{Accepted: &wire.Accepted{
 		PrepareDeadline: deadline, ProgressInterval: &s.server.options.ProgressInterval,
@@ -31,7 +33,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.hear)
 
-	s.at.set("waiting for the Docker Engine")
+	s.at.wait(metrics.TaskPreparing, "waiting for the Docker Engine")
 	alive, release := cancelOn(ctx, s.gone, errExecutorGone)
 	defer release()
 	bounded, cancel := s.bound(alive, deadline)
@@ -57,7 +59,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	if found != nil {
 		s.note = found.Config.Labels[engine.NoteLabel]
 	}
-	s.conn.sendSticky(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
+	s.reportCreated()
 	if found != nil && !container.StartedAt(found).IsZero() {
 		return found, nil
 	}
@@ -74,6 +76,12 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	}
 	// Once the start was done the Engine has all the time it needs to tell how it went.
 	return s.container.Inspect(alive)
+}
+
+// reportCreated says that the container exists and is about to be started, if it was not.
+func (s *session) reportCreated() {
+	s.learn(func(r *TaskReport) { r.ContainerID = s.container.ID() })
+	s.conn.sendSticky(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
 }
 
 // bound limits a preparation to its deadline and, once a kill was asked for, to the kill's deadline. The reason it ended for is its

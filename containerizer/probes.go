@@ -80,6 +80,11 @@ func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind,
 	if !r.Succeeded && !s.blames(ctx, id, kind, r) || ctx.Err() != nil {
 		return
 	}
+	s.learn(func(report *TaskReport) {
+		if report.Health = Unhealthy; r.Succeeded {
+			report.Health = Healthy
+		}
+	})
 	s.tell(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, last)
 }
 

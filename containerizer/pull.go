@@ -32,7 +32,11 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 			SandboxDirectory: s.attach.Sandbox,
 			AfterAgent:       s.attach.Route == wire.RouteDropIn,
 			Progress: func(p image.Progress) {
-				s.at.enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
+				enter := s.at.enter
+				if p.Status == image.Waiting || p.Status == image.Queued {
+					enter = s.at.wait
+				}
+				enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
 				s.conn.sendOnce(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
 			},
 		})

@@ -94,6 +94,7 @@ type Server struct {
 	watch    *watch
 	late     *container.LateRemovals
 	hold     *container.RemovalHold
+	events   events
 
 	recovered chan struct{} // closed when the containers of an earlier server are known
 

@@ -50,7 +50,8 @@ type session struct {
 
 	memory memory // of the running container
 
-	at phase // for admins and for the message of a task that does not get further
+	at    phase // for admins and for the message of a task that does not get further
+	known known // for admins
 
 	// Set by enlist, under the server's lock, and read-only from then on.
 	task string
@@ -81,6 +82,7 @@ func newSession(s *Server, a *wire.Attach, p peer) *session {
 		memory:   memory{looks: make(chan struct{}, 1)},
 		unwatch:  func() {},
 	}
+	opened.at.changed = func() { opened.report() }
 	if a.State != nil { // before run begins, so that it starts nothing that was killed
 		opened.catchUp(a.State)
 	}
@@ -122,6 +124,10 @@ func (s *session) run(ctx context.Context, executor *pidfd.Process) {
 	case <-ctx.Done():
 		return
 	}
+	s.learn(func(r *TaskReport) {
+		r.Task, r.Framework, r.Executor, r.PID = s.order.Task, s.attach.Framework, s.attach.Executor, s.executor.PID
+		r.Container, r.Route, r.Sandbox = s.container.Name(), string(s.attach.Route), s.attach.Sandbox
+	})
 	if err := s.server.enlist(s, s.order.Task, s.container.Name()); err != nil {
 		s.countLaunch(time.Now(), err)
 		s.conclude(ctx, s.failure(err))
@@ -158,6 +164,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	announced := s.announce(prepared.ID) // before anybody can know that it runs
 	defer func() { announced.end(context.Cause(ctx)) }()
 	s.reportRunning(prepared)
+	s.learnContainer(prepared)
 	s.at.enter(metrics.TaskRunning, "running")
 	s.logger.Info("container runs", zap.String("container", prepared.ID), zap.String("image", prepared.Config.Image))
 

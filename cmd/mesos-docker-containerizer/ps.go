@@ -1,15 +1,20 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
+	"os"
+	"os/signal"
 	"slices"
-	"text/tabwriter"
+	"syscall"
 	"time"
 
+	"golang.org/x/term"
+
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/tasklist"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/internal/lookup"
@@ -18,9 +23,21 @@ import (
 const psUsage = `
 Usage: mesos-docker-containerizer ps [FLAG...] [NAME...]
 
-Lists the tasks of the daemon on this host (the one on --run_dir) and what each is doing: waiting, pulling and how far, running,
-ended. With names it lists the tasks of which a name begins with one of them: task, app, container or its id. Containers whose executors are not attached are not listed; the docker command shows them with
---filter label=mesos-docker-containerizer.instance.
+Lists the tasks of the daemon on this host (the one on --run_dir): state, age of the container, health, image. With names it lists the
+tasks of which a name begins with one of them: task, app, container or its id. Containers whose executors are not attached are not
+listed; the docker command shows them with --filter label=mesos-docker-containerizer.instance.
+
+States: waiting (for the Docker Engine, for other pulls or to try a pull again; --wide says which), pulling, starting, running, stopping,
+ended (its last update is on the way). Health is what the last probe of the task's health check has found: healthy, unhealthy, unknown
+before the first, - without one.
+
+On a terminal the table fits its width: what is left of a task's name is enough to ask for it.
+
+Fields of --format: Task, App, Framework, Executor, PID, Container, ContainerID, Route, State, Doing, Health, Image, Memory (the limit),
+Ports, Sandbox, Age, Created, Started, Since (of the state), as in
+
+  mesos-docker-containerizer ps --format '{{.Task}} {{.State}}'
+  mesos-docker-containerizer ps --format 'table {{.Task}}\t{{.Ports}}'
 
 Exit status: 0, 2 when a flag or setting is wrong, 3 when no daemon answers.
 `
@@ -28,20 +45,78 @@ Exit status: 0, 2 when a flag or setting is wrong, 3 when no daemon answers.
 // psTimeout bounds the daemon's answer.
 const psTimeout = 10 * time.Second
 
+// watchInterval is the time between two looks of ps --watch.
+const watchInterval = time.Second
+
 // ps asks the daemon for its tasks.
 func ps(own *flag.FlagSet) action {
 	asJSON := own.Bool("json", false, "one JSON list instead of a table")
+	wide := own.Bool("wide", false, "all columns, nothing cut: also ports, limit of memory, route, executor, container, sandbox, what it is doing")
+	format := own.String("format", "", "each task as a Go `TEMPLATE` says, as docker's; with \"table \" before it, with titles")
+	watch := own.Bool("watch", false, "look again and again, until Ctrl-C")
 	return func(t terminal, c *config.Config, arguments []string) error {
-		var reports []containerizer.TaskReport
-		if err := askDaemon(c, http.MethodGet, "/tasks", psTimeout, &reports); err != nil {
+		show := func() error {
+			reports, err := askTasks(c, psTimeout)
+			if err != nil {
+				return err
+			}
+			reports = withNames(reports, arguments)
+			switch {
+			case *asJSON:
+				return tasklist.WriteJSON(t.stdout, reports, "")
+			case *format != "":
+				return withStatus(exitUsage, tasklist.Format(t.stdout, *format, reports, time.Now()))
+			}
+			return tasklist.Table(t.stdout, reports, tasklist.Options{Wide: *wide, Width: t.width(), Now: time.Now()})
+		}
+		if *watch {
+			return t.watch(show)
+		}
+		return show()
+	}
+}
+
+// watch shows something again and again until the person ends it. A daemon that is restarted meanwhile is waited for.
+func (t terminal) watch(show func() error) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		if t.width() > 0 {
+			const clear = "\x1b[H\x1b[2J"
+			fmt.Fprint(t.stdout, clear)
+		}
+		err := show()
+		if e, ok := errors.AsType[*exitError](err); ok && e.status == exitEnvironment {
+			fmt.Fprintln(t.stderr, program+":", err)
+		} else if err != nil {
 			return err
 		}
-		reports = withNames(reports, arguments)
-		if *asJSON {
-			return json.NewEncoder(t.stdout).Encode(reports)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
 		}
-		return printTasks(t.stdout, reports, time.Now())
 	}
+	return nil
+}
+
+// width is that of the terminal at stdout; 0 where there is none.
+func (t terminal) width() int {
+	fd := int(t.stdout.Fd())
+	if !term.IsTerminal(fd) {
+		return 0
+	}
+	width, _, err := term.GetSize(fd)
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
+}
+
+// askTasks asks the daemon for its tasks.
+func askTasks(c *config.Config, limit time.Duration) (reports []containerizer.TaskReport, err error) {
+	return reports, askDaemon(c, http.MethodGet, "/tasks", limit, &reports)
 }
 
 // withNames are the tasks of which a name begins with one of the words, or all tasks without words.
@@ -52,20 +127,10 @@ func withNames(reports []containerizer.TaskReport, words []string) []containeriz
 	found := []containerizer.TaskReport{}
 	for _, word := range words {
 		for _, r := range lookup.All(reports, containerizer.TaskReport.Names, word) {
-			if !slices.Contains(found, r) {
+			if !slices.ContainsFunc(found, func(f containerizer.TaskReport) bool { return f.Container == r.Container }) {
 				found = append(found, r)
 			}
 		}
 	}
 	return found
-}
-
-func printTasks(w io.Writer, reports []containerizer.TaskReport, now time.Time) error {
-	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "TASK\tFRAMEWORK\tEXECUTOR PID\tCONTAINER\tFOR\tSTATE")
-	for _, r := range reports {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", r.Task, r.Framework, r.PID, r.Container,
-			now.Sub(r.Since).Round(time.Second), r.State)
-	}
-	return table.Flush()
 }

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/setup"
 	"mesos-docker-containerizer/config"
-	"mesos-docker-containerizer/containerizer"
 )
 
 const setupUsage = `
@@ -89,7 +87,7 @@ func makeSetup(t terminal, c *config.Config, f setupFlags) error {
 			return err
 		}
 	}
-	if err := askDaemon(c, http.MethodGet, "/tasks", lookTimeout, new([]containerizer.TaskReport)); err != nil {
+	if _, err := askTasks(c, lookTimeout); err != nil {
 		plan.Notes = append(plan.Notes, fmt.Sprintf("start the daemon before the agent is restarted, which ends where nobody answers its docker command: %v", err))
 	}
 	printSetup(t.stdout, plan, f)

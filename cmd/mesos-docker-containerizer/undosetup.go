@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/docker/docker/api/types/container"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/setup"
 	"mesos-docker-containerizer/config"
-	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -51,8 +49,8 @@ func undoSetup(t terminal, c *config.Config, f setupFlags) error {
 
 // dropInTasks asks the daemon.
 func dropInTasks(c *config.Config) ([]string, error) {
-	var reports []containerizer.TaskReport
-	if err := askDaemon(c, http.MethodGet, "/tasks", lookTimeout, &reports); err != nil {
+	reports, err := askTasks(c, lookTimeout)
+	if err != nil {
 		return nil, err
 	}
 	var tasks []string

@@ -157,6 +157,9 @@ func MatchesID(id, reference string) bool {
 	return len(reference) >= shortestID && strings.HasPrefix(id, reference)
 }
 
+// CreatedAt is when the Engine created the container.
+func CreatedAt(c *engine.Container) time.Time { return engineTime(c.Created) }
+
 // StartedAt is zero for a container that was never started.
 func StartedAt(c *engine.Container) time.Time { return engineTime(c.State.StartedAt) }
 

@@ -1,0 +1,214 @@
+package containerizer
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/docker/go-connections/nat"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/containerizer/container"
+	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/internal/lookup"
+)
+
+// TaskState is what a task is doing, in one word.
+type TaskState string
+
+// The states. A task can go back from StatePulling to StateWaiting and the like, but not behind StateRunning.
+const (
+	StateWaiting  TaskState = "waiting" // for the Engine, for other pulls or to try a pull again
+	StatePulling  TaskState = "pulling"
+	StateStarting TaskState = "starting" // all else up to the start of the container
+	StateRunning  TaskState = "running"
+	StateStopping TaskState = "stopping" // its end was asked for
+	StateEnded    TaskState = "ended"    // the executor has not finished with it
+)
+
+// Health is what the last probe of a task's health check has found. What follows from it is the executor's to judge.
+type Health string
+
+// The values of Health, which is empty for a task without a health check.
+const (
+	HealthUnknown Health = "unknown" // nothing was probed since this daemon knows the task
+	Healthy       Health = "healthy"
+	Unhealthy     Health = "unhealthy"
+)
+
+// TaskReport is one task as an admin sees it. What comes from the task can hold any characters.
+type TaskReport struct {
+	Task        string    `json:"task"`
+	App         string    `json:"app,omitempty"` // the id that Marathon knows it by
+	Framework   string    `json:"framework"`
+	Executor    string    `json:"executor"`
+	PID         int       `json:"executor_pid"`
+	Container   string    `json:"container"`              // its name
+	ContainerID string    `json:"container_id,omitempty"` // empty while there is none
+	Route       string    `json:"route"`
+	State       TaskState `json:"state"`
+	Since       time.Time `json:"since"` // of State, as far as this daemon knows
+	Doing       string    `json:"doing"` // in words: "pulling app:7: …"
+	Health      Health    `json:"health,omitempty"`
+	Image       string    `json:"image,omitempty"`
+	Sandbox     string    `json:"sandbox"`
+
+	// What the Engine says of the container, as far as it has one.
+	Created time.Time `json:"created,omitzero"`
+	Started time.Time `json:"started,omitzero"`
+	Memory  int64     `json:"memory,omitempty"` // the limit in bytes, zero for none
+	Ports   []string  `json:"ports,omitempty"`  // of the host: "31000->80/tcp", "31000" in the host's network
+}
+
+// Names are those by which an admin can ask for the task.
+func (r TaskReport) Names() lookup.Names {
+	return lookup.Names{Task: r.Task, App: r.App, Container: r.Container, ContainerID: r.ContainerID}
+}
+
+// Tasks reports the tasks whose executors are attached, by task id.
+func (s *Server) Tasks() []TaskReport {
+	s.mu.Lock()
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	reports := []TaskReport{} // an empty list, not null
+	for _, session := range sessions {
+		if r, ok := session.report(); ok {
+			reports = append(reports, r)
+		}
+	}
+	slices.SortFunc(reports, func(a, b TaskReport) int {
+		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Container, b.Container))
+	})
+	return reports
+}
+
+// known is what is known of a task beside its phase, for admins.
+type known struct {
+	mu    sync.Mutex // guards what follows
+	facts TaskReport // Task is empty until the server knows the task by its name
+	told  TaskReport // as last published
+}
+
+// learn notes facts of the task.
+func (s *session) learn(facts func(*TaskReport)) {
+	s.known.mu.Lock()
+	facts(&s.known.facts)
+	s.known.mu.Unlock()
+	s.report()
+}
+
+// report is the task at the moment. It is not ok while the executor waits for a task. A change of state or health is published.
+func (s *session) report() (r TaskReport, ok bool) {
+	s.known.mu.Lock()
+	defer s.known.mu.Unlock()
+	r, told := s.known.facts, &s.known.told
+	if r.Task == "" {
+		return r, false
+	}
+	r.State, r.Doing = s.at.report()
+	if s.container.StopOrdered() && r.State != StateEnded {
+		r.State = StateStopping
+	}
+	r.Since = told.Since
+	if r.State != told.State {
+		r.Since = time.Now()
+	}
+	if r.State != told.State || r.Health != told.Health {
+		*told = r
+		s.server.events.publish(r)
+	}
+	return r, true
+}
+
+// learnTask notes what the task itself says.
+func (s *session) learnTask(info *mesos.TaskInfo) {
+	s.learn(func(r *TaskReport) {
+		r.Image = info.GetContainer().GetDocker().GetImage()
+		for _, v := range info.GetCommand().GetEnvironment().GetVariables() {
+			if v.Name == "MARATHON_APP_ID" {
+				r.App = v.GetValue()
+			}
+		}
+		if s.probes.health != nil {
+			r.Health = HealthUnknown
+		}
+	})
+}
+
+// learnContainer notes what the Engine says of the container.
+func (s *session) learnContainer(c *engine.Container) {
+	s.learn(func(r *TaskReport) {
+		r.ContainerID, r.Image = c.ID, c.Config.Image
+		r.Created, r.Started = container.CreatedAt(c), container.StartedAt(c)
+		if c.HostConfig == nil {
+			return
+		}
+		r.Memory = c.HostConfig.Memory
+		r.Ports = mappedPorts(c)
+		if c.HostConfig.NetworkMode.IsHost() {
+			r.Ports = hostPorts(&s.info.task)
+		}
+	})
+}
+
+// mappedPorts are the container's ports that the host has. An Engine that listens for IPv6 as well lists a port twice.
+func mappedPorts(c *engine.Container) (ports []string) {
+	if c.NetworkSettings == nil {
+		return nil
+	}
+	for port, bindings := range c.NetworkSettings.Ports {
+		for _, b := range bindings {
+			ports = append(ports, mapping(port, b))
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+func mapping(port nat.Port, b nat.PortBinding) string {
+	host := b.HostPort
+	if b.HostIP != "" && b.HostIP != "0.0.0.0" && b.HostIP != "::" {
+		host = b.HostIP + ":" + host
+	}
+	return host + "->" + string(port)
+}
+
+// hostPorts are the ports of the host that the task was given.
+func hostPorts(info *mesos.TaskInfo) (ports []string) {
+	for _, resource := range info.Resources {
+		if resource.Name != "ports" {
+			continue
+		}
+		for _, r := range resource.GetRanges().GetRange() {
+			text := fmt.Sprint(r.Begin)
+			if r.End != r.Begin {
+				text += fmt.Sprintf("-%d", r.End)
+			}
+			ports = append(ports, text)
+		}
+	}
+	return ports
+}
+
+// report is the phase in one word and in many.
+func (p *phase) report() (state TaskState, doing string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.waits:
+		state = StateWaiting
+	case p.kind == metrics.TaskPulling:
+		state = StatePulling
+	case p.kind == metrics.TaskRunning:
+		state = StateRunning
+	case p.kind == metrics.TaskEnded:
+		state = StateEnded
+	default:
+		state = StateStarting
+	}
+	return state, p.text
+}
