@@ -15,6 +15,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -26,6 +27,12 @@ const (
 	codeNotExecutable = 126
 	codeNotFound      = 127
 )
+
+// codesOfFailedExec are the statuses of a container whose program the kernel did not take, which runc finds out only after the start.
+var codesOfFailedExec = []int{1, 255}
+
+// atOnce is how long a container that ends because of its start may take, by far.
+const atOnce = time.Minute
 
 // explainStart words a start that has failed because of the program, from what is in the container. The Engine's own words have
 // the id of the container and the errors of all that were involved, one within the other.
@@ -117,9 +124,50 @@ func (s *session) explainExit(ctx context.Context, c *engine.Container, exit wir
 	if exit.Outcome != wire.OutcomeExited || exit.Code == 0 || exit.OOM || s.container.StopOrdered() || ctx.Err() != nil {
 		return exit
 	}
+	if tooLarge, _ := sizeFault(c); tooLarge != nil && slices.Contains(codesOfFailedExec, exit.Code) && time.Since(container.StartedAt(c)) < atOnce {
+		exit.Message = joined(tooLarge.Error(), exit.Message)
+		return exit
+	}
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
 	return s.explainPlatform(ctx, c, exit)
+}
+
+// checkSize has the Engine say which limits, and which command and environment, a large task really gets. What only may be too much is noted.
+func (s *session) checkSize(ctx context.Context, spec *runspec.Spec) error {
+	if spec == nil || !spec.Large {
+		return nil
+	}
+	found, err := s.container.Inspect(ctx)
+	if err != nil {
+		return err
+	}
+	tooLarge, sure := sizeFault(found)
+	switch {
+	case tooLarge == nil:
+		return nil
+	case sure:
+		return tooLarge
+	}
+	s.logger.Warn("the task may not start", zap.Error(tooLarge))
+	s.note = joined(s.note, tooLarge.Error())
+	return nil
+}
+
+// sizeFault says that a container's command and environment are more than the kernel takes. Its limits have the Engine's own by default.
+func sizeFault(c *engine.Container) (tooLarge *runspec.Error, sure bool) {
+	if c.HostConfig == nil || c.Path == "" {
+		return nil, true
+	}
+	return runspec.CheckSize(append([]string{c.Path}, c.Args...), c.Config.Env, c.HostConfig.Ulimits)
+}
+
+// joined is a message of two, of which each may be empty.
+func joined(first, second string) string {
+	if first == "" || second == "" {
+		return first + second
+	}
+	return first + "; " + second
 }
 
 // explainPlatform says that the image is for another processor, for which its programs may be none. What the Engine does not
@@ -133,11 +181,7 @@ func (s *session) explainPlatform(ctx context.Context, c *engine.Container, exit
 	if err != nil || of.Architecture == "" || info.Runs(of) {
 		return exit
 	}
-	text := fmt.Sprintf("the image is for %s and this host is %s", platforms.Format(of), platforms.Format(info.Platform))
-	if exit.Message != "" {
-		text = exit.Message + "; " + text
-	}
-	exit.Message = text
+	exit.Message = joined(exit.Message, fmt.Sprintf("the image is for %s and this host is %s", platforms.Format(of), platforms.Format(info.Platform)))
 	return exit
 }
 

@@ -109,3 +109,50 @@ func TestImageOfAnotherArchitecture(t *testing.T) {
 		})
 	}
 }
+
+// TestArgumentsThatAreTooLarge has commands and environments at the limits of the kernel.
+func TestArgumentsThatAreTooLarge(t *testing.T) {
+	image := environment.Busybox(t)
+	of := func(n, size int) []string {
+		arguments := []string{"true"}
+		for range n {
+			arguments = append(arguments, strings.Repeat("x", size))
+		}
+		return arguments
+	}
+	longest := 32*os.Getpagesize() - 1
+	stack := []mesos.Parameter{{Key: "ulimit", Value: "stack=4194304"}}
+	for name, test := range map[string]struct {
+		arguments  []string
+		parameters []mesos.Parameter
+		outcome    wire.Outcome
+		note, want string // parts of the messages at the start and at the end
+	}{
+		"the longest argument":  {of(1, longest), nil, wire.OutcomeExited, "", ""},
+		"a longer one":          {of(1, longest+1), nil, wire.OutcomeFailed, "", "Failed to create docker run options: string 2 of the command has 131072 bytes"},
+		"together, of a limit":  {of(12, 100_000), stack, wire.OutcomeFailed, "", "takes at most 1048576 with a stack limit of 4194304 bytes"},
+		"large, within a limit": {of(10, 100_000), stack, wire.OutcomeExited, "", ""},
+		"large":                 {of(20, 100_000), nil, wire.OutcomeExited, "", ""},
+		"perhaps too large": {of(21, 100_000), nil, wire.OutcomeExited, "with the usual stack limit of 8MiB",
+			"the command and the environment have 21"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			e := h.newExecutor()
+			task := argumentsTask(t, image, test.arguments...)
+			task.Container.Docker.Parameters = test.parameters
+			e.launch(task)
+			exit := e.awaitExit()
+			if exit.Outcome != test.outcome || (exit.Code == 0) != (test.want == "" || test.outcome == wire.OutcomeFailed) || !strings.Contains(exit.Message, test.want) ||
+				test.want == "" && exit.Message != "" {
+				t.Errorf("%+v, want %q", exit, test.want)
+			}
+			if e.running != nil && (!strings.Contains(e.running.Note, test.note) || test.note == "" && e.running.Note != "") {
+				t.Errorf("note %q, want %q", e.running.Note, test.note)
+			}
+			e.done()
+			h.awaitNoContainers()
+		})
+	}
+}

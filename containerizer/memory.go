@@ -125,10 +125,7 @@ func judgeMemory(exit wire.Exited, seen cgroup.Memory, killed bool) wire.Exited 
 	if !exit.OOM {
 		text = fmt.Sprintf("a process in it was killed for lack of memory at some time (%s)", text)
 	}
-	if exit.Message != "" {
-		text += "; " + exit.Message
-	}
-	exit.Message = text
+	exit.Message = joined(text, exit.Message)
 	return exit
 }
 

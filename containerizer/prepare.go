@@ -63,15 +63,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	if found != nil && !container.StartedAt(found).IsZero() {
 		return found, nil
 	}
-	s.at.set("copying secrets into the container")
-	if err := s.deliverFiles(bounded, spec); err != nil {
-		return nil, err
-	}
-	s.at.set("starting the container")
-	if err := s.container.AttachOutput(bounded); err != nil {
-		return nil, err
-	}
-	if err := s.container.Start(bounded); err != nil {
+	if err := s.startContainer(bounded, spec); err != nil {
 		return nil, err
 	}
 	// Once the start was done the Engine has all the time it needs to tell how it went.
@@ -82,6 +74,22 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 func (s *session) reportCreated() {
 	s.learn(func(r *TaskReport) { r.ContainerID = s.container.ID() })
 	s.conn.sendSticky(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
+}
+
+// startContainer starts the container that was created. The spec is nil if an earlier daemon has created it.
+func (s *session) startContainer(ctx context.Context, spec *runspec.Spec) error {
+	if err := s.checkSize(ctx, spec); err != nil {
+		return err
+	}
+	s.at.set("copying secrets into the container")
+	if err := s.deliverFiles(ctx, spec); err != nil {
+		return err
+	}
+	s.at.set("starting the container")
+	if err := s.container.AttachOutput(ctx); err != nil {
+		return err
+	}
+	return s.container.Start(ctx)
 }
 
 // bound limits a preparation to its deadline and, once a kill was asked for, to the kill's deadline. The reason it ended for is its

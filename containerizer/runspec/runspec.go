@@ -80,6 +80,10 @@ type Spec struct {
 	// Parameters are the keys of the docker parameters that the task declares.
 	Parameters []string
 
+	// Large says that the command and the environment may be more than the kernel takes, with the Engine's limits and the image's
+	// command and environment: CheckSize tells once the container is there.
+	Large bool
+
 	// Files are to be copied into the created container before it starts: secret volumes. FilesArchive packs them.
 	Files []File
 
@@ -134,6 +138,9 @@ func translate(ctx context.Context, t Task, src *source, o Options) (*Spec, erro
 		return nil, err
 	}
 	if err := spec.checkFileTargets(); err != nil {
+		return nil, err
+	}
+	if err := spec.checkSize(); err != nil {
 		return nil, err
 	}
 	return spec, nil

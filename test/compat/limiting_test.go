@@ -81,7 +81,7 @@ func limiting() []row {
 				return e.withArgument(t, 131071) + "; " + e.withArgument(t, 131072)
 			},
 			answers: []said{{"20.10", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
-			product: "sends it: the container starts and ends at once",
+			product: "refuses it before the create, with the string's number",
 		},
 		{
 			name: "variable-of-128-kib", request: "a variable, NAME=value, of 131072 bytes",
@@ -90,7 +90,7 @@ func limiting() []row {
 				return e.startedWith(t, id)
 			},
 			answers: []said{{"20.10", "204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
-			product: "sends it: the container starts and ends at once",
+			product: "refuses it before the create, with the variable's name",
 		},
 		{
 			name: "arguments-of-2-mib", request: "20 arguments of 100000 bytes; 21",
@@ -106,7 +106,7 @@ func limiting() []row {
 				return strings.Join(all, "; ")
 			},
 			answers: []said{{"20.10", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
-			product: "sends it: the container starts and ends at once",
+			product: "sends it with a warning in TASK_RUNNING, as it cannot know the stack limit, and says the reason at the end",
 		},
 		{
 			name: "arguments-with-stack-limit", request: "12 arguments of 100000 bytes with Ulimits stack 4 MiB",
@@ -118,7 +118,7 @@ func limiting() []row {
 				return e.startedWith(t, e.must(t, object{"Cmd": arguments, "HostConfig": object{"Ulimits": []object{{"Name": "stack", "Soft": 4 << 20, "Hard": 4 << 20}}}}))
 			},
 			answers: []said{{"20.10", "204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
-			product: "sends it: the container starts and ends at once",
+			product: "refuses it: the task's limit is known, and the Engine's default where that has one",
 		},
 	}
 }
