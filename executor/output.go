@@ -31,6 +31,7 @@ type outputStream struct {
 type received struct {
 	since          time.Time // of the Engine's log, where the counts begin
 	until          time.Time // of the last wire.Past; zero unless one is to be read to its end
+	log            bool      // the stream is one of the Engine's log
 	uncounted      bool      // an older daemon has sent a stream of which the beginning is not known
 	stdout, stderr receivedStream
 	past           *past // nil unless what the log has from before a loss of the Engine is read
@@ -62,6 +63,7 @@ const maxRecord = 16 << 10
 
 // begin prepares for a new stream.
 func (r *received) begin(o *wire.Output) {
+	r.log = o.Resumed && o.Lost == ""
 	switch {
 	case o.Past != nil:
 		r.until = o.Past.Until
@@ -114,10 +116,18 @@ func copyOutput(stream *outputStream, tty bool, r *received, stdout, stderr io.W
 		out.past, errs.past = r.past.stdout, r.past.stderr
 		out.lines, errs.lines = &r.past.lines, &r.past.lines
 	}
-	end.err = stdcopy.Copy(stream, tty, out, errs)
+	if !r.log {
+		end.err = stdcopy.Copy(stream, tty, out, errs)
+		return end
+	}
+	var lastOut, lastErr stdcopy.Record
+	lastOut, lastErr, end.err = stdcopy.CopyLog(stream, tty, out, errs)
 	if end.err != nil {
 		r.past = nil // what was written counts as received: it is compared anew
+		return end
 	}
+	out.finish(lastOut, r.until)
+	errs.finish(lastErr, r.until)
 	return end
 }
 
@@ -152,6 +162,14 @@ func (s *sink) Write(p []byte) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// finish ends a line whose newline the log has lost, at the end of a log from before a loss of the Engine: more comes from the next
+// Engine. What was received by another stream has it.
+func (s *sink) finish(last stdcopy.Record, until time.Time) {
+	if last.Unended && !until.IsZero() && s.past != nil && s.past.found {
+		_, _ = s.Write([]byte{'\n'})
+	}
 }
 
 // pendingBytes is how much has arrived on a stream and was not read, with the headers of its frames; 0 if that cannot be told.

@@ -143,6 +143,44 @@ func TestOutputGoesOnFromTheLog(t *testing.T) {
 	})
 }
 
+// A log driver that loses the newline of a long line neither makes the place in the log unknown nor the line run into the next.
+func TestOutputGoesOnFromALogWithoutNewlines(t *testing.T) {
+	full, rest := strings.Repeat("x", 16<<10), strings.Repeat("y", 10000)
+	log := string(frame(1, full)) + string(frame(1, rest))
+	line := full + rest + "\n"
+	for name, c := range map[string]struct {
+		received, past string
+		want           string // of three lines
+	}{
+		"all received":             {line + line, log + log, line + line},
+		"the newline is not there": {line + full + rest, log + log + string(frame(1, full)), line + line + full},
+		"behind in a line":         {line + full[:7], log + log, line + line},
+		"behind by lines":          {"", log + log, line + line},
+	} {
+		r, out := &received{}, &bytes.Buffer{}
+		play := func(o wire.Output, text string) {
+			t.Helper()
+			r.begin(&o)
+			if end := copyOutput(&outputStream{ReadCloser: io.NopCloser(strings.NewReader(text))}, false, r, out, io.Discard); end.err != nil {
+				t.Fatal(end.err)
+			}
+			if !r.end(o.Past) {
+				t.Errorf("%s: the place is not known", name)
+			}
+		}
+		play(wire.Output{}, string(frame(1, c.received)))
+		lost := time.Now()
+		play(wire.Output{Resumed: true, Past: &wire.Past{Until: lost, Whole: -1}}, c.past)
+		play(wire.Output{Resumed: true, From: lost}, log+string(frame(1, "end\n")))
+		if want := c.want + line + "end\n"; out.String() != want {
+			t.Errorf("%s: %d bytes, want %d", name, out.Len(), len(want))
+		}
+		if r.stdout.count != int64(len(line+"end\n")) {
+			t.Errorf("%s: %d bytes are counted", name, r.stdout.count)
+		}
+	}
+}
+
 // What is cut is said in bytes.
 func TestPendingBytes(t *testing.T) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -24,13 +24,60 @@ const (
 // bufferSize is the size in bytes of the one buffer that the output passes through.
 const bufferSize = 16 << 10
 
+// recordSize is how many bytes of a line an Engine's log keeps in one record.
+const recordSize = 16 << 10
+
+// Record is what is known of the last record of a stream in an Engine's log.
+type Record struct {
+	open bool // its line goes on in the next
+
+	// Unended is true if it is the rest of a line of several records and has no newline: the log lost that (CopyLog), or the container
+	// ended without.
+	Unended bool
+}
+
+func (r *Record) begin(to io.Writer) error {
+	if r == nil || !r.Unended {
+		return nil
+	}
+	_, err := to.Write([]byte{'\n'})
+	return err
+}
+
+// end takes the size and the last byte of a record.
+func (r *Record) end(size int64, last byte) {
+	if r == nil {
+		return
+	}
+	partial := last != '\n'
+	r.Unended, r.open = r.open && partial && size < recordSize, partial && size == recordSize
+}
+
 // Copy writes a container's output to out and errs until the stream ends. With a terminal (tty) the stream has no frames and all of
 // it goes to out. An end between two frames is no error. What comes is written as it comes, so a long frame holds nothing up; an
 // error of a writer ends the copying.
 func Copy(stream io.Reader, tty bool, out, errs io.Writer) error {
+	return copyStream(stream, tty, target{to: out}, target{to: errs})
+}
+
+// CopyLog is Copy for an Engine's log, where each frame is a record. Some log drivers lose the newline of a line that takes several
+// records (local of Engine 20.10, journald): it is added when another record follows, for only the last of all can be without.
+// With a terminal that cannot be told. The result is what is known at the end.
+func CopyLog(stream io.Reader, tty bool, out, errs io.Writer) (stdout, stderr Record, err error) {
+	err = copyStream(stream, tty, target{out, &stdout}, target{errs, &stderr})
+	return stdout, stderr, err
+}
+
+// target is where a stream goes.
+type target struct {
+	to     io.Writer
+	record *Record // nil unless the stream is a log
+}
+
+func copyStream(stream io.Reader, tty bool, out, errs target) error {
 	reader := bufio.NewReaderSize(stream, bufferSize)
 	if tty {
-		_, err := reader.WriteTo(out)
+		_, err := reader.WriteTo(out.to)
 		return err
 	}
 	for {
@@ -48,15 +95,19 @@ func Copy(stream io.Reader, tty bool, out, errs io.Writer) error {
 		default:
 			return fmt.Errorf("output of the container: frame of unknown stream %d", header[0])
 		}
-		if err := copyFrame(to, reader, int64(binary.BigEndian.Uint32(header[4:]))); err != nil {
+		if err := to.copyFrame(reader, int64(binary.BigEndian.Uint32(header[4:]))); err != nil {
 			return fmt.Errorf("output of the container: %w", err)
 		}
 	}
 }
 
 // copyFrame writes the next n bytes straight from the reader's own buffer.
-func copyFrame(to io.Writer, reader *bufio.Reader, n int64) error {
-	for n > 0 {
+func (t target) copyFrame(reader *bufio.Reader, size int64) error {
+	if err := t.record.begin(t.to); err != nil {
+		return err
+	}
+	var last byte
+	for n := size; n > 0; {
 		if _, err := reader.Peek(1); errors.Is(err, io.EOF) {
 			return io.ErrUnexpectedEOF
 		} else if err != nil {
@@ -66,7 +117,8 @@ func copyFrame(to io.Writer, reader *bufio.Reader, n int64) error {
 		if err != nil {
 			return err
 		}
-		if _, err := to.Write(part); err != nil {
+		last = part[len(part)-1]
+		if _, err := t.to.Write(part); err != nil {
 			return err
 		}
 		if _, err := reader.Discard(len(part)); err != nil {
@@ -74,5 +126,6 @@ func copyFrame(to io.Writer, reader *bufio.Reader, n int64) error {
 		}
 		n -= int64(len(part))
 	}
+	t.record.end(size, last)
 	return nil
 }

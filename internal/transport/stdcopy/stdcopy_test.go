@@ -44,6 +44,34 @@ func TestCopy(t *testing.T) {
 	}
 }
 
+// A log that lost the newline of a long line gets it back; one that has it stays as it is.
+func TestCopyLog(t *testing.T) {
+	full, rest := strings.Repeat("x", recordSize), "rest"
+	line := full + full + rest + "\n"
+	for name, c := range map[string]struct {
+		stream         string
+		stdout, stderr string
+		unended        bool // of stdout
+	}{
+		"lost":              {frame(1, full) + frame(1, full) + frame(1, rest) + frame(1, "next\n"), line + "next\n", "", false},
+		"kept":              {frame(1, full) + frame(1, full) + frame(1, rest+"\n") + frame(1, "next\n"), line + "next\n", "", false},
+		"lost of an empty":  {frame(1, full) + frame(1, "") + frame(1, "next\n"), full + "\nnext\n", "", false},
+		"kept of an empty":  {frame(1, full) + frame(1, "\n") + frame(1, "next\n"), full + "\nnext\n", "", false},
+		"one after another": {frame(1, full) + frame(1, rest) + frame(1, full) + frame(1, rest) + frame(1, "\n"), full + "rest\n" + full + "rest\n\n", "", false},
+		"at the end":        {frame(1, full) + frame(1, rest), full + rest, "", true},
+		"open at the end":   {frame(1, full), full, "", false},
+		"other stream":      {frame(1, full) + frame(2, full) + frame(1, rest) + frame(2, "a\n") + frame(1, "b\n"), full + "rest\nb\n", full + "a\n", false},
+		"a full line":       {frame(1, full[1:]+"\n") + frame(1, "short"), full[1:] + "\nshort", "", false},
+		"short ones":        {frame(1, "a") + frame(1, "b"), "ab", "", false},
+	} {
+		var stdout, stderr bytes.Buffer
+		out, errs, err := CopyLog(iotest.HalfReader(strings.NewReader(c.stream)), false, &stdout, &stderr)
+		if err != nil || stdout.String() != c.stdout || stderr.String() != c.stderr || out.Unended != c.unended || errs.Unended {
+			t.Errorf("%s: %v, %d and %d bytes, unended %t and %t", name, err, stdout.Len(), stderr.Len(), out.Unended, errs.Unended)
+		}
+	}
+}
+
 func FuzzCopy(f *testing.F) {
 	f.Add([]byte(frame(1, "a")+frame(2, "b")), false)
 	f.Add([]byte(frame(2, "err")+"\x01\x02\x03"), false)
