@@ -190,7 +190,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 func (s *session) stopWithExecutor(ctx context.Context) {
 	select {
 	case <-s.gone:
-		s.container.OutputEnded(container.OutputEnd{}) // nobody reads what it was given
+		s.container.AbandonOutput()
 		s.logger.Warn("the executor has died; stopping its container")
 		s.server.options.Metrics.OrphanStopped()
 		s.container.StopWithin(s.stopGrace)

@@ -177,7 +177,7 @@ func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 // the exit is about to be reported: the daemon knows which.
 func (e *executor) onOutputEnd(end outputEnd) {
 	e.task.output, e.task.outputBroken = nil, end.err != nil
-	e.task.state.OutputEnded = time.Now()
+	e.task.state.OutputEnded, e.task.state.Unreadable = time.Now(), end.unreadable
 	if !end.lastByte.IsZero() {
 		e.task.state.OutputSince = end.lastByte
 	}
@@ -196,7 +196,7 @@ func (e *executor) onOutputEnd(end outputEnd) {
 		e.Logger.Warn("output stream broke; asking for the rest", zap.Error(end.err))
 	}
 	e.send(wire.Message{Resume: &wire.Resume{
-		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: end.err != nil,
+		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: end.err != nil, Unreadable: end.unreadable,
 		Position: e.task.received.position(end.err != nil),
 	}})
 }

@@ -19,6 +19,8 @@ type outputEnd struct {
 	lastByte time.Time
 	err      error // nil at the regular end
 	lost     error // the first of our own stdout or stderr, nil if all was written
+
+	unreadable string // what the Engine has said in place of the rest of its log; empty if it did not
 }
 
 // outputStream is a stream that is being copied.
@@ -122,6 +124,9 @@ func copyOutput(stream *outputStream, tty bool, r *received, stdout, stderr io.W
 	}
 	var lastOut, lastErr stdcopy.Record
 	lastOut, lastErr, end.err = stdcopy.CopyLog(stream, tty, out, errs)
+	if said, ok := errors.AsType[*stdcopy.EngineError](end.err); ok {
+		end.err, end.unreadable = nil, said.Text // what it has was read
+	}
 	if end.err != nil {
 		r.past = nil // what was written counts as received: it is compared anew
 		return end
@@ -164,10 +169,9 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// finish ends a line whose newline the log has lost, at the end of a log from before a loss of the Engine: more comes from the next
-// Engine. What was received by another stream has it.
+// finish ends a line whose newline the log has lost, at the end of a log from before a loss of the Engine: more comes from the next.
 func (s *sink) finish(last stdcopy.Record, until time.Time) {
-	if last.Unended && !until.IsZero() && s.past != nil && s.past.found {
+	if last.Unended && !until.IsZero() {
 		_, _ = s.Write([]byte{'\n'})
 	}
 }

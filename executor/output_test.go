@@ -153,7 +153,7 @@ func TestOutputGoesOnFromALogWithoutNewlines(t *testing.T) {
 		want           string // of three lines
 	}{
 		"all received":             {line + line, log + log, line + line},
-		"the newline is not there": {line + full + rest, log + log + string(frame(1, full)), line + line + full},
+		"the newline is not there": {line + full + rest, log + log, line + line},
 		"behind in a line":         {line + full[:7], log + log, line + line},
 		"behind by lines":          {"", log + log, line + line},
 	} {

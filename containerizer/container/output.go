@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -30,6 +31,8 @@ type OutputEnd struct {
 	Ended  time.Time // zero if there was no stream
 	Broken bool      // it ended with an error
 
+	Unreadable string // what the Engine said in place of the rest of its log, which cannot be read then; empty for any other end
+
 	// Uncertain is true if it is not known whether the Engine was away between the opening of the stream and its end.
 	Uncertain bool
 
@@ -57,6 +60,8 @@ type output struct {
 
 	lost    int  // how often a call for the end broke, of an owner that does not count losses itself
 	refused bool // the Engine has answered that it does not give the log
+
+	abandoned bool // there is no owner any more
 }
 
 // uncertain is a number of losses that the Engine never has.
@@ -97,6 +102,14 @@ func (c *Container) OutputEnded(end OutputEnd) {
 	c.Look()
 }
 
+// AbandonOutput says that the owner is gone: Wait does not wait for what it was given, or will be.
+func (c *Container) AbandonOutput() {
+	c.output.mu.Lock()
+	c.output.abandoned = true
+	c.output.mu.Unlock()
+	c.Look()
+}
+
 // RestoreOutput says what stream the owner has from an earlier daemon: one that is open, or one that ended. Whether the Engine was
 // away meanwhile is not known.
 func (c *Container) RestoreOutput(open bool, end OutputEnd) {
@@ -130,12 +143,17 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	losses := w.losses()
 	w.output.mu.Lock()
 	open, last, complete, past, follow := w.output.open, w.output.end, w.output.losses == losses, w.output.past, w.output.follow
+	abandoned := w.output.abandoned
 	w.output.mu.Unlock()
 	switch {
+	case abandoned:
+		return 0, true, nil
 	case open:
 		return 0, !w.options.WholeOutput && past == nil, nil
 	case past != nil && last.Position != nil:
 		return w.resumeAfterPast(ctx, last, past, losses, complete)
+	case last.Unreadable != "":
+		return w.goOnWithoutLog(ctx, losses, errors.New(last.Unreadable))
 	case complete && follow && w.end != nil && last.Position != nil:
 		// The Engine ends a stream of the log before it has logged the rest of a last line without an end.
 		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{}}, losses)
@@ -211,6 +229,11 @@ func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses
 		w.options.Logger.Debug("output cannot be resumed yet", zap.Error(err))
 		return askInterval, w.overdue(), nil
 	}
+	return w.goOnWithoutLog(ctx, losses, err)
+}
+
+// goOnWithoutLog gives the owner what can be had without the log, and says that the rest is lost.
+func (w *wait) goOnWithoutLog(ctx context.Context, losses int, err error) (time.Duration, bool, error) {
 	w.output.mu.Lock()
 	known, last := w.output.refused, w.output.end
 	w.output.refused = true
@@ -218,7 +241,7 @@ func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses
 	if w.end == nil {
 		return w.attachAnew(ctx, losses, err)
 	}
-	if !known && !w.reachedEnd(last) {
+	if !known && (last.Unreadable != "" || !w.reachedEnd(last)) {
 		w.options.OutputLost(err)
 	}
 	return 0, true, nil

@@ -27,3 +27,20 @@ func TestEndedWithContainer(t *testing.T) {
 		}
 	}
 }
+
+// An owner that died leaves nothing to wait for, whether that was heard before its last stream was opened or after.
+func TestAbandonedOutput(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		c := &Container{}
+		if first {
+			c.AbandonOutput()
+		}
+		c.output.open, c.output.past = true, &Past{}
+		if !first {
+			c.AbandonOutput()
+		}
+		if _, settled, err := (&wait{Container: c, end: &End{}}).followOutput(t.Context()); !settled || err != nil {
+			t.Errorf("abandoned first %t: settled %t, %v", first, settled, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -49,8 +50,11 @@ func earlier(a, b time.Time) time.Time {
 // resumeAfterPast goes on when the owner has read what the log has from before a loss. If the Engine was lost over that, or the
 // owner has not found its place, it is read again.
 func (w *wait) resumeAfterPast(ctx context.Context, last OutputEnd, past *Past, losses int, complete bool) (time.Duration, bool, error) {
-	if !complete || last.Broken || last.Position.Again {
+	switch {
+	case !complete || last.Broken || last.Position.Again:
 		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{Until: past.Until}}, losses)
+	case last.Unreadable != "":
+		return w.goOnWithoutLog(ctx, losses, errors.New(last.Unreadable))
 	}
 	if past.Until.IsZero() {
 		return 0, true, nil

@@ -98,8 +98,9 @@ type State struct {
 	// OutputEnded is when the last stream ended, zero if there was none.
 	OutputEnded time.Time `json:"output_ended,omitzero"`
 
-	// Position is as in Resume, while the executor holds no output stream.
-	Position *Position `json:"position,omitempty"`
+	// Position and Unreadable are as in Resume, while the executor holds no output stream.
+	Position   *Position `json:"position,omitempty"`
+	Unreadable string    `json:"unreadable,omitempty"`
 
 	// Kill is the latest kill that was asked for.
 	Kill *Kill `json:"kill,omitempty"`
@@ -145,6 +146,9 @@ type Resume struct {
 	Since  time.Time `json:"since,omitzero"`
 	Ended  time.Time `json:"ended,omitzero"`
 	Broken bool      `json:"broken,omitempty"`
+
+	// Unreadable is what the Engine said in place of the rest of its log; empty if the stream did not end with that.
+	Unreadable string `json:"unreadable,omitempty"`
 
 	// Position is nil from executors that do not count what they receive. They get a stream that repeats the last seconds.
 	Position *Position `json:"position,omitempty"`

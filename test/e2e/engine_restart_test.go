@@ -13,6 +13,8 @@ import (
 
 	"github.com/docker/docker/client"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/executor/localagent"
 )
 
 // restartable is an Engine of the test's own with live-restore. The helpers of this package use it until the test ends.
@@ -81,6 +83,7 @@ func untilTold(t *testing.T, action string, parameters ...string) mesos.TaskInfo
 func TestOutputOverARestartOfTheEngine(t *testing.T) {
 	engine := newRestartable(t)
 	h := newHost(t)
+	const slow = "a slow reader"
 	binary := "\xfe\x00\xff\x80\x01\n"
 	cases := map[string]struct {
 		action     string
@@ -103,17 +106,40 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 			}, false, true},
 		"a stopped reader": {`echo "line $i"`, nil, func(i int) string { return fmt.Sprintf("line %d\n", i) }, true, false},
 		"json-file":        {`echo "line $i"`, []string{"log-driver=json-file"}, func(i int) string { return fmt.Sprintf("line %d\n", i) }, false, false},
+		// A line that is on its way when the Engine dies is lost like an unterminated one, so they are few.
+		"40 KiB lines": {`[ $((i % 20)) = 0 ] && printf "%040960d\n" $i || echo "line $i"`, nil, func(i int) string {
+			if i%20 == 0 {
+				return fmt.Sprintf("%040960d\n", i)
+			}
+			return fmt.Sprintf("line %d\n", i)
+		}, false, false},
+		slow: {`[ $i = 0 ] && seq 100000 || echo "line $i"`, nil, func(i int) string {
+			if i > 0 {
+				return fmt.Sprintf("line %d\n", i)
+			}
+			var all strings.Builder
+			for n := range 100000 {
+				fmt.Fprintln(&all, n+1)
+			}
+			return all.String()
+		}, false, false},
 	}
 	tasks := map[string]*task{}
 	for name, c := range cases {
-		tasks[name] = h.launch(t, untilTold(t, c.action, c.parameters...))
+		tasks[name] = h.launch(t, untilTold(t, c.action, c.parameters...), func(r *localagent.LaunchRequest) {
+			if name == slow {
+				readSlowly(r)
+			}
+		})
 	}
+	damaged := h.launch(t, untilTold(t, `echo "line $i"`))
 	none := h.launch(t, untilTold(t, `echo "line $i"`, "log-driver=none"))
 	for name, k := range tasks {
 		k.await(t, mesos.TASK_RUNNING)
 		eventually(t, "the output of "+name, func() bool { return len(k.output(t, "stdout")) > 100 })
 	}
 	none.await(t, mesos.TASK_RUNNING)
+	damaged.await(t, mesos.TASK_RUNNING)
 	eventually(t, "the log to rotate", func() bool { return len(tasks["rotated"].output(t, "stdout")) > 14000 })
 	end := func(name string) {
 		k := tasks[name]
@@ -127,6 +153,9 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 		fmt.Sscan(k.output(t, "count"), &count)
 		for i := range count {
 			want.WriteString(cases[name].one(i))
+		}
+		if name == slow {
+			eventually(t, "the reader to be done", func() bool { return len(k.output(t, "stdout")) >= want.Len() })
 		}
 		got := k.output(t, "stdout")
 		if cases[name].twice {
@@ -158,7 +187,11 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 		}
 		timer := time.NewTimer(stopped / 5)
 		<-timer.C // of what the task writes meanwhile the stopped executor has nothing; the time is what is tested
+		log := filepath.Join(engine.directory, "data/containers", damaged.container(t), "local-logs/container.log")
 		engine.end(t, syscall.SIGKILL)
+		if stopped > 0 {
+			cutLastRecord(t, log)
+		}
 		engine.start(t)
 		for name, k := range tasks {
 			had := len(k.output(t, "stdout"))
@@ -171,13 +204,35 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 	for name := range tasks {
 		end(name)
 	}
-	had := len(none.output(t, "stdout"))
-	eventually(t, "more output of the one without a log", func() bool { return len(none.output(t, "stdout")) > had })
-	if got := none.output(t, "stderr"); !strings.Contains(got, "some of the task's output is lost") {
-		t.Errorf("without a log the loss is not said: %s", got)
+	for name, k := range map[string]*task{"without a log": none, "with a damaged log": damaged} {
+		had := len(k.output(t, "stdout"))
+		eventually(t, "more output of the one "+name, func() bool { return len(k.output(t, "stdout")) > had })
+		if got := k.output(t, "stderr"); !strings.Contains(got, "some of the task's output is lost") {
+			t.Errorf("%s the loss is not said: %s", name, got)
+		}
+		if err := os.WriteFile(filepath.Join(k.Sandbox, "end"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k.finish(t)
 	}
-	if err := os.WriteFile(filepath.Join(none.Sandbox, "end"), nil, 0o600); err != nil {
+}
+
+// readSlowly puts a reader behind the executor that takes some 100 kB a second, and outlives it.
+func readSlowly(r *localagent.LaunchRequest) {
+	const script = `mkfifo pipe && { setsid sh -c 'until [ "$(dd bs=4096 count=1 2>&1 >&3 | grep -c "^0 bytes")" = 1 ]; do sleep 0.04; done' <pipe 3>>stdout & }
+		exec "$0" "$@" >pipe`
+	r.Args = append([]string{"-c", script, r.Path}, r.Args...)
+	r.Path = "/bin/sh"
+}
+
+// cutLastRecord leaves a log as a kill does in the middle of a write.
+func cutLastRecord(t *testing.T, log string) {
+	t.Helper()
+	file, err := os.Stat(log)
+	if err != nil {
 		t.Fatal(err)
 	}
-	none.finish(t)
+	if err := os.Truncate(log, file.Size()-10); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // A frame of the format has a header of eight bytes: the first names the stream, the last four are the length of what follows,
@@ -63,10 +64,20 @@ func Copy(stream io.Reader, tty bool, out, errs io.Writer) error {
 // CopyLog is Copy for an Engine's log, where each frame is a record. Some log drivers lose the newline of a line that takes several
 // records (local of Engine 20.10, journald): it is added when another record follows, for only the last of all can be without.
 // With a terminal that cannot be told. The result is what is known at the end.
+//
+// The error is an *EngineError if the Engine could not go on.
 func CopyLog(stream io.Reader, tty bool, out, errs io.Writer) (stdout, stderr Record, err error) {
 	err = copyStream(stream, tty, target{out, &stdout}, target{errs, &stderr})
 	return stdout, stderr, err
 }
+
+// EngineError is what the Engine says in place of the rest of a log: that its file is damaged, say.
+type EngineError struct{ Text string }
+
+func (e *EngineError) Error() string { return e.Text }
+
+// maxComplaint bounds that in bytes.
+const maxComplaint = 1 << 10
 
 // target is where a stream goes.
 type target struct {
@@ -87,7 +98,7 @@ func copyStream(stream io.Reader, tty bool, out, errs target) error {
 		} else if err != nil {
 			return fmt.Errorf("output of the container: %w", err)
 		}
-		to := out
+		to, size := out, int64(binary.BigEndian.Uint32(header[4:]))
 		switch header[0] {
 		case stdin, stdout:
 		case stderr, system:
@@ -95,7 +106,11 @@ func copyStream(stream io.Reader, tty bool, out, errs target) error {
 		default:
 			return fmt.Errorf("output of the container: frame of unknown stream %d", header[0])
 		}
-		if err := to.copyFrame(reader, int64(binary.BigEndian.Uint32(header[4:]))); err != nil {
+		if header[0] == system && to.record != nil {
+			text, _ := io.ReadAll(io.LimitReader(reader, min(size, maxComplaint)))
+			return &EngineError{strings.TrimSpace(string(text))}
+		}
+		if err := to.copyFrame(reader, size); err != nil {
 			return fmt.Errorf("output of the container: %w", err)
 		}
 	}

@@ -72,6 +72,15 @@ func TestCopyLog(t *testing.T) {
 	}
 }
 
+func TestEngineError(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	stream := frame(1, "a\n") + frame(3, "Error grabbing logs: damaged\n") + frame(1, "b\n")
+	_, _, err := CopyLog(strings.NewReader(stream), false, &stdout, &stderr)
+	if said, ok := errors.AsType[*EngineError](err); !ok || said.Text != "Error grabbing logs: damaged" || stdout.String() != "a\n" || stderr.Len() > 0 {
+		t.Errorf("%v, stdout %q, stderr %q", err, stdout.String(), stderr.String())
+	}
+}
+
 func FuzzCopy(f *testing.F) {
 	f.Add([]byte(frame(1, "a")+frame(2, "b")), false)
 	f.Add([]byte(frame(2, "err")+"\x01\x02\x03"), false)
