@@ -5,6 +5,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -16,6 +17,7 @@ func (s *session) failure(err error) wire.Exited {
 	exit := wire.Exited{Outcome: wire.OutcomeFailed, Fault: wire.FaultHost, Message: err.Error()}
 	var spec *runspec.Error
 	var pull *image.Error
+	var gpus *gpu.Unavailable
 	var refusal *policy.Refusal
 	switch {
 	case errors.Is(err, container.ErrVanished):
@@ -29,6 +31,8 @@ func (s *session) failure(err error) wire.Exited {
 	case errors.As(err, &refusal):
 		exit.Fault = wire.FaultTask
 		exit.Message = "The policy of this host refuses the task: " + refusal.Error()
+	case errors.As(err, &gpus):
+		exit.Fault = wire.FaultTask
 	case errors.As(err, &pull):
 		if pull.Fault() == image.User {
 			exit.Fault = wire.FaultTask

@@ -4,27 +4,33 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
 )
 
-// gpuEngine is the real Engine, but for two things: once told to, it says that it has NVIDIA's runtime, and it keeps what it was
-// asked to create.
+// gpuEngine is the real Engine, but for this: once told to, it says that it has NVIDIA's runtime, and it keeps what it was asked to
+// create and creates it without the requests for devices, which it could not fulfil.
 type gpuEngine struct {
 	socket string
 
@@ -67,15 +73,21 @@ func (g *gpuEngine) note(t *testing.T, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/containers/create") {
 		return
 	}
-	body, err := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	var asked struct{ HostConfig container.HostConfig }
+	whole := map[string]any{}
+	body, err := io.ReadAll(r.Body)
 	if err == nil {
-		err = json.Unmarshal(body, &asked)
+		err = errors.Join(json.Unmarshal(body, &asked), json.Unmarshal(body, &whole))
 	}
 	if err != nil {
 		t.Error(err)
+		return
 	}
+	delete(whole["HostConfig"].(map[string]any), "DeviceRequests")
+	if body, err = json.Marshal(whole); err != nil {
+		t.Error(err)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.created = append(g.created, asked.HostConfig)
@@ -102,46 +114,94 @@ func (g *gpuEngine) answer(r *http.Response) error {
 	return nil
 }
 
-// Without a GPU runtime a task that wants GPUs is refused in words; with one the Engine is asked for them. That the Engine of
-// these tests cannot give any is its own answer.
+// A task that wants GPUs is refused in words where there are none. Where NVIDIA's driver has some, each gets its own by uuid, says
+// which, and holds it until it ends, also over a restart of the daemon; who finds none free is told who has them.
 func TestGPUs(t *testing.T) {
-	g := newGPUEngine(t)
+	g, driver := newGPUEngine(t), t.TempDir()
+	for i, uuid := range []string{"GPU-a", "GPU-b"} {
+		directory := filepath.Join(driver, fmt.Sprintf("0000:0%d:00.0", i))
+		information := fmt.Sprintf("Model: X\nGPU UUID: \t %s\nDevice Minor: \t %d\n", uuid, i)
+		if err := errors.Join(os.Mkdir(directory, 0o755), os.WriteFile(directory+"/information", []byte(information), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	h := newHost(t, func(o *Options) {
 		e, err := engine.New(engine.Options{Socket: g.socket, Logger: o.Logger})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { e.Close() })
-		o.Engine = e
+		o.Engine, o.GPUs = e, gpu.NewBook(e, driver, o.Logger)
 	})
-	e := h.newExecutor()
-	task := dockerTask(t, environment.Busybox(t), "true")
-	task.Resources = append(task.Resources, scalar("gpus", 2))
-	e.launch(task)
-	exit := e.awaitExit()
-	if exit.Outcome != wire.OutcomeFailed || exit.Fault != wire.FaultTask || len(g.created) != 0 {
-		t.Errorf("exit %+v, %d containers", exit, len(g.created))
+	launch := func(name, line string, gpus float64) *executor {
+		e := h.newExecutor()
+		e.conn.Close()
+		e.attach.Executor += "-" + name // a session of its own
+		e.connect(h.socket)
+		task := dockerTask(t, environment.Busybox(t), line)
+		task.TaskID.Value = name
+		task.Resources = append(task.Resources, scalar("gpus", gpus))
+		e.launch(task)
+		return e
 	}
-	mustName(t, exit.Message, "asks for 2 GPUs", "no GPU runtime", "resources.gpus")
-	e.done()
-
+	refused := func(fault wire.Fault, name string, gpus float64, words ...string) {
+		t.Helper()
+		e := launch(name, "true", gpus)
+		exit := e.awaitExit()
+		if exit.Outcome != wire.OutcomeFailed || exit.Fault != fault {
+			t.Errorf("exit %+v", exit)
+		}
+		mustName(t, exit.Message, words...)
+		e.done()
+	}
+	refused(wire.FaultTask, "none", 1, "GPUs cannot be had", "2 GPUs of NVIDIA are there, and the Engine has neither CDI devices for them", "nor NVIDIA's runtime")
 	g.mu.Lock()
-	g.hasGPUs = true // as after an installation and a restart of the Engine
+	g.hasGPUs = true // as after an installation
 	g.mu.Unlock()
 	h.restart()
-	e = h.newExecutor()
-	e.launch(task)
-	exit = e.awaitExit()
-	mustName(t, exit.Message, "start container", "Error response from daemon")
-	e.done()
+	refused(wire.FaultTask, "many", 3, "asks for 3 GPUs", "this host has GPU-a, GPU-b")
+
+	a, b := launch("a", "sleep 1000", 1), launch("b", "sleep 1000", 1)
+	notes := []string{a.awaitRunning().Note, b.awaitRunning().Note}
+	slices.Sort(notes) // the two decide at the same time
+	if diff := cmp.Diff([]string{"GPUs: GPU-a", "GPUs: GPU-b"}, notes); diff != "" {
+		t.Error(diff)
+	}
+	refused(wire.FaultHost, "c", 1, "asks for 1 GPUs, and 0 of 2 are free", "GPU-a is held by task ", "GPU-b is held by task ", "of framework framework (container mdc-")
+	h.options.GPUs = gpu.NewBook(h.options.Engine, driver, h.options.Logger) // nothing is kept in memory
+	h.restart()
+	a.reconnect(h.socket)
+	b.reconnect(h.socket)
+	if note := a.awaitRunning().Note; note != notes[0] && note != notes[1] {
+		t.Errorf("after a restart %q", note)
+	}
+	b.awaitRunning()
+	refused(wire.FaultHost, "d", 2, "0 of 2 are free")
+	a.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+	a.awaitExit()
+	e := launch("e", "true", 1) // the moment the end was told
+	if note := e.awaitRunning().Note; note != a.running.Note {
+		t.Errorf("%q, want %q, which is free again", note, a.running.Note)
+	}
+	e.awaitExit()
+	b.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+	b.awaitExit()
+	for _, each := range []*executor{a, b, e} {
+		each.done()
+	}
 	h.awaitNoContainers()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.created) != 1 {
-		t.Fatalf("%d containers were created", len(g.created))
+	var ids []string
+	for _, created := range g.created {
+		for _, r := range created.DeviceRequests {
+			if r.Driver != "nvidia" || r.Count != 0 || len(r.DeviceIDs) != 1 || !slices.Equal(r.Capabilities[0], []string{"gpu"}) {
+				t.Errorf("asked for %+v", r)
+			}
+			ids = append(ids, r.DeviceIDs...)
+		}
 	}
-	want := []container.DeviceRequest{{Count: 2, Capabilities: [][]string{{"gpu"}}, Options: map[string]string{}}}
-	if diff := cmp.Diff(want, g.created[0].DeviceRequests); diff != "" {
-		t.Errorf("device requests, want (-), got (+):\n%s", diff)
+	if len(g.created) != 3 || len(ids) != 3 || ids[0] == ids[1] {
+		t.Errorf("%d containers with %v", len(g.created), ids)
 	}
 }

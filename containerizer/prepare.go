@@ -10,6 +10,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
@@ -57,7 +58,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 		return nil, err
 	}
 	if found != nil {
-		s.note = found.Config.Labels[engine.NoteLabel]
+		s.note, s.devices = found.Config.Labels[engine.NoteLabel], found.Config.Labels[engine.DevicesLabel]
 	}
 	s.reportCreated()
 	if found != nil && !container.StartedAt(found).IsZero() {
@@ -78,6 +79,9 @@ func (s *session) reportCreated() {
 
 // startContainer starts the container that was created. The spec is nil if an earlier daemon has created it.
 func (s *session) startContainer(ctx context.Context, spec *runspec.Spec) error {
+	if err := s.confirmGPUs(ctx, s.devices); err != nil {
+		return err
+	}
 	if err := s.checkSize(ctx, spec); err != nil {
 		return err
 	}
@@ -202,6 +206,11 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 	spec.ForcePull = s.server.options.Images.Forces(spec.ForcePull)
 	release := s.server.options.Images.Hold(ctx, spec.Image)
 	defer release() // the container holds it from then on
+	grant, releaseGPUs, err := s.takeGPUs(ctx, spec)
+	defer releaseGPUs() // as with the image
+	if err != nil {
+		return nil, err
+	}
 	if spec.ForcePull {
 		if err := s.pull(ctx, spec); err != nil {
 			return nil, err
@@ -211,21 +220,23 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 		return nil, err
 	}
 	// Asking whether the image is there would cost every launch a call: create says so itself.
-	err = s.createContainer(ctx, spec)
+	err = s.createContainer(ctx, spec, grant)
 	if engine.IsImageNotFound(err) && !spec.ForcePull {
 		if err := s.pull(ctx, spec); err != nil {
 			return nil, err
 		}
-		err = s.createContainer(ctx, spec)
+		err = s.createContainer(ctx, spec, grant)
 	}
 	return spec, err
 }
 
-func (s *session) createContainer(ctx context.Context, spec *runspec.Spec) error {
+func (s *session) createContainer(ctx context.Context, spec *runspec.Spec, grant *gpu.Grant) error {
 	s.at.set("creating the container")
-	warnings, err := s.container.Create(ctx, container.Spec{
-		Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking, Platform: spec.Platform,
-	})
+	created, note := s.withGPUs(spec, grant)
+	warnings, err := s.container.Create(ctx, created)
+	if err == nil {
+		s.note, s.devices = note, created.Config.Labels[engine.DevicesLabel]
+	}
 	for _, w := range warnings {
 		s.logger.Warn("the Engine warns", zap.String("warning", w))
 	}

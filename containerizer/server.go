@@ -13,6 +13,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/pidfd"
@@ -39,6 +40,9 @@ type Options struct {
 
 	// Policy checks every task before anything is done for it. Nil is a policy without any rule set.
 	Policy *policy.Policy
+
+	// GPUs is the book of who has which GPU of the host. Nil is a book of the server's own.
+	GPUs *gpu.Book
 
 	// OtherUsers lets executors attach that do not run as root. Their word is a task's: see Policy, and WorkDirectory, which is the
 	// agent's and below which their sandboxes must lie.
@@ -122,6 +126,9 @@ func New(o Options) (*Server, error) {
 			return nil, err
 		}
 		o.Policy = open
+	}
+	if o.GPUs == nil {
+		o.GPUs = gpu.NewBook(o.Engine, gpu.Driver, o.Logger)
 	}
 	if o.Metrics == nil {
 		o.Metrics = metrics.New("")

@@ -40,7 +40,6 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 		HostMemory:          uint64(max(0, info.MemoryBytes)),
 		LogDriver:           s.server.options.LogDriver,
 		LogOpts:             s.server.options.LogOpts,
-		GPUs:                info.GPUs,
 		HonorCommandUser:    s.server.options.HonorCommandUser,
 		CopiesFiles:         true, // see deliverFiles
 		Parameters:          s.server.options.Parameters,

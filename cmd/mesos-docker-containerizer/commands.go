@@ -19,6 +19,7 @@ func newCommands(c *config.Config, docker *engine.Client, server *containerizer.
 		Images:              server.Options().Images,
 		Tasks:               server,
 		Policy:              server.Options().Policy,
+		GPUs:                server.Options().GPUs,
 		Parameters:          parameters.NewSubprocess(),
 		DeferPull:           c.DeferPull,
 		PullDirectory:       filepath.Join(c.RunDir, "pulls"),

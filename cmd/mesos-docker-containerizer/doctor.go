@@ -15,13 +15,14 @@ import (
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
 )
 
 const doctorUsage = `
 Usage: mesos-docker-containerizer doctor [FLAG...]
 
 Checks this host from end to end, as root: agent, its flags and whether they agree with the daemon's settings, overlay, programs,
-daemon, sockets, Docker Engine, cgroups, policy, credentials, clocks, disks, containers left over. Each check says what was seen and,
+daemon, sockets, Docker Engine, cgroups, GPUs, policy, credentials, clocks, disks, containers left over. Each check says what was seen and,
 where something should be done, what. It changes nothing, needs no daemon, and takes 8 seconds at most, whatever hangs.
 
 Exit status: 0 when all is well or there are only warnings, 1 when a check failed; 2 when a flag or setting is wrong and 3 without
@@ -67,7 +68,7 @@ func runDoctor(own *flag.FlagSet) action {
 // doctorOptions finds what there is to look at. What is missing is for the doctor to say.
 func doctorOptions(c *config.Config, agent, programs string) (doctor.Options, error) {
 	o := doctor.Options{
-		Config: c, Version: version, API: api.DefaultVersion, AdminSocket: filepath.Join(c.RunDir, protocol.AdminSocket),
+		Config: c, Version: version, API: api.DefaultVersion, AdminSocket: filepath.Join(c.RunDir, protocol.AdminSocket), GPUDriver: gpu.Driver,
 	}
 	var err error
 	if o.SocketGID, err = groupID(c); err != nil {

@@ -27,6 +27,7 @@ import (
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
 )
@@ -104,6 +105,9 @@ type Options struct {
 
 	// Policy applies to the containers of run and the images of pull, which frameworks choose. Nil allows all.
 	Policy *policy.Policy
+
+	// GPUs decide which GPUs the containers of run get. Nil leaves them to the Engine.
+	GPUs *gpu.Book
 
 	// Parameters parses the command line of run. Without it run is refused.
 	Parameters CommandLineParser

@@ -15,6 +15,7 @@ import (
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -64,7 +65,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 			return err
 		}
 	}
-	if err := d.check(ctx, line); err != nil {
+	if err := r.check(ctx); err != nil {
 		return failedRun(err)
 	}
 	ctx, stop := r.watchSignals(ctx)
@@ -76,13 +77,14 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 	return r.carryOut(ctx, nil)
 }
 
-// check holds a command line against the Engine that there is.
-func (d *Docker) check(ctx context.Context, line *runspec.RunLine) error {
-	info, err := d.options.Engine.Info(ctx)
+// check holds the command line against the Engine that there is.
+func (r *running) check(ctx context.Context) error {
+	info, err := r.options.Engine.Info(ctx)
 	if err != nil {
-		return d.explain(err)
+		return r.explain(err)
 	}
-	return line.Check(info.APIVersion)
+	r.defaultRuntime = info.DefaultRuntime
+	return r.line.Check(info.APIVersion)
 }
 
 // adviceOfRun ends what docker says of a run that did not come to a container.
@@ -105,6 +107,9 @@ type running struct {
 	// What follows is not known of a run that is taken up by its container's id.
 	line    *runspec.RunLine
 	sandbox string // empty if it is not known
+
+	defaultRuntime string // the Engine's
+	grant          *gpu.Grant
 
 	started atomic.Bool // signals are the container's
 }
@@ -143,6 +148,11 @@ func (r *running) create(ctx context.Context) error {
 	ref := r.line.Config.Image
 	release := r.options.Images.Hold(ctx, ref)
 	defer release() // the container holds it from then on
+	releaseGPUs, err := r.takeGPUs(ctx)
+	defer releaseGPUs() // as with the image
+	if err != nil {
+		return r.failed(err)
+	}
 	switch pulled, err := r.awaitPull(ctx); {
 	case err != nil:
 		return err
@@ -156,7 +166,7 @@ func (r *running) create(ctx context.Context) error {
 			return err
 		}
 	}
-	err := r.createContainer(ctx)
+	err = r.createContainer(ctx)
 	if engine.IsImageNotFound(err) && r.line.Pull == "missing" {
 		if !r.line.Quiet {
 			fmt.Fprintf(r.call.Stderr, "Unable to find image '%s' locally\n", withTag(ref))
@@ -168,6 +178,11 @@ func (r *running) create(ctx context.Context) error {
 			return err
 		}
 		err = r.createContainer(ctx)
+	}
+	if err == nil && r.grant != nil {
+		if err = r.options.GPUs.Confirm(ctx, r.container.ID(), r.grant.Devices); err != nil {
+			_ = r.container.Remove(ctx) // one that stays is seen by who reads the error
+		}
 	}
 	if err != nil {
 		return r.failed(err)
@@ -181,6 +196,7 @@ func (r *running) createContainer(ctx context.Context) error {
 	config, host := *r.line.Config, *r.line.HostConfig
 	host.AutoRemove = host.AutoRemove && r.line.Detach
 	config.Labels = r.labels()
+	r.grant.Apply(&config, &host)
 	warnings, err := r.container.Create(ctx, container.Spec{
 		Config: &config, HostConfig: &host, Networking: r.line.Networking, Platform: r.line.Platform,
 	})
@@ -188,6 +204,17 @@ func (r *running) createContainer(ctx context.Context) error {
 		fmt.Fprintln(r.call.Stderr, "WARNING:", w)
 	}
 	return err
+}
+
+// takeGPUs decides which GPUs the container gets, and holds them until release is called.
+func (r *running) takeGPUs(ctx context.Context) (release func(), err error) {
+	if r.options.GPUs == nil {
+		return func() {}, nil
+	}
+	r.grant, release, err = r.options.GPUs.Take(ctx, gpu.Request{
+		Name: r.known.Name, Who: "a docker run of the agent", Config: r.line.Config, HostConfig: r.line.HostConfig, Default: r.defaultRuntime,
+	})
+	return release, err
 }
 
 // tellCreated tells the client of its container.

@@ -119,12 +119,16 @@ func (c *Client) Inspect(ctx context.Context, idOrName string) (Container, error
 	return inspected, err
 }
 
-// List returns the containers with a label ("key" or "key=value"), in whatever state they are.
+// List returns the containers with a label ("key" or "key=value"), in whatever state they are. An empty label is for all.
 func (c *Client) List(ctx context.Context, label string) ([]container.Summary, error) {
 	var list []container.Summary
 	err := c.call(ctx, "list containers with label", label, listLimit, func(ctx context.Context, api *client.Client) error {
 		var err error
-		list, err = api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+		options := container.ListOptions{All: true}
+		if label != "" {
+			options.Filters = filters.NewArgs(filters.Arg("label", label))
+		}
+		list, err = api.ContainerList(ctx, options)
 		return err
 	})
 	return list, err

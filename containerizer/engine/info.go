@@ -2,12 +2,13 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/containerd/platforms"
-	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -22,10 +23,15 @@ type Info struct {
 	Platform      ocispec.Platform // of the host
 	RootDirectory string           // where the Engine keeps images, on its host
 
-	// GPUs reports that the Engine knows of something that hands GPUs to containers: a runtime of NVIDIA's, or a GPU among the
-	// devices of the Container Device Interface, which Engines tell from 28.2 on. A request for GPUs can still fail for other
-	// reasons when the container is created or started, such as their number.
-	GPUs bool
+	Runtimes       []string // names of the OCI runtimes
+	DefaultRuntime string
+
+	// CDISpecDirs are where the Engine reads specifications of the Container Device Interface; empty where it does not.
+	CDISpecDirs []string
+
+	// CDIDevices are the devices that the Engine has found there, if DevicesKnown: Engines tell from 28.2 on.
+	CDIDevices   []string
+	DevicesKnown bool
 }
 
 // Info asks the Engine about itself and its host.
@@ -36,7 +42,16 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		if err != nil {
 			return err
 		}
-		info = Info{ServerVersion: answer.ServerVersion, APIVersion: api.ClientVersion(), MemoryBytes: answer.MemTotal, CgroupVersion: 1, GPUs: hasGPUs(answer), RootDirectory: answer.DockerRootDir}
+		info = Info{
+			ServerVersion: answer.ServerVersion, APIVersion: api.ClientVersion(), MemoryBytes: answer.MemTotal, CgroupVersion: 1, RootDirectory: answer.DockerRootDir,
+			Runtimes: slices.Sorted(maps.Keys(answer.Runtimes)), DefaultRuntime: answer.DefaultRuntime,
+			CDISpecDirs: answer.CDISpecDirs, DevicesKnown: versions.GreaterThanOrEqualTo(api.ClientVersion(), devicesAPI),
+		}
+		for _, d := range answer.DiscoveredDevices {
+			if d.Source == "cdi" {
+				info.CDIDevices = append(info.CDIDevices, d.ID)
+			}
+		}
 		info.Platform = platforms.Normalize(ocispec.Platform{OS: answer.OSType, Architecture: answer.Architecture})
 		if answer.CgroupVersion == "" { // Engines before 20.10 do not say, and know version 1 only
 			return nil
@@ -53,17 +68,11 @@ func (c *Client) Platform(ctx context.Context) (ocispec.Platform, error) {
 	return info.Platform, err
 }
 
-// hasGPUs looks for the runtime under the names that NVIDIA's tool configures (nvidia, nvidia-cdi, nvidia-legacy), and for
-// devices of class gpu: "nvidia.com/gpu=0".
-func hasGPUs(info system.Info) bool {
-	for name := range info.Runtimes {
-		if name == "nvidia" || strings.HasPrefix(name, "nvidia-") {
-			return true
-		}
-	}
-	return slices.ContainsFunc(info.DiscoveredDevices, func(d system.DeviceInfo) bool {
-		kind, _, _ := strings.Cut(d.ID, "=")
-		_, class, _ := strings.Cut(kind, "/")
-		return d.Source == "cdi" && class == "gpu"
-	})
-}
+// devicesAPI is the first version in which the Engine tells of its devices.
+const devicesAPI = "1.50"
+
+// IsNVIDIARuntime reports whether a runtime has one of the names that NVIDIA's tool configures (nvidia, nvidia-cdi, nvidia-legacy).
+func IsNVIDIARuntime(name string) bool { return name == "nvidia" || strings.HasPrefix(name, "nvidia-") }
+
+// HasNVIDIARuntime reports whether the Engine has one of NVIDIA's runtimes.
+func (i Info) HasNVIDIARuntime() bool { return slices.ContainsFunc(i.Runtimes, IsNVIDIARuntime) }

@@ -3,32 +3,42 @@ package engine
 import (
 	"net/http"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// What Engines with and without GPUs say of themselves.
-func TestInfoTellsOfGPUs(t *testing.T) {
+// What Engines say of the devices and runtimes that they have.
+func TestInfoTellsOfDevices(t *testing.T) {
 	for _, tt := range []struct {
-		name, body string
-		want       bool
+		name, api, body string
+		want            Info
+		nvidia          bool
 	}{
-		{"plain", `{"Runtimes":{"runc":{"path":"runc"},"io.containerd.runc.v2":{"path":"runc"}}}`, false},
-		{"NVIDIA's runtime", `{"Runtimes":{"runc":{"path":"runc"},"nvidia":{"path":"nvidia-container-runtime","runtimeArgs":[]}}}`, true},
-		{"NVIDIA's runtime in CDI mode", `{"Runtimes":{"runc":{"path":"runc"},"nvidia-cdi":{"path":"/usr/bin/nvidia-container-runtime.cdi"}}}`, true},
-		{"CDI devices", `{"Runtimes":{"runc":{}},"CDISpecDirs":["/etc/cdi"],"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"}]}`, true},
-		{"CDI devices of another kind", `{"CDISpecDirs":["/etc/cdi"],"DiscoveredDevices":[{"Source":"cdi","ID":"vendor.com/net=gpu"}]}`, false},
-		{"a directory alone", `{"CDISpecDirs":["/etc/cdi","/var/run/cdi"]}`, false},
+		{"plain", "1.41", `{"Runtimes":{"runc":{"path":"runc"},"io.containerd.runc.v2":{"path":"runc"}},"DefaultRuntime":"runc"}`,
+			Info{Runtimes: []string{"io.containerd.runc.v2", "runc"}, DefaultRuntime: "runc"}, false},
+		{"NVIDIA's runtime", "1.49", `{"Runtimes":{"nvidia":{"path":"nvidia-container-runtime","runtimeArgs":[]}},"CDISpecDirs":["/etc/cdi"]}`,
+			Info{Runtimes: []string{"nvidia"}, CDISpecDirs: []string{"/etc/cdi"}}, true},
+		{"NVIDIA's runtime in CDI mode", "1.50", `{"Runtimes":{"nvidia-cdi":{"path":"/usr/bin/nvidia-container-runtime.cdi"}}}`,
+			Info{Runtimes: []string{"nvidia-cdi"}, DevicesKnown: true}, true},
+		{"CDI devices", "1.51", `{"CDISpecDirs":["/etc/cdi"],"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"},{"Source":"other","ID":"nvidia.com/gpu=1"}]}`,
+			Info{CDISpecDirs: []string{"/etc/cdi"}, CDIDevices: []string{"nvidia.com/gpu=0"}, DevicesKnown: true}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClient(t, newDouble(t, "", engineOf("1.50", func(w http.ResponseWriter, _ *http.Request) {
+			c := newClient(t, newDouble(t, "", engineOf(tt.api, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				_, _ = w.Write([]byte(tt.body))
 			})).socket)
 			info, err := c.Info(t.Context())
-			if info.APIVersion != "1.50" {
-				t.Errorf("API version %q", info.APIVersion)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if err != nil || info.GPUs != tt.want {
-				t.Errorf("GPUs %v, want %v; %v", info.GPUs, tt.want, err)
+			tt.want.APIVersion, tt.want.CgroupVersion = tt.api, 1
+			info.Platform = tt.want.Platform
+			if diff := cmp.Diff(tt.want, info); diff != "" {
+				t.Error(diff)
+			}
+			if info.HasNVIDIARuntime() != tt.nvidia {
+				t.Errorf("NVIDIA's runtime: %v", !tt.nvidia)
 			}
 		})
 	}

@@ -29,6 +29,9 @@ const (
 
 	// NoteLabel holds Labels.Note, which is not known before a pull has ended.
 	NoteLabel = LabelPrefix + "note"
+
+	// DevicesLabel holds Labels.Devices, which are decided on right before the create.
+	DevicesLabel = LabelPrefix + "devices"
 )
 
 // Labels say whose container it is. They are written at create, atomically with it, and are all the daemon keeps.
@@ -51,6 +54,9 @@ type Labels struct {
 	// Note is what the task's user is to be told when the container runs, mostly empty. It is written all the same: a container
 	// has the labels of its image too where it has none of its own.
 	Note string
+
+	// Devices are the GPUs that the container holds, as containerizer/gpu writes them. Empty for none, and written all the same.
+	Devices string
 }
 
 // InstanceLabel is the label, as List and Events take it, of all containers of one instance.
@@ -71,6 +77,7 @@ func (l Labels) Map() map[string]string {
 		labelStartTime: strconv.FormatUint(l.ExecutorStartTime, 10),
 		labelBootID:    l.BootID,
 		NoteLabel:      l.Note,
+		DevicesLabel:   l.Devices,
 	}
 }
 
@@ -94,6 +101,7 @@ func ParseLabels(labels map[string]string) (Labels, error) {
 		Sandbox:   labels[labelSandbox],
 		BootID:    labels[labelBootID],
 		Note:      labels[NoteLabel],
+		Devices:   labels[DevicesLabel],
 	}
 	var mistakes *multierror.Error
 	for _, key := range []string{labelInstance, labelName} {

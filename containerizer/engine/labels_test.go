@@ -27,6 +27,7 @@ func drawLabels(t *rapid.T) Labels {
 		ExecutorStartTime: rapid.Uint64().Draw(t, "start time"),
 		BootID:            word.Draw(t, "boot id"),
 		Note:              word.Draw(t, "note"),
+		Devices:           word.Draw(t, "devices"),
 	}
 }
 

@@ -41,7 +41,7 @@ func FuzzTranslate(f *testing.F) {
 			info.Data = data
 		}
 		spec, err := runspec.Translate(t.Context(), taskOf(info), runspec.Options{
-			Parameters: labelParser{}, GPUs: true, CopiesFiles: true, HonorCommandUser: true, HostMemory: testHostMemory,
+			Parameters: labelParser{}, CopiesFiles: true, HonorCommandUser: true, HostMemory: testHostMemory,
 		})
 		var fault *runspec.Error
 		switch {

@@ -49,9 +49,6 @@ type Options struct {
 	// EngineAPI is the version of the Engine's API that is spoken to it, such as "1.41". Empty means that it is recent.
 	EngineAPI string
 
-	// GPUs says that the Engine can hand GPUs to containers. Without it a task that asks for gpus is refused.
-	GPUs bool
-
 	// HonorCommandUser makes CommandInfo.user the user in the container. Stock ignores it (contract 2.7).
 	HonorCommandUser bool
 
@@ -167,7 +164,7 @@ func describe(t Task, src *source, o Options) (*runOptions, error) {
 		func() error { return run.describeCommand(src, o) },
 		func() error { return run.checkParameters(t.SandboxDirectory) },
 		func() error { return run.checkImage() },
-		func() error { return run.describeGPUs(t.Info, o) },
+		func() error { return run.describeGPUs(t.Info) },
 		func() error { return run.describeLimits(src.container) },
 		func() error { return run.checkFiles(o) },
 		func() error { return run.checkText() },

@@ -130,7 +130,7 @@ func configuring() []row {
 				return strings.Join(all, "; ")
 			},
 			answers: []said{{"20.10", "not known"}, {"28", "[{\"Source\":\"cdi\",\"ID\":\"test.example/good=one\"}]; 500 CDI device injection failed: unresolvable CDI devices test.example/mixed=right; 204"}},
-			product: "asks for GPUs by count; one mistake in a CDI file takes all its devices away",
+			product: "asks for GPUs by name, and gives out none that the Engine does not list; one mistake in a CDI file takes all its devices away",
 		},
 		{
 			name: "gpu-by-count", request: "DeviceRequests {Count 1, Capabilities [[gpu]]} without a driver on the host: create, start",
@@ -142,7 +142,7 @@ func configuring() []row {
 				return fmt.Sprintf("%v, %s", a, e.ask(t, "POST", "/containers/"+id+"/start", nil).said())
 			},
 			answers: []said{{"20.10", "201, 500 could not select device driver \"\" with capabilities: [[gpu]]"}},
-			product: "refuses a task with gpus where the Engine tells of none",
+			product: "never asks by number: docs/gpus.md",
 		},
 	}
 }

@@ -131,14 +131,14 @@ var additions = []difference{
 		},
 	},
 	{
-		name: "gpus", field: "HostConfig.DeviceRequests", reason: "the gpus resource becomes GPUs where the Engine has them",
-		example: func(a *assignment) { a.gpus = true; addScalar(a, "gpus", 2) },
+		name: "gpus", field: "HostConfig.DeviceRequests", reason: "the gpus resource becomes a request for GPUs",
+		example: func(a *assignment) { addScalar(a, "gpus", 2) },
 		restate: func(a *assignment) bool {
 			number, found := amount(allResources(a.Info), "gpus")
-			if found && a.gpus {
+			if found {
 				a.extra = append(a.extra, fmt.Sprintf("--gpus=%v", number))
 			}
-			return found && a.gpus
+			return found
 		},
 	},
 	{

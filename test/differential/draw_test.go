@@ -48,7 +48,7 @@ func amounts() *rapid.Generator[float64] {
 
 // drawAssignment draws a task as masters let it through, with a mistake now and then.
 func drawAssignment(t *rapid.T, known []string) assignment {
-	a := assignment{cfs: rapid.Bool().Draw(t, "cgroups_enable_cfs"), hostMemory: 8 << 30, gpus: rapid.Bool().Draw(t, "Engine has GPUs"),
+	a := assignment{cfs: rapid.Bool().Draw(t, "cgroups_enable_cfs"), hostMemory: 8 << 30,
 		honorUser: rapid.Bool().Draw(t, "honor_command_user")}
 	a.SandboxDirectory = "{directory}/" + oneOf(t, "sandbox", "sandbox", "sandbox", "sandbox", "with:colon", "with blank ü")
 	a.MappedDirectory = oneOf(t, "mapped", "/mnt/mesos/sandbox", "/mnt/mesos/sandbox", "/m n")

@@ -54,14 +54,9 @@ var refusals = []difference{
 		example: withParameter("e", "A=b"),
 	},
 	{
-		name: "no GPUs", field: "resources.gpus", reason: "stock accounts for GPUs and hands out none, and the task finds out too late",
-		refusal: "the task asks for ",
-		example: func(a *assignment) { addScalar(a, "gpus", 1) },
-	},
-	{
 		name: "part of a GPU", field: "resources.gpus", reason: "there is no such thing",
 		refusal: "The 'gpus' resource must be an unsigned integer",
-		example: func(a *assignment) { a.gpus = true; addScalar(a, "gpus", 1.5) },
+		example: func(a *assignment) { addScalar(a, "gpus", 1.5) },
 	},
 	{
 		name: "limit below request", field: "limits.mem", reason: "the Engine names its own fields, which the task does not have",

@@ -199,7 +199,7 @@ func (b *bench) ours(ctx context.Context, t testing.TB, a assignment) outcome {
 	t.Helper()
 	spec, err := runspec.Translate(ctx, a.Task, runspec.Options{
 		CgroupsEnableCFS: a.cfs, DefaultContainerDNS: parsedDNS(a.dns), HostMemory: a.hostMemory, LogDriver: "local", LogOpts: map[string]string{"max-size": "1m"},
-		EngineAPI: a.api, GPUs: a.gpus, HonorCommandUser: a.honorUser, CopiesFiles: true, Parameters: b.parser,
+		EngineAPI: a.api, HonorCommandUser: a.honorUser, CopiesFiles: true, Parameters: b.parser,
 	})
 	if err == nil {
 		err = spec.PrepareHost()

@@ -24,7 +24,6 @@ type assignment struct {
 	dns        *agentflag.ContainerDNS
 	hostMemory uint64
 	honorUser  bool
-	gpus       bool
 
 	// For the other side only: rows of the table say with these what stock would have to be told.
 	extra          []string     // options behind the generated ones

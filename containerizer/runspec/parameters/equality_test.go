@@ -170,7 +170,6 @@ func drawOptions(t *rapid.T) runspec.Options {
 		CgroupsEnableCFS:    rapid.Bool().Draw(t, "cfs"),
 		HostMemory:          8 << 30,
 		HonorCommandUser:    rapid.Bool().Draw(t, "honor user"),
-		GPUs:                true,
 		LogDriver:           "local",
 		LogOpts:             map[string]string{"max-size": "1m"},
 		DefaultContainerDNS: defaultDNS,

@@ -59,6 +59,9 @@ type Options struct {
 	SocketGID   int    // the group that may connect to the executors' socket; 0 for none
 	Containers  Containers
 
+	// GPUDriver is the directory in which NVIDIA's driver tells of its GPUs.
+	GPUDriver string
+
 	// Systemctl is the program; empty where systemd does not run.
 	Systemctl string
 
@@ -77,6 +80,7 @@ var checks = []struct {
 	{"cgroups", (*doctor).cgroups},
 	{"storage_driver", (*doctor).storageDriver},
 	{"live_restore", (*doctor).liveRestore},
+	{"gpus", (*doctor).gpus},
 	{"programs", (*doctor).programs},
 	{"daemon", (*doctor).daemonAnswers},
 	{"sockets", (*doctor).sockets},

@@ -54,6 +54,9 @@ type dockerHost struct {
 		MemoryLimit        *bool
 		CPUCfsQuota        *bool `json:"CpuCfsQuota"`
 		Swarm              struct{ LocalNodeState string }
+		Runtimes           map[string]json.RawMessage
+		CDISpecDirs        []string
+		DiscoveredDevices  []struct{ Source, ID string }
 	}
 	at time.Time // ours, when it said its time
 }

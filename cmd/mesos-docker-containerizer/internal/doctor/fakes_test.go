@@ -180,3 +180,11 @@ func (all containers) Inspect(_ context.Context, id string) (engine.Container, e
 	}
 	return engine.Container{}, errors.New("there is no such container")
 }
+
+// gpus gives the Engine, which is older than API 1.50, a CDI file with these devices.
+func (h *host) gpus(devices string) {
+	directory := h0(h.root, "cdi")
+	must(h.t, os.MkdirAll(directory, 0o755),
+		os.WriteFile(directory+"/test.json", []byte(`{"cdiVersion":"0.6.0","kind":"test.example/gpu","devices":[`+devices+`]}`), 0o644))
+	h.info = fmt.Sprintf(`{"Driver":"overlay2","CgroupVersion":"1","LiveRestoreEnabled":true,"SystemTime":"NOW","CDISpecDirs":[%q]}`, directory)
+}
