@@ -179,12 +179,15 @@ type executor struct {
 }
 
 // newExecutor attaches an executor named after the test.
-func (h *host) newExecutor() *executor {
+func (h *host) newExecutor(change ...func(*wire.Attach)) *executor {
 	h.t.Helper()
 	e := &executor{t: h.t, attach: wire.Attach{
 		Version: wire.Version, Route: wire.RouteCustom, Framework: "framework", Executor: h.t.Name(),
 		Sandbox: h.t.TempDir(), StopGrace: 500 * time.Millisecond,
 	}}
+	for _, c := range change {
+		c(&e.attach)
+	}
 	e.connect(h.socket)
 	h.t.Cleanup(func() {
 		e.conn.Close()

@@ -38,6 +38,7 @@ type session struct {
 	conn   executorConn
 	done   chan struct{} // closed when the executor needs nothing any more
 	finish sync.Once     // of done
+	ended  chan struct{} // closed when the task has ended
 
 	// Set once, before launched is closed.
 	launchOnce sync.Once
@@ -80,6 +81,7 @@ func newSession(s *Server, a *wire.Attach, p peer) *session {
 		logger:   s.options.Logger.With(zap.String("framework", a.Framework), zap.String("executor", a.Executor)),
 		launched: make(chan struct{}),
 		done:     make(chan struct{}),
+		ended:    make(chan struct{}),
 		memory:   memory{looks: make(chan struct{}, 1)},
 		unwatch:  func() {},
 	}
@@ -136,6 +138,7 @@ func (s *session) run(ctx context.Context, executor *pidfd.Process) {
 	}
 	if state := s.attach.State; state != nil && state.Exited {
 		s.at.enter(metrics.TaskEnded, "ended, its update is sent")
+		close(s.ended)
 		s.removeEnded(ctx)
 		return
 	}
@@ -229,6 +232,7 @@ func (s *session) conclude(ctx context.Context, exit wire.Exited) {
 	s.countEnd(exit)
 	s.at.enter(metrics.TaskEnded, fmt.Sprintf("ended (%s, status %d), its update is on the way", exit.Outcome, exit.Code))
 	s.conn.sendSticky(wire.Message{Exited: &exit})
+	close(s.ended)
 	if s.awaitDone(ctx) && s.container.ID() != "" {
 		s.scheduleRemoval(ctx, s.container.ID())
 	}

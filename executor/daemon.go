@@ -72,6 +72,7 @@ func (e *executor) attach() {
 		TaskEnvironment: e.TaskEnvironment,
 		AgentFlags:      e.AgentFlags,
 		StopGrace:       e.Environment.ShutdownGracePeriod,
+		TakesStop:       true,
 	}
 	if e.task != nil {
 		attach.StopGrace = e.grace(nil)
@@ -111,6 +112,8 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 		e.onHealth(m.Health)
 	case m.Check != nil:
 		e.onCheck(m.Check)
+	case m.Stop != nil:
+		e.onStop(m.Stop)
 	case m.Exited != nil:
 		e.onExited(m.Exited)
 	}

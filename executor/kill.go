@@ -28,6 +28,22 @@ func (e *executor) onKill(id mesos.TaskID, policy *mesos.KillPolicy) {
 	e.stop(e.grace(policy), true)
 }
 
+// onStop stops the task for an admin of the host, as a kill by the framework would.
+func (e *executor) onStop(s *wire.Stop) {
+	if e.task.exit != nil {
+		return
+	}
+	e.Logger.Info("stopping the task", zap.String("reason", s.Reason))
+	if !e.task.cause.killed {
+		e.task.cause.stopped = s.Reason
+	}
+	grace := e.grace(nil)
+	if s.Grace != nil {
+		grace = max(0, *s.Grace)
+	}
+	e.stop(grace, true)
+}
+
 // grace is how long the container may take to end by itself: the kill's own policy, else the task's, else the executor's
 // shutdown grace period (contract 3.4).
 func (e *executor) grace(policy *mesos.KillPolicy) time.Duration {

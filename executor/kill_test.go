@@ -252,3 +252,41 @@ func TestShutdown(t *testing.T) {
 		})
 	})
 }
+
+// An admin's stop is a kill: with the task's grace period unless the admin has another, announced, and reported as TASK_KILLED.
+func TestStopByAdmin(t *testing.T) {
+	for name, c := range map[string]struct {
+		grace *time.Duration
+		want  time.Duration
+	}{
+		"the task's": {nil, 30 * time.Second},
+		"own":        {new(time.Second), time.Second},
+		"negative":   {new(-time.Second), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(h *harness) {
+				task := sleeper()
+				task.KillPolicy = policy(30 * time.Second)
+				h.connect()
+				if sent := h.daemon.take(); !sent[len(sent)-1].Attach.TakesStop {
+					t.Error("the daemon is not told that a stop is understood")
+				}
+				h.run(task)
+				h.daemon.take()
+				h.say(wire.Message{Stop: &wire.Stop{Grace: c.grace, Reason: "stopped by an admin"}})
+				if d := killDeadline(t, h.daemon.take()); d != c.want {
+					t.Errorf("a grace period of %v, want %v", d, c.want)
+				}
+				h.update(mesos.TASK_KILLING)
+				h.say(exited(143))
+				if s := h.update(mesos.TASK_KILLED); s.GetMessage() != "Container exited with status 143: stopped by an admin" {
+					t.Errorf("message %q", s.GetMessage())
+				}
+				h.say(wire.Message{Stop: &wire.Stop{Reason: "late"}})
+				if sent := h.daemon.take(); len(sent) != 0 {
+					t.Errorf("a stop after the end reached the daemon: %+v", sent)
+				}
+			}, mesos.FrameworkInfo_Capability_TASK_KILLING_STATE)
+		})
+	}
+}

@@ -44,6 +44,7 @@ type endCause struct {
 	killed    bool   // by the framework, a shutdown, a signal or its health
 	completed bool   // max_completion_time is over
 	unhealthy string // if its health was the reason: what was found; else empty
+	stopped   string // if an admin of the host was the reason: in words; else empty
 }
 
 // terminal returns the state, reason and message of the terminal update: contract 3.3, with the reasons and texts that stock loses.
@@ -77,6 +78,9 @@ func terminal(exit wire.Exited, cause endCause) (state mesos.TaskState, reason *
 	case cause.killed:
 		if cause.unhealthy != "" {
 			message += ": killed because its " + cause.unhealthy
+		}
+		if cause.stopped != "" {
+			message += ": " + cause.stopped
 		}
 		return mesos.TASK_KILLED, nil, message
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,51 +9,121 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
+	"mesos-docker-containerizer/internal/lookup"
 )
 
 // errNoDaemon says that nobody answers at the socket for admins.
 var errNoDaemon = errors.New("is it running (systemctl status mesos-docker-containerizer), and are you root?")
 
-// refusedError is the daemon's own word on why it does not do what it is asked.
-type refusedError string
-
-func (e refusedError) Error() string { return string(e) }
+func adminSocket(c *config.Config) string { return filepath.Join(c.RunDir, protocol.AdminSocket) }
 
 // askDaemon asks the daemon of the configuration's run_dir and decodes its JSON answer. Its error has the status exitEnvironment,
-// or is a refusedError.
+// or is a *containerizer.RefusedError. A limit of 0 is none.
 func askDaemon(c *config.Config, method, path string, limit time.Duration, answer any) error {
-	socket := filepath.Join(c.RunDir, protocol.AdminSocket)
-	client := http.Client{Timeout: limit, Transport: &http.Transport{
+	ctx := context.Background()
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return tellDaemon(ctx, c, method, path, nil, answer)
+}
+
+// tellDaemon is askDaemon with a JSON body, unless that is nil.
+func tellDaemon(ctx context.Context, c *config.Config, method, path string, body, answer any) error {
+	stream, err := openDaemon(ctx, c, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if err := json.NewDecoder(stream).Decode(answer); err != nil {
+		return withStatus(exitEnvironment, fmt.Errorf("the answer of the daemon at %s: %w", adminSocket(c), err))
+	}
+	return nil
+}
+
+// openDaemon is tellDaemon for an answer that the caller reads, and closes.
+func openDaemon(ctx context.Context, c *config.Config, method, path string, body any) (io.ReadCloser, error) {
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		sent = bytes.NewReader(text)
+	}
+	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
+			return new(net.Dialer).DialContext(ctx, "unix", adminSocket(c))
 		},
 	}}
-	request, err := http.NewRequest(method, "http://daemon"+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://daemon"+path, sent)
 	if err != nil {
-		return withStatus(exitEnvironment, err)
+		return nil, withStatus(exitEnvironment, err)
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return withStatus(exitEnvironment, fmt.Errorf("no daemon answers at %s: %w; %w", socket, err, errNoDaemon))
+		return nil, noDaemon(c, err)
 	}
-	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		const enough = 4 << 10
-		text, _ := io.ReadAll(io.LimitReader(response.Body, enough))
-		if said := strings.TrimSpace(string(text)); said != "" {
-			return refusedError(said)
-		}
-		return refusedError("the daemon at " + socket + " answers " + response.Status)
+		defer response.Body.Close()
+		return nil, containerizer.Refused(response)
 	}
-	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
-		return withStatus(exitEnvironment, fmt.Errorf("the answer of the daemon at %s: %w", socket, err))
+	return response.Body, nil
+}
+
+func noDaemon(c *config.Config, err error) error {
+	if wrapper, ok := errors.AsType[*url.Error](err); ok { // with an address that is made up
+		err = wrapper.Err
 	}
-	return nil
+	return withStatus(exitEnvironment, fmt.Errorf("no daemon answers at %s: %w; %w", adminSocket(c), err, errNoDaemon))
+}
+
+// askFile asks the daemon for a file: see containerizer.AskFile. The limit is for the answer.
+func askFile(c *config.Config, path string, body, answer any) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), fileTimeout)
+	defer cancel()
+	file, err := containerizer.AskFile(ctx, adminSocket(c), path, body, answer)
+	if _, refused := errors.AsType[*containerizer.RefusedError](err); err != nil && !refused {
+		err = noDaemon(c, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return net.FileConn(file)
+}
+
+// fileTimeout is more than the Engine's limits for what the file is made of.
+const fileTimeout = time.Minute
+
+// askTasks asks the daemon for its tasks.
+func askTasks(c *config.Config, limit time.Duration) (reports []containerizer.TaskReport, err error) {
+	return reports, askDaemon(c, http.MethodGet, "/tasks", limit, &reports)
+}
+
+// askTask finds the task that a word names among those of the daemon.
+func askTask(c *config.Config, word string) (containerizer.TaskReport, error) {
+	reports, err := askTasks(c, psTimeout)
+	if err != nil {
+		return containerizer.TaskReport{}, err
+	}
+	found, err := lookup.One(reports, containerizer.TaskReport.Names, word)
+	if errors.Is(err, lookup.ErrNone) {
+		err = fmt.Errorf("%w; `mesos-docker-containerizer ps` lists the tasks", err)
+	}
+	return found, err
+}
+
+// pathOf is where the daemon answers on a task.
+func pathOf(r containerizer.TaskReport, verb string) string {
+	return "/tasks/" + url.PathEscape(r.Container) + verb
 }

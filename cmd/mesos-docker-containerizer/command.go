@@ -23,6 +23,9 @@ type command struct {
 	noSettings bool     // the command takes no setting as a flag
 	arguments  bool     // the action checks the arguments; without it there must be none
 	words      []string // the arguments that completion offers, in place of files
+	tasks      bool     // the arguments begin with names of tasks, or their beginnings
+	operands   int      // behind so many arguments no flags are looked for; 0 for everywhere
+	asks       bool     // the command only asks the daemon: mistakes in files do not keep it from that
 }
 
 // action does the work of a command. The Config is nil where the command takes no settings. An error is shown to the person, and
@@ -49,12 +52,12 @@ func withStatus(status int, err error) error {
 // run parses the command line, does the work and returns the exit status.
 func (c *command) run(t terminal, args []string) int {
 	own, act := c.flags()
-	if asksForHelp(args) {
+	if asksForHelp(c.guard(args, own)) {
 		c.help(t.stdout, own)
 		return exitOK
 	}
 	settings, arguments, err := c.parse(t.environ, args, own)
-	if err == nil && !c.arguments && len(arguments) > 0 {
+	if err == nil && !c.arguments && !c.tasks && len(arguments) > 0 {
 		err = fmt.Errorf("unexpected argument %q", arguments[0])
 	}
 	err = withStatus(exitUsage, err)
@@ -120,6 +123,7 @@ func (c *command) help(w io.Writer, own *flag.FlagSet) {
 // parse reads the whole command line: the command's own flags, the settings, and what remains, in any order. It reports all
 // mistakes in settings at once.
 func (c *command) parse(environ, args []string, own *flag.FlagSet) (settings *config.Config, arguments []string, err error) {
+	args = c.guard(args, own)
 	rest := args
 	if !c.noSettings {
 		var foreign []string
@@ -144,4 +148,34 @@ func (c *command) parse(environ, args []string, own *flag.FlagSet) (settings *co
 		}
 	}
 	return settings, append(arguments, tail...), nil
+}
+
+// guard puts "--" behind the operands of a command that takes what follows as it is. Values of the command's own flags may stand in
+// arguments of their own.
+func (c *command) guard(args []string, own *flag.FlagSet) []string {
+	if c.operands == 0 {
+		return args
+	}
+	seen, value := 0, false
+	for i, arg := range args {
+		switch name, _, given := strings.Cut(strings.TrimLeft(arg, "-"), "="); {
+		case arg == "--":
+			return args
+		case value:
+			value = false
+		case len(arg) > 1 && arg[0] == '-':
+			f := own.Lookup(name)
+			value = f != nil && !given && !isBoolean(f)
+		default:
+			if seen++; seen == c.operands {
+				return slices.Insert(slices.Clone(args), i+1, "--")
+			}
+		}
+	}
+	return args
+}
+
+func isBoolean(f *flag.Flag) bool {
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
 }

@@ -24,9 +24,9 @@ func TestCompletions(t *testing.T) {
 		want      string // without what they mean
 		directive cobra.ShellCompDirective
 	}{
-		{"", "", "serve run ps images setup doctor config completion manual version help", noFiles},
+		{"", "", "serve run ps inspect exec stop events images setup doctor config completion manual version help", noFiles},
 		{"", "co", "config completion", noFiles},
-		{"help", "s", "serve setup", noFiles},
+		{"help", "s", "serve stop setup", noFiles},
 		{"nosuch", "", "", noFiles},
 		{"nosuch", "--", "", noFiles},
 		{"images", "", "gc", noFiles},

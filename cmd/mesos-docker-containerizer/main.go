@@ -41,7 +41,11 @@ func commands() []*command {
 	return []*command{
 		{name: "serve", summary: "run the daemon", usage: serveUsage, define: serve},
 		{name: "run", summary: "run Marathon apps on this host without a cluster, in the foreground", usage: runUsage, define: run, arguments: true},
-		{name: "ps", summary: "list the daemon's tasks and what they are doing", usage: psUsage, define: ps, arguments: true},
+		{name: "ps", summary: "list the daemon's tasks and what they are doing", usage: psUsage, define: ps, asks: true, tasks: true},
+		{name: "inspect", summary: "print all that is known of a task", usage: inspectUsage, define: inspect, asks: true, tasks: true},
+		{name: "exec", summary: "run a command in a task's container", usage: execUsage, define: execInContainer, asks: true, tasks: true, operands: 1},
+		{name: "stop", summary: "end a task as its framework would", usage: stopUsage, define: stop, asks: true, tasks: true},
+		{name: "events", summary: "print changes of tasks as they happen", usage: eventsUsage, define: showEvents, asks: true, tasks: true},
 		{name: "images", summary: "list the images that were pulled for tasks, and clean them up", usage: imagesUsage, define: images,
 			arguments: true, words: []string{"gc"}},
 		{name: "setup", summary: "put the programs in the place of the agent's own, or take that back", usage: setupUsage, define: runSetup},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -112,11 +111,6 @@ func (t terminal) width() int {
 		return 80
 	}
 	return width
-}
-
-// askTasks asks the daemon for its tasks.
-func askTasks(c *config.Config, limit time.Duration) (reports []containerizer.TaskReport, err error) {
-	return reports, askDaemon(c, http.MethodGet, "/tasks", limit, &reports)
 }
 
 // withNames are the tasks of which a name begins with one of the words, or all tasks without words.

@@ -38,6 +38,9 @@ func (s *Stream) Read(p []byte) (int, error) { return s.conn.Read(p) }
 // Write writes input.
 func (s *Stream) Write(p []byte) (int, error) { return s.conn.Write(p) }
 
+// File returns a duplicate of the connection, for another process. It is the caller's.
+func (s *Stream) File() (*os.File, error) { return s.conn.File() }
+
 // CloseInput tells the process that no more input comes.
 func (s *Stream) CloseInput() error { return s.conn.CloseWrite() }
 

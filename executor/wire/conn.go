@@ -84,7 +84,7 @@ func decode(body []byte) (Message, error) {
 func (m *Message) kinds() int {
 	n := 0
 	for _, set := range []bool{
-		m.Attach != nil, m.Launch != nil, m.Kill != nil, m.Resume != nil, m.Done != nil,
+		m.Attach != nil, m.Launch != nil, m.Kill != nil, m.Resume != nil, m.Done != nil, m.Stop != nil,
 		m.Refused != nil, m.Accepted != nil, m.Progress != nil, m.Created != nil, m.Output != nil, m.Running != nil,
 		m.Health != nil, m.Check != nil, m.Exited != nil,
 	} {

@@ -6,7 +6,7 @@
 // nothing on this connection has to be delivered twice or remembered by the daemon.
 //
 //	executor -> daemon:  attach  launch  kill  resume  done
-//	daemon -> executor:  refused  accepted  progress  created  output  running  health  check  exited
+//	daemon -> executor:  refused  accepted  progress  created  output  running  health  check  stop  exited
 //
 // Executors outlive daemons and are upgraded later than they, so a daemon speaks every Version up to its own, fields are only
 // ever added, and a message of unknown kind is skipped. Beside transport, the package uses the standard library

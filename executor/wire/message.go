@@ -28,6 +28,7 @@ type Message struct {
 	Resume *Resume `json:"resume,omitempty"`
 	Done   *Done   `json:"done,omitempty"`
 
+	Stop     *Stop     `json:"stop,omitempty"`
 	Refused  *Refused  `json:"refused,omitempty"`
 	Accepted *Accepted `json:"accepted,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
@@ -61,6 +62,9 @@ type Attach struct {
 
 	// StopGrace bounds the container's stop should the executor die without having asked for one.
 	StopGrace time.Duration `json:"stop_grace,omitempty"`
+
+	// TakesStop is true from executors that know Stop. Others pass over it.
+	TakesStop bool `json:"takes_stop,omitempty"`
 
 	// State is what the executor knows of its task; nil before the launch.
 	State *State `json:"state,omitempty"`
@@ -183,6 +187,13 @@ type Past struct {
 
 // Done says that the terminal update was acknowledged: the container may be removed.
 type Done struct{}
+
+// Stop asks the executor to end its task as if the agent had asked for a kill: an admin of the host wants it. The executor answers with
+// Kill. It may be lost; whoever wants the stop asks again.
+type Stop struct {
+	Grace  *time.Duration `json:"grace,omitempty"` // nil for the task's own
+	Reason string         `json:"reason"`          // for the status message: "stopped by an admin of this host"
+}
 
 // Refused is the answer to an Attach that the daemon does not accept; it then closes the connection. A Permanent refusal will be the same next time.
 type Refused struct {
