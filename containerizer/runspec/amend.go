@@ -21,7 +21,7 @@ func (r *runOptions) amend(spec *Spec, o Options) error {
 				Quote(label), engine.LabelPrefix)
 		}
 	}
-	if err := r.suitEngine(spec, o.EngineAPI); err != nil {
+	if err := spec.suitEngine(o.EngineAPI, r.parameters); err != nil {
 		return err
 	}
 	if config.Labels == nil {
@@ -72,22 +72,61 @@ var firstAPI = map[string]string{
 	"platform":              "1.41",
 }
 
+// firstAPIOfPart is the same for a part of an option's value, which the docker command does not look at: an older Engine mounts the
+// whole volume, or fails at the start.
+var firstAPIOfPart = map[string]map[string]string{
+	"mount":        {"volume-subpath": "1.45"},
+	"security-opt": {"seccomp=builtin": "1.42", "seccomp:builtin": "1.42"},
+}
+
+// tooOld is an error if a version of the API does not know the parameter.
+func (p *parameter) tooOld(version string) error {
+	what, first := p.name, firstAPI[p.name]
+	for part := range strings.SplitSeq(p.value, ",") {
+		part = strings.Trim(part, `"`)
+		key, _, _ := strings.Cut(part, "=")
+		for _, named := range []string{key, part} {
+			if of, found := firstAPIOfPart[p.name][named]; found {
+				what, first = p.name+" "+named, of
+			}
+		}
+	}
+	return tooOld(p.field, what, first, version)
+}
+
+func tooOld(field, what, first, version string) error {
+	if first == "" || !versions.LessThan(version, first) {
+		return nil
+	}
+	return fault(field, `"--%s" requires API version %s, but the Docker daemon API version is %s`, what, first, version)
+}
+
 // macPerNetworkAPI is the version with which a MAC address became one of a network. Before, the container had one.
 const macPerNetworkAPI = "1.44"
 
 // suitEngine refuses options that the Engine is too old for, in docker's words, and says what it can say in the Engine's way.
 // An empty version is that of an Engine that knows everything.
-func (r *runOptions) suitEngine(spec *Spec, version string) error {
+func (s *Spec) suitEngine(version string, given []parameter) error {
 	if version == "" {
 		return nil
 	}
-	for _, p := range r.parameters {
-		if first, found := firstAPI[p.name]; found && versions.LessThan(version, first) {
-			return fault(p.field, `"--%s" requires API version %s, but the Docker daemon API version is %s`, p.name, first, version)
+	for _, p := range given {
+		if err := p.tooOld(version); err != nil {
+			return err
+		}
+	}
+	if s.Networking == nil {
+		return nil
+	}
+	for _, endpoint := range s.Networking.EndpointsConfig {
+		if endpoint != nil && endpoint.GwPriority != 0 {
+			if err := tooOld("container.docker.parameters", "network gw-priority", "1.48", version); err != nil {
+				return err
+			}
 		}
 	}
 	if versions.LessThan(version, macPerNetworkAPI) {
-		spec.moveMACAddress()
+		s.moveMACAddress()
 	}
 	return nil
 }
@@ -95,9 +134,6 @@ func (r *runOptions) suitEngine(spec *Spec, version string) error {
 // moveMACAddress leaves the address of the container's first network to Config, where docker's parser has put it too. The
 // client refuses to send one for a network to an Engine that takes one for the container.
 func (s *Spec) moveMACAddress() {
-	if s.Networking == nil {
-		return
-	}
 	endpoint := s.Networking.EndpointsConfig[s.HostConfig.NetworkMode.NetworkName()]
 	//lint:ignore SA1019 the field is deprecated for newer Engines only
 	if endpoint != nil && endpoint.MacAddress == s.Config.MacAddress {

@@ -32,21 +32,25 @@ func TestMACAddressOfOldEngines(t *testing.T) {
 
 // TestOptionsOfNewerEngines proves that what an Engine would pass over in silence is refused.
 func TestOptionsOfNewerEngines(t *testing.T) {
-	tests := []struct{ key, value, last, first string }{
-		{"annotation", "a=b", "1.42", "1.43"},
-		{"health-start-interval", "5s", "1.43", "1.44"},
-		{"cgroupns", "host", "1.40", "1.41"},
-		{"gpus", "all", "1.39", "1.40"},
-		{"platform", "linux/amd64", "1.40", "1.41"},
+	tests := []struct{ key, value, last, first, part string }{
+		{"annotation", "a=b", "1.42", "1.43", ""},
+		{"health-start-interval", "5s", "1.43", "1.44", ""},
+		{"cgroupns", "host", "1.40", "1.41", ""},
+		{"gpus", "all", "1.39", "1.40", ""},
+		{"platform", "linux/amd64", "1.40", "1.41", ""},
+		{"mount", "type=volume,src=v,dst=/x,volume-subpath=s", "1.44", "1.45", " volume-subpath"},
+		{"security-opt", "seccomp=builtin", "1.41", "1.42", " seccomp=builtin"},
+		{"security-opt", "seccomp:builtin", "1.41", "1.42", " seccomp:builtin"},
+		{"network", "name=x,gw-priority=7", "1.47", "1.48", " gw-priority"},
 	}
 	for _, test := range tests {
-		t.Run(test.key, func(t *testing.T) {
+		t.Run(test.key+test.part, func(t *testing.T) {
 			info := infoOf(t, dockerTask("", "", shellCommand))
 			info.Container.Docker.Parameters = []mesos.Parameter{{Key: test.key, Value: test.value}}
 			options := runspec.Options{EngineAPI: test.last, Parameters: parameters.NewSubprocess()}
 			wantFault(t, taskOf(info), options,
-				`"--`+test.key+`" requires API version `+test.first+`, but the Docker daemon API version is `+test.last,
-				`container.docker.parameters[0], key "`+test.key+`"`)
+				`"--`+test.key+test.part+`" requires API version `+test.first+`, but the Docker daemon API version is `+test.last,
+				map[bool]string{true: `container.docker.parameters`, false: `container.docker.parameters[0], key "` + test.key + `"`}[test.key == "network"])
 			for _, version := range []string{test.first, ""} {
 				options.EngineAPI = version
 				if _, err := runspec.Translate(t.Context(), taskOf(info), options); err != nil {

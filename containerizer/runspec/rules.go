@@ -85,7 +85,7 @@ func buildRules() []Rule {
 			Reason: "only no is possible: the Engine would start the container again behind the framework's back, when the task has ended and its resources are another's",
 			check:  checkRestart},
 		{Name: "rm", Decision: Adapted, Reason: "every container is removed, after its exit has been reported and docker_remove_delay has passed"},
-		{Name: "security-opt", Decision: Restricted, Reason: "a seccomp profile in a file is refused, since the file would be read from the host as root; builtin and unconfined are possible",
+		{Name: "security-opt", Decision: Restricted, Reason: "a seccomp profile in a file is refused, since the file would be read from the host as root; unconfined is possible, and from Engine 23 on builtin",
 			check: checkSecurityOpt},
 		{Name: "sig-proxy", Decision: Refused, Reason: "no process stands between the agent and the container that could pass signals on"},
 		{Name: "use-api-socket", Decision: Refused, Reason: "it would hand the Engine's socket and the credentials of registries to the task"},

@@ -1,8 +1,6 @@
 package runspec
 
-import (
-	"github.com/docker/docker/api/types/versions"
-)
+import ()
 
 // RunLine is a command line of docker run, read. The caller owns it.
 type RunLine struct {
@@ -29,8 +27,10 @@ var ofRun = map[string]bool{"attach": true, "detach": true, "name": true, "pull"
 // Engine has another place for into that. An empty version is that of an Engine that knows everything. The error is an *Error.
 func (l *RunLine) Check(engineAPI string) error {
 	names := 0
+	var parameters []parameter
 	for _, given := range l.Given {
 		p := parameter{field: "docker run", name: given.Name, value: given.Value}
+		parameters = append(parameters, p)
 		if given.Name == "name" {
 			names++
 		}
@@ -48,15 +48,7 @@ func (l *RunLine) Check(engineAPI string) error {
 		return fault("docker run", "the container has %d names; the one that its agent gives it is the one that it needs", names)
 	}
 	spec := &Spec{Config: l.Config, HostConfig: l.HostConfig, Networking: l.Networking}
-	for _, given := range l.Given {
-		if first, found := firstAPI[given.Name]; found && engineAPI != "" && versions.LessThan(engineAPI, first) {
-			return fault("docker run", `"--%s" requires API version %s, but the Docker daemon API version is %s`, given.Name, first, engineAPI)
-		}
-	}
-	if engineAPI != "" && versions.LessThan(engineAPI, macPerNetworkAPI) {
-		spec.moveMACAddress()
-	}
-	return nil
+	return spec.suitEngine(engineAPI, parameters)
 }
 
 // Declared are the names of the options that the task declares as docker parameters: an agent appends them to
