@@ -8,10 +8,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 )
+
+// stamp is a time as logs have it before each record.
+var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z `)
 
 // attaching are rows about processes started in a container, and about streams.
 func attaching() []row {
@@ -131,6 +135,47 @@ func attaching() []row {
 			},
 			answers: []said{{"20.10", "200 Running false, ExitCode 137"}},
 			product: "a command whose container has ended says nothing of the task's health",
+		},
+		{
+			name: "log-of-long-line", request: "a line of 40000 bytes, logs?timestamps=1, with the drivers local and json-file: time stamps, how many of them different, bytes without them",
+			ask: func(t *testing.T, e *engine) string {
+				var all []string
+				for _, driver := range []string{"local", "json-file"} {
+					id, _ := e.ran(t, object{"Cmd": []string{"printf", "%040000d\n", "0"}, "HostConfig": object{"LogConfig": object{"Type": driver}}})
+					text := unframe(e.ask(t, "GET", "/containers/"+id+"/logs?stdout=1&timestamps=1", nil).body)
+					stamps := stamp.FindAllString(text, -1)
+					different := map[string]bool{}
+					for _, s := range stamps {
+						different[s] = true
+					}
+					all = append(all, fmt.Sprintf("%d, %d, %d", len(stamps), len(different), len(stamp.ReplaceAllString(text, ""))))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "3, 1, 40000; 3, 1, 40001"}, {"26", "3, 1, 40001; 3, 1, 40001"}},
+			product: "adds the newline that the driver local of Engine 20.10 loses; the place to resume from lies between the times of records",
+		},
+		{
+			name: "log-of-unterminated-line", request: "logs of a container that has written \"up\" without a newline and runs; once it has ended; with a terminal",
+			ask: func(t *testing.T, e *engine) string {
+				var all []string
+				for _, tty := range []bool{false, true} {
+					id := e.must(t, object{"Tty": tty, "Cmd": []string{"sh", "-c", "printf up; sleep 60"}})
+					u := e.upgrade(t, "POST", "/containers/"+id+"/attach?stream=1&stdout=1", "")
+					e.start(t, id)
+					if _, err := u.buffered.ReadByte(); err != nil {
+						t.Fatal(err)
+					}
+					running := e.ask(t, "GET", "/containers/"+id+"/logs?stdout=1", nil)
+					e.ask(t, "POST", "/containers/"+id+"/kill", nil)
+					e.wait(t, id)
+					ended := e.ask(t, "GET", "/containers/"+id+"/logs?stdout=1", nil)
+					all = append(all, fmt.Sprintf("%d bytes, %d", len(running.body), len(ended.body)))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "0 bytes, 10; 0 bytes, 2"}},
+			product: "counts on it that a dying Engine has sent what it had not logged, and compares",
 		},
 	}
 }

@@ -47,7 +47,7 @@ func configuring() []row {
 				id, a := own.ran(t, object{"Cmd": []string{"sh", "-c", "ulimit -Sn; ulimit -c"}, "HostConfig": object{"NetworkMode": "none", "Ulimits": []object{{"Name": "core", "Soft": 0, "Hard": 0}}}})
 				return fmt.Sprintf("%s %q", a.at("HostConfig.Ulimits"), own.output(t, id))
 			},
-			answers: []said{{"20.10", "[{\"Name\":\"core\",\"Hard\":0,\"Soft\":0},{\"Name\":\"nofile\",\"Hard\":200,\"Soft\":100}] \"100 0\""}},
+			answers: []said{{"20.10", "[{\"Hard\":0,\"Name\":\"core\",\"Soft\":0},{\"Hard\":200,\"Name\":\"nofile\",\"Soft\":100}] \"100 0\""}},
 			product: "sends the rlimits of a task, to which the Engine adds its own",
 		},
 		{
@@ -61,7 +61,7 @@ func configuring() []row {
 				}
 				return strings.Join(all, "; ")
 			},
-			answers: []said{{"20.10", "{\"Type\":\"local\",\"Config\":{\"max-size\":\"5m\"}}; {\"Type\":\"local\",\"Config\":{\"max-size\":\"5m\"}}; {\"Type\":\"json-file\",\"Config\":{}}"}},
+			answers: []said{{"20.10", "{\"Config\":{\"max-size\":\"5m\"},\"Type\":\"local\"}; {\"Config\":{\"max-size\":\"5m\"},\"Type\":\"local\"}; {\"Config\":{},\"Type\":\"json-file\"}"}},
 			product: "names driver and options of its own, so the Engine's do not count",
 		},
 		{
@@ -129,7 +129,7 @@ func configuring() []row {
 				}
 				return strings.Join(all, "; ")
 			},
-			answers: []said{{"20.10", "not known"}, {"28", "[{\"Source\":\"cdi\",\"ID\":\"test.example/good=one\"}]; 500 CDI device injection failed: unresolvable CDI devices test.example/mixed=right; 204"}},
+			answers: []said{{"20.10", "not known"}, {"28", "[{\"ID\":\"test.example/good=one\",\"Source\":\"cdi\"}]; 500 CDI device injection failed: unresolvable CDI devices test.example/mixed=right; 204"}},
 			product: "asks for GPUs by name, and gives out none that the Engine does not list; one mistake in a CDI file takes all its devices away",
 		},
 		{
@@ -141,8 +141,43 @@ func configuring() []row {
 				}
 				return fmt.Sprintf("%v, %s", a, e.ask(t, "POST", "/containers/"+id+"/start", nil).said())
 			},
-			answers: []said{{"20.10", "201, 500 could not select device driver \"\" with capabilities: [[gpu]]"}},
+			answers: []said{{"20.10", "201, 500 could not select device driver \"\" with capabilities: [[gpu]]"}, {"29", "201, 500 failed to discover GPU vendor from CDI: no known GPU vendor found"}},
 			product: "never asks by number: docs/gpus.md",
+		},
+		{
+			name: "cgroup-v2-without-controllers", request: "cgroup version 2 alone, whose controllers are in use elsewhere: info's CgroupVersion, MemoryLimit, PidsLimit; HostConfig {} and Memory, PidsLimit: CgroupnsMode, create's Warnings, start",
+			ask: func(t *testing.T, e *engine) string {
+				own := started{before: []string{"unshare", "--mount", "--propagation", "slave", "sh", "-c", `umount -l /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"`, "sh"}}.engine(t)
+				info := own.ask(t, "GET", "/info", nil)
+				id, a := own.create(t, object{"Cmd": []string{"true"}, "HostConfig": object{"NetworkMode": "none", "Memory": 64 << 20, "PidsLimit": 10}})
+				b := own.ask(t, "POST", "/containers/"+id+"/start", nil)
+				inspected := own.inspect(t, id)
+				return fmt.Sprintf("%s, %s, %s; %s, %s, %s; %s", info.at("CgroupVersion"), info.at("MemoryLimit"), info.at("PidsLimit"),
+					inspected.at("HostConfig.CgroupnsMode"), inspected.at("HostConfig.Memory"), a.at("Warnings"), b.said())
+			},
+			answers: []said{{"20.10", "\"2\", false, false; \"private\", 0, [\"Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.\",\"Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.\"]; 204"}},
+			product: "`doctor` says where the Engine cannot limit memory: the tasks run without a limit",
+		},
+		{
+			name: "ipv6-of-bridge", request: "--ipv6 --fixed-cidr-v6 fd00:99::/64: EnableIPv6 of bridge, number of its subnets, address of a container",
+			ask: func(t *testing.T, e *engine) string {
+				own := started{flags: []string{"--ipv6", "--fixed-cidr-v6", "fd00:99::/64"}, bridge: true}.engine(t)
+				a := own.ask(t, "GET", "/networks/bridge", nil)
+				id := own.started(t, object{"Cmd": []string{"sleep", "60"}})
+				return fmt.Sprintf("%s, %s of them; GlobalIPv6Address of a container %s", a.at("EnableIPv6"), count(t, a, "IPAM.Config"), own.inspect(t, id).at("NetworkSettings.Networks.bridge.GlobalIPv6Address"))
+			},
+			answers: []said{{"20.10", "true, 2 of them; GlobalIPv6Address of a container \"fd00:99::242:ac11:2\""}, {"28", "true, 2 of them; GlobalIPv6Address of a container \"fd00:99::2\""}},
+			product: "tells the agent both addresses where there are two",
+		},
+		{
+			name: "no-new-privileges", request: "--no-new-privileges: NoNewPrivs of a process in a container, SecurityOpt in inspect, SecurityOptions of info",
+			ask: func(t *testing.T, e *engine) string {
+				own := ownEngine(t, "--no-new-privileges")
+				id, a := own.ran(t, object{"Cmd": []string{"grep", "NoNewPrivs", "/proc/self/status"}, "HostConfig": object{"NetworkMode": "none"}})
+				return fmt.Sprintf("%q, %s, %s", own.output(t, id), a.at("HostConfig.SecurityOpt"), own.ask(t, "GET", "/info", nil).at("SecurityOptions"))
+			},
+			answers: []said{{"20.10", "\"NoNewPrivs:\\t1\", null, [\"name=seccomp,profile=default\"]"}, {"26", "\"NoNewPrivs:\\t1\", null, [\"name=seccomp,profile=builtin\",\"name=no-new-privileges\"]"}},
+			product: "leaves it to the Engine",
 		},
 	}
 }

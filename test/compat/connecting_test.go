@@ -1,8 +1,13 @@
 package compat
 
 import (
+	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 )
 
 // connecting are rows about networks, ports and names.
@@ -15,7 +20,7 @@ func connecting() []row {
 				a := e.inspect(t, id)
 				return a.at("Config.ExposedPorts") + ", " + a.at("NetworkSettings.Ports")
 			},
-			answers: []said{{"20.10", "absent, {}"}},
+			answers: []said{{"20.10", "absent, {}"}, {"29", "absent, {\"80/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"18461\"}]}"}},
 			product: "exposes each port that it publishes",
 		},
 		{
@@ -56,7 +61,7 @@ func connecting() []row {
 				}
 				return fmt.Sprintf("IPAddress %s, in Networks %s; MacAddress %s", there("NetworkSettings.IPAddress"), there("NetworkSettings.Networks.bridge.IPAddress"), there("NetworkSettings.MacAddress"))
 			},
-			answers: []said{{"20.10", "IPAddress set, in Networks set; MacAddress set"}},
+			answers: []said{{"20.10", "IPAddress set, in Networks set; MacAddress set"}, {"29", "IPAddress absent, in Networks set; MacAddress absent"}},
 			product: "reads the address in Networks, and adds IPAddress for agents, which need it",
 		},
 		{
@@ -156,6 +161,105 @@ func connecting() []row {
 			},
 			answers: []said{{"20.10", "1 1 2"}, {"26", "0 1 2"}},
 			product: "leaves it to the Engine",
+		},
+		{
+			name: "port-without-proxy", request: "--userland-proxy=false: a port on 127.0.0.1 is published: can a process of the host bind it, connect to it; can a second container have it",
+			ask: func(t *testing.T, e *engine) string {
+				network := newNetwork(t)
+				own := started{flags: []string{"--userland-proxy=false"}, bridge: true, network: network}.engine(t)
+				config := func(port string) object {
+					return object{"Cmd": []string{"sh", "-c", "while :; do echo hello | nc -l -p 80; done"}, "ExposedPorts": object{"80/tcp": object{}},
+						"HostConfig": object{"PortBindings": object{"80/tcp": []object{{"HostIp": "127.0.0.1", "HostPort": port}}}}}
+				}
+				own.started(t, config("18471"))
+				bound, connected := "bound", "connected"
+				network.within(t, func() error {
+					listener, err := net.Listen("tcp", "127.0.0.1:18471")
+					if err != nil {
+						bound = "not bound"
+						return nil
+					}
+					return listener.Close()
+				})
+				network.within(t, func() error {
+					conn, err := net.DialTimeout("tcp", "127.0.0.1:18471", silence)
+					if err != nil {
+						connected = "not connected"
+						return nil
+					}
+					return conn.Close()
+				})
+				second := own.ask(t, "POST", "/containers/"+own.must(t, config("18471"))+"/start", nil)
+				return fmt.Sprintf("%s, %s; second %v", bound, connected, second)
+			},
+			answers: []said{{"20.10", "not bound, connected; second 500"}},
+			product: "`run` asks the Engine which ports are published, beside trying them",
+		},
+		{
+			name: "address-pools", request: "--default-address-pool base=10.99.0.0/23,size=24: subnets of bridge and a first network; a second and third",
+			ask: func(t *testing.T, e *engine) string {
+				own := started{flags: []string{"--default-address-pool", "base=10.99.0.0/23,size=24"}, bridge: true}.engine(t)
+				all := []string{own.ask(t, "GET", "/networks/bridge", nil).at("IPAM.Config")}
+				for _, name := range []string{"one", "two", "three"} {
+					a := own.ask(t, "POST", "/networks/create", object{"Name": name})
+					if a.status != http.StatusCreated {
+						all = append(all, a.said())
+						continue
+					}
+					all = append(all, own.ask(t, "GET", "/networks/"+name, nil).at("IPAM.Config"))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "[{\"Subnet\":\"10.99.0.0/24\"}]; [{\"Gateway\":\"10.99.1.1\",\"Subnet\":\"10.99.1.0/24\"}]; 404 could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network; 404 could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"}, {"26", "[{\"Gateway\":\"10.99.0.1\",\"Subnet\":\"10.99.0.0/24\"}]; [{\"Gateway\":\"10.99.1.1\",\"Subnet\":\"10.99.1.0/24\"}]; 404 could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network; 404 could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"}, {"28", "[{\"Gateway\":\"10.99.0.1\",\"Subnet\":\"10.99.0.0/24\"}]; [{\"Gateway\":\"10.99.1.1\",\"Subnet\":\"10.99.1.0/24\"}]; 400 all predefined address pools have been fully subnetted; 400 all predefined address pools have been fully subnetted"}},
+			product: "makes no network: those of tasks are the admin's",
+		},
+		{
+			name: "port-addresses", request: "a port is published without an address: HostIp of each in Ports; HostPort \"0\" and \"\": bindings in HostConfig",
+			ask: func(t *testing.T, e *engine) string {
+				var all []string
+				for _, port := range []string{"0", ""} {
+					id := e.started(t, object{"Cmd": []string{"sleep", "60"}, "ExposedPorts": object{"80/tcp": object{}}, "HostConfig": object{"PortBindings": object{"80/tcp": []object{{"HostPort": port}}}}})
+					var ports []struct{ HostIP string }
+					a := e.inspect(t, id)
+					if err := json.Unmarshal([]byte(a.at("NetworkSettings.Ports.80/tcp")), &ports); err != nil {
+						t.Fatal(err)
+					}
+					all = append(all, fmt.Sprintf("%v %s", ports, a.at("HostConfig.PortBindings")))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "[{0.0.0.0} {::}] {\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"0\"}]}; [{0.0.0.0} {::}] {\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"\"}]}"}},
+			product: "publishes the ports of the offer on the address that the task names, all where it names none",
+		},
+		{
+			name: "link-variables", request: "Links to a container on the bridge: environment variables of the link, its name in /etc/hosts",
+			ask: func(t *testing.T, e *engine) string {
+				target := e.started(t, object{"Cmd": []string{"sleep", "60"}, "ExposedPorts": object{"80/tcp": object{}}})
+				return e.prints(t, object{"Links": []string{target + ":db"}}, "env | grep -c ^DB_; grep -c '\tdb ' /etc/hosts")
+			},
+			answers: []said{{"20.10", "6 1"}, {"29", "0 1"}},
+			product: "passes the parameter; on Engine 29 the task finds no variables of the link",
+		},
+		{
+			name: "resolver-of-own-network", request: "a container on a network of one's own: nameserver and options in resolv.conf, does it find another by its name",
+			ask: func(t *testing.T, e *engine) string {
+				network := e.network(t)
+				name := fmt.Sprintf("compat-peer-%d", time.Now().UnixNano())
+				id, _ := e.createAt(t, "/v"+e.api, "?name="+name, object{"Cmd": []string{"sleep", "60"}, "HostConfig": object{"NetworkMode": network}})
+				e.start(t, id)
+				return e.prints(t, object{"NetworkMode": network}, "grep -E '^(nameserver|options)' /etc/resolv.conf; ping -c 1 -W 5 "+name+" >/dev/null && echo found")
+			},
+			answers: []said{{"20.10", "nameserver 127.0.0.11 options ndots:0 found"}},
+			product: "nothing",
+		},
+		{
+			name: "sysctls-of-network", request: "net.ipv4.ip_unprivileged_port_start and ping_group_range in a container; with NetworkMode host are they those of the host",
+			ask: func(t *testing.T, e *engine) string {
+				const show = "cat /proc/sys/net/ipv4/ip_unprivileged_port_start; xargs </proc/sys/net/ipv4/ping_group_range"
+				return e.prints(t, object{}, show) + "; " + e.prints(t, object{"NetworkMode": "host"}, show)
+			},
+			answers: []said{{"20.10", "0 0 2147483647; 1024 1 0"}},
+			product: "nothing: a task that is not root may bind port 80 in a network of its own",
 		},
 	}
 }

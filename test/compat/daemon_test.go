@@ -26,6 +26,10 @@ type started struct {
 	before  []string // a command to run dockerd by
 	flags   []string
 	network *ownNetwork // nil for one of its own
+
+	features object // of daemon.json
+	fresh    bool   // it chooses how it stores images
+	bridge   bool   // it makes one, with the rules of the packet filter
 }
 
 // ownEngine starts an Engine with flags.
@@ -48,12 +52,18 @@ func (s started) engine(t *testing.T) *engine {
 	if programs := os.Getenv("ENGINE_PROGRAMS"); programs != "" {
 		program, path = filepath.Join(programs, program), programs+":"+path
 	}
-	write(t, directory+"/daemon.json", "{}")
+	write(t, directory+"/daemon.json", string(encoded(t, object{"features": s.features})))
 	socket := directory + "/docker.sock"
 	command := append(append([]string{}, s.before...), program,
 		"--config-file", directory+"/daemon.json", "--host", "unix://"+socket, "--data-root", directory+"/data",
 		"--exec-root", directory+"/exec", "--pidfile", directory+"/docker.pid", "--exec-opt", "native.cgroupdriver=cgroupfs",
-		"--cgroup-parent", "/"+filepath.Base(directory), "--bridge", "none", "--iptables=false", "--storage-driver", "vfs")
+		"--cgroup-parent", "/"+filepath.Base(directory))
+	if !s.bridge {
+		command = append(command, "--bridge", "none", "--iptables=false")
+	}
+	if !s.fresh {
+		command = append(command, "--storage-driver", "vfs")
+	}
 	command = append(command, s.flags...)
 	var log bytes.Buffer
 	dockerd := exec.Command("env", append([]string{"PATH=" + path}, command...)...)

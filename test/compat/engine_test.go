@@ -37,6 +37,7 @@ type engine struct {
 	runc    string // its version: "1.1.5"
 	api     string // what the product speaks with it: the newest that both know
 	newest  string // what it knows
+	oldest  string // what it still speaks
 }
 
 // connect asks an Engine for its versions.
@@ -50,12 +51,13 @@ func connect(t *testing.T, socket string) *engine {
 	e.http = &http.Client{Transport: transport}
 	t.Cleanup(transport.CloseIdleConnections)
 	var said struct {
-		Version    string
-		APIVersion string `json:"ApiVersion"`
-		Components []struct{ Name, Version string }
+		Version       string
+		APIVersion    string `json:"ApiVersion"`
+		MinAPIVersion string
+		Components    []struct{ Name, Version string }
 	}
 	e.at(t, "", "GET", "/version", nil).into(t, &said)
-	e.version, e.newest = said.Version, said.APIVersion
+	e.version, e.newest, e.oldest = said.Version, said.APIVersion, said.MinAPIVersion
 	for _, c := range said.Components {
 		if c.Name == "runc" {
 			e.runc = c.Version
@@ -169,11 +171,17 @@ func (a answer) at(path string) string {
 		}
 		value = member
 	}
-	var plain bytes.Buffer
-	if err := json.Compact(&plain, value); err != nil {
+	var sorted any // the order of members means nothing, and differs
+	if err := json.Unmarshal(value, &sorted); err != nil {
 		return err.Error()
 	}
-	return plain.String()
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(sorted); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(text.String())
 }
 
 // create creates a container of the test, which is removed with it.
@@ -252,6 +260,28 @@ func (e *engine) prints(t *testing.T, host object, command string) string {
 	t.Helper()
 	id, _ := e.ran(t, object{"Cmd": []string{"sh", "-c", command}, "HostConfig": host})
 	return e.output(t, id)
+}
+
+// printsAs is prints as a user.
+func (e *engine) printsAs(t *testing.T, user, command string) string {
+	t.Helper()
+	id, _ := e.ran(t, object{"User": user, "Cmd": []string{"sh", "-c", command}})
+	return e.output(t, id)
+}
+
+// creates tells what the Engine says to a create with each HostConfig, and to the start where it takes that.
+func (e *engine) creates(t *testing.T, hosts ...object) string {
+	t.Helper()
+	var all []string
+	for _, host := range hosts {
+		id, a := e.create(t, object{"Cmd": []string{"true"}, "HostConfig": host})
+		text := a.String()
+		if id != "" {
+			text += ", " + e.ask(t, "POST", "/containers/"+id+"/start", nil).String()
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, "; ")
 }
 
 // output is what a container has written so far, in one line.

@@ -106,6 +106,29 @@ func (e *engine) network(t *testing.T) (name string) {
 	return name
 }
 
+// volume creates a volume of the test.
+func (e *engine) volume(t *testing.T) (name string) {
+	t.Helper()
+	name = fmt.Sprintf("compat-%d-%d", os.Getpid(), time.Now().UnixNano())
+	if a := e.ask(t, "POST", "/volumes/create", object{"Name": name}); a.status != 201 {
+		t.Fatalf("create volume: %v", a)
+	}
+	t.Cleanup(func() { e.ask(t, "DELETE", "/volumes/"+name, nil) })
+	return name
+}
+
+// imageStore tells how an Engine keeps images.
+func (e *engine) imageStore(t *testing.T) string {
+	t.Helper()
+	info, image := e.ask(t, "GET", "/info", nil), e.ask(t, "GET", "/images/"+e.image+"/json", nil)
+	kind := "of the Engine's own"
+	if strings.Contains(info.at("DriverStatus"), "io.containerd.snapshotter") {
+		kind = "containerd's"
+	}
+	_, tag, _ := strings.Cut(e.image, ":")
+	return fmt.Sprintf("%s, %s; %t, Descriptor is there %t", info.at("Driver"), kind, strings.HasPrefix(image.at("Id"), `"sha256:`+tag), image.at("Descriptor") != "absent")
+}
+
 // message is an event.
 type message struct {
 	Action   string

@@ -49,7 +49,7 @@ func imaging() []row {
 				}
 				return fmt.Sprintf("%t, %s of them, Descriptor %s", is, count(t, a, "RepoDigests"), descriptor)
 			},
-			answers: []said{{"20.10", "true, 0 of them, Descriptor absent"}},
+			answers: []said{{"20.10", "true, 0 of them, Descriptor absent"}, {"29", "false, 1 of them, Descriptor there"}},
 			product: "takes the id for a name and never for a digest of anything",
 		},
 		{
@@ -99,7 +99,7 @@ func imaging() []row {
 				t.Cleanup(func() { e.ask(t, "DELETE", "/images/oci-layout:1", nil) })
 				return fmt.Sprintf("%v, an error in the body %t; then inspect %v", a, strings.Contains(string(a.body), "errorDetail"), e.ask(t, "GET", "/images/oci-layout:1/json", nil))
 			},
-			answers: []said{{"20.10", "200, an error in the body true; then inspect 404"}},
+			answers: []said{{"20.10", "200, an error in the body true; then inspect 404"}, {"29", "200, an error in the body false; then inspect 200"}},
 			product: "loads nothing",
 		},
 		{
@@ -108,7 +108,7 @@ func imaging() []row {
 				a := e.ask(t, "GET", `/images/json?filters={"reference":["`+e.image+`"]}`, nil)
 				return keys(t, answer{body: []byte(`{"x":` + strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(string(a.body)), "["), "]") + `}`)}, "x")
 			},
-			answers: []said{{"20.10", "Containers Created Id Labels ParentId RepoDigests RepoTags SharedSize Size VirtualSize"}, {"26", "Containers Created Id Labels ParentId RepoDigests RepoTags SharedSize Size"}},
+			answers: []said{{"20.10", "Containers Created Id Labels ParentId RepoDigests RepoTags SharedSize Size VirtualSize"}, {"26", "Containers Created Id Labels ParentId RepoDigests RepoTags SharedSize Size"}, {"29", "Containers Created Descriptor Id Labels ParentId RepoDigests RepoTags SharedSize Size"}},
 			product: "reads Id, RepoTags, RepoDigests, ParentId and Size",
 		},
 		{
@@ -124,6 +124,73 @@ func imaging() []row {
 			},
 			answers: []said{{"20.10", "[\"IMAGE\",\"order-a:1\",\"order-a:2\",\"order-b:1\"]"}},
 			product: "does not depend on the order",
+		},
+		{
+			name: "image-store", request: "a fresh Engine without --storage-driver: info's Driver, its kind of store; a loaded image: is its Id the digest of its configuration; Descriptor",
+			ask:     func(t *testing.T, e *engine) string { return started{fresh: true}.engine(t).imageStore(t) },
+			answers: []said{{"20.10", "\"overlay2\", of the Engine's own; true, Descriptor is there false"}, {"29", "\"overlayfs\", containerd's; false, Descriptor is there true"}},
+			product: "takes the id for a name and never for a digest of anything; images are counted and removed by what the Engine lists",
+		},
+		{
+			name: "image-store-by-feature", request: "the same with the feature containerd-snapshotter in daemon.json",
+			ask: func(t *testing.T, e *engine) string {
+				return started{fresh: true, features: object{"containerd-snapshotter": true}}.engine(t).imageStore(t)
+			},
+			answers: []said{{"20.10", "\"overlay2\", of the Engine's own; true, Descriptor is there false"}, {"26", "\"overlayfs\", containerd's; false, Descriptor is there false"}, {"28", "\"overlayfs\", containerd's; false, Descriptor is there true"}},
+			product: "the same",
+		},
+		{
+			name: "remove-image-in-use", request: "DELETE an image of a running container: without force, with; of one that has ended: without",
+			ask: func(t *testing.T, e *engine) string {
+				image := environment.Image(t, testimage.Spec{Cmd: []string{"sleep", "60"}})
+				id := e.started(t, object{"Image": image, "Cmd": []string{"sleep", "60"}})
+				var all []string
+				all = append(all, e.ask(t, "DELETE", "/images/"+image, nil).String(), e.ask(t, "DELETE", "/images/"+image+"?force=1", nil).String())
+				e.ask(t, "POST", "/containers/"+id+"/kill", nil)
+				e.wait(t, id)
+				all = append(all, e.ask(t, "DELETE", "/images/"+image, nil).String())
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "409; 200; 404"}},
+			product: "removes no image of a container that it knows, and never forces",
+		},
+		{
+			name: "image-that-lost-its-name", request: "the only name of an image is given to another: RepoTags and RepoDigests of the first in the list, inspect by its id",
+			ask: func(t *testing.T, e *engine) string {
+				first, second := environment.Image(t, testimage.Spec{Cmd: []string{t.Name() + "1"}}), environment.Image(t, testimage.Spec{Cmd: []string{t.Name() + "2"}})
+				id := strings.Trim(e.ask(t, "GET", "/images/"+first+"/json", nil).at("Id"), `"`)
+				repository, tag, _ := strings.Cut(first, ":")
+				e.ask(t, "POST", "/images/"+second+"/tag?repo="+repository+"&tag="+tag, nil)
+				var list []struct {
+					ID                    string
+					RepoTags, RepoDigests []string
+				}
+				e.ask(t, "GET", "/images/json", nil).into(t, &list)
+				text := "not listed"
+				for _, image := range list {
+					if image.ID == id {
+						text = fmt.Sprintf("%q %q", image.RepoTags, image.RepoDigests)
+					}
+				}
+				return fmt.Sprintf("%s, %v", text, e.ask(t, "GET", "/images/"+id+"/json", nil))
+			},
+			answers: []said{{"20.10", "[\"<none>:<none>\"] [\"<none>@<none>\"], 200"}, {"26", "[] [], 200"}},
+			product: "counts an image without a name as unused once no container has it",
+		},
+		{
+			name: "pull-of-another-platform", request: "pull?platform=linux/arm64 of an image for amd64; pull of a tag that is not there",
+			ask: func(t *testing.T, e *engine) string {
+				network := newNetwork(t)
+				registry := network.plainRegistry(t)
+				own := started{network: network}.engine(t)
+				pulled := func(query string) string {
+					a := own.ask(t, "POST", "/images/create?fromImage="+registry+"/app&"+query, nil)
+					return fmt.Sprintf("%v, an error in the body %t", a, strings.Contains(string(a.body), "errorDetail"))
+				}
+				return pulled("tag=1&platform=linux/arm64") + "; " + pulled("tag=2")
+			},
+			answers: []said{{"20.10", "200, an error in the body false; 500, an error in the body false"}, {"26", "200, an error in the body true; 500, an error in the body false"}, {"28", "200, an error in the body false; 500, an error in the body false"}},
+			product: "compares the platform of what was pulled with what was asked for, and reads the errors in the body",
 		},
 	}
 }

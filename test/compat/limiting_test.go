@@ -80,7 +80,7 @@ func limiting() []row {
 			ask: func(t *testing.T, e *engine) string {
 				return e.withArgument(t, 131071) + "; " + e.withArgument(t, 131072)
 			},
-			answers: []said{{"20.10", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
+			answers: []said{{"20.10", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}, {"29", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 255, Error \"\", output \"exec /bin/true: argument list too long\""}},
 			product: "refuses it before the create, with the string's number",
 		},
 		{
@@ -89,7 +89,7 @@ func limiting() []row {
 				id := e.must(t, object{"Cmd": []string{"true"}, "Env": []string{"X=" + strings.Repeat("x", 131072-2)}})
 				return e.startedWith(t, id)
 			},
-			answers: []said{{"20.10", "204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
+			answers: []said{{"20.10", "204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}, {"29", "204, ExitCode 255, Error \"\", output \"exec /bin/true: argument list too long\""}},
 			product: "refuses it before the create, with the variable's name",
 		},
 		{
@@ -105,7 +105,7 @@ func limiting() []row {
 				}
 				return strings.Join(all, "; ")
 			},
-			answers: []said{{"20.10", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
+			answers: []said{{"20.10", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}, {"29", "204, ExitCode 0, Error \"\", output \"\"; 204, ExitCode 255, Error \"\", output \"exec /bin/true: argument list too long\""}},
 			product: "sends it with a warning in TASK_RUNNING, as it cannot know the stack limit, and says the reason at the end",
 		},
 		{
@@ -117,7 +117,7 @@ func limiting() []row {
 				}
 				return e.startedWith(t, e.must(t, object{"Cmd": arguments, "HostConfig": object{"Ulimits": []object{{"Name": "stack", "Soft": 4 << 20, "Hard": 4 << 20}}}}))
 			},
-			answers: []said{{"20.10", "204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}},
+			answers: []said{{"20.10", "204, ExitCode 1, Error \"\", output \"exec /bin/true: argument list too long\""}, {"29", "204, ExitCode 255, Error \"\", output \"exec /bin/true: argument list too long\""}},
 			product: "refuses it: the task's limit is known, and the Engine's default where that has one",
 		},
 	}

@@ -166,7 +166,7 @@ func living() []row {
 				a := e.ask(t, "GET", `/containers/json?filters={"id":["`+id+`"]}`, nil)
 				return keys(t, answer{body: []byte(`{"x":` + strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(string(a.body)), "["), "]") + `}`)}, "x")
 			},
-			answers: []said{{"20.10", "Command Created HostConfig Id Image ImageID Labels Mounts Names NetworkSettings Ports State Status"}},
+			answers: []said{{"20.10", "Command Created HostConfig Id Image ImageID Labels Mounts Names NetworkSettings Ports State Status"}, {"29", "Command Created HostConfig Id Image ImageID ImageManifestDescriptor Labels Mounts Names NetworkSettings Ports State Status"}},
 			product: "reads Id, Names, ImageID, Labels",
 		},
 		{
@@ -175,7 +175,7 @@ func living() []row {
 				a := e.inspect(t, e.started(t, object{"Cmd": []string{"sleep", "60"}}))
 				return keys(t, answer{body: []byte(`{"x":` + string(a.body) + `}`)}, "x") + "; " + keys(t, a, "State")
 			},
-			answers: []said{{"20.10", "AppArmorProfile Args Config Created Driver ExecIDs GraphDriver HostConfig HostnamePath HostsPath Id Image LogPath MountLabel Mounts Name NetworkSettings Path Platform ProcessLabel ResolvConfPath RestartCount State; Dead Error ExitCode FinishedAt OOMKilled Paused Pid Restarting Running StartedAt Status"}},
+			answers: []said{{"20.10", "AppArmorProfile Args Config Created Driver ExecIDs GraphDriver HostConfig HostnamePath HostsPath Id Image LogPath MountLabel Mounts Name NetworkSettings Path Platform ProcessLabel ResolvConfPath RestartCount State; Dead Error ExitCode FinishedAt OOMKilled Paused Pid Restarting Running StartedAt Status"}, {"29", "AppArmorProfile Args Config Created Driver ExecIDs GraphDriver HostConfig HostnamePath HostsPath Id Image ImageManifestDescriptor LogPath MountLabel Mounts Name NetworkSettings Path Platform ProcessLabel ResolvConfPath RestartCount State; Dead Error ExitCode FinishedAt OOMKilled Paused Pid Restarting Running StartedAt Status"}},
 			product: "hands inspect on as it is, with what agents need added",
 		},
 		{
@@ -193,8 +193,87 @@ func living() []row {
 			ask: func(t *testing.T, e *engine) string {
 				return fmt.Sprint(e.prints(t, object{}, "readlink /proc/self/ns/time") == ownNamespace(t, "time"))
 			},
-			answers: []said{{"20.10", "true"}},
+			answers: []said{{"20.10", "true"}, {"29", "false"}},
 			product: "nothing",
+		},
+		{
+			name: "events-of-failed-start", request: "events of: start of a program that is not there, with AutoRemove; of a container whose port is taken",
+			ask: func(t *testing.T, e *engine) string {
+				since := time.Now()
+				id := e.must(t, object{"Cmd": []string{"/nosuch"}, "HostConfig": object{"AutoRemove": true}})
+				a := e.ask(t, "POST", "/containers/"+id+"/start", nil)
+				all := fmt.Sprintf("%v: %s", a, e.eventsUntil(t, "destroy", id, since))
+				ports := object{"Cmd": []string{"sleep", "60"}, "ExposedPorts": object{"80/tcp": object{}}, "HostConfig": object{"PortBindings": object{"80/tcp": []object{{"HostIp": "127.0.0.1", "HostPort": "18473"}}}}}
+				e.started(t, ports)
+				since = time.Now()
+				second := e.must(t, ports)
+				a = e.ask(t, "POST", "/containers/"+second+"/start", nil)
+				return fmt.Sprintf("%s; %v: %s", all, a, e.events(t, second, since))
+			},
+			answers: []said{{"20.10", "400: create, destroy; 500: create"}},
+			product: "learns of a failed start by the answer, and inspects where there was none",
+		},
+		{
+			name: "calls-in-the-wrong-state", request: "start of one that runs; stop, kill, pause, exec of one that was not started; start of one that has ended; remove of one that runs",
+			ask: func(t *testing.T, e *engine) string {
+				var all []string
+				ask := func(method, path string, body any) {
+					all = append(all, e.ask(t, method, "/containers/"+path, body).String())
+				}
+				running, created := e.started(t, object{"Cmd": []string{"sleep", "60"}}), e.must(t, object{"Cmd": []string{"true"}})
+				ended, _ := e.ran(t, object{"Cmd": []string{"true"}})
+				ask("POST", running+"/start", nil)
+				ask("POST", created+"/stop", nil)
+				ask("POST", created+"/kill", nil)
+				ask("POST", created+"/pause", nil)
+				ask("POST", created+"/exec", object{"Cmd": []string{"true"}})
+				ask("POST", ended+"/start", nil)
+				ask("DELETE", running, nil)
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "304; 304; 409; 409; 409; 204; 409"}},
+			product: "starts once, and looks at the state where an answer says that it is not what was expected",
+		},
+		{
+			name: "wait-while-removed", request: "DELETE?force=1 while wait is under way: its answer",
+			ask: func(t *testing.T, e *engine) string {
+				id := e.started(t, object{"Cmd": []string{"sleep", "60"}})
+				waited := make(chan answer, 1)
+				go func() { waited <- e.ask(t, "POST", "/containers/"+id+"/wait", nil) }()
+				e.until(t, func() bool { return len(waited) == 0 })
+				a := e.ask(t, "DELETE", "/containers/"+id+"?force=1", nil)
+				b := <-waited
+				return fmt.Sprintf("%v; %v %s", a, b, strings.TrimSpace(string(b.body)))
+			},
+			answers: []said{{"20.10", "204; 200 {\"Error\":null,\"StatusCode\":137}"}, {"26", "204; 200 {\"StatusCode\":137}"}},
+			product: "takes the status of the end, and says who else removed the container where there is none",
+		},
+		{
+			name: "health-in-inspect", request: "State.Health of a container without a health check, of one with Test [NONE]; events of a health check each second",
+			ask: func(t *testing.T, e *engine) string {
+				since := time.Now()
+				none := e.inspect(t, e.started(t, object{"Cmd": []string{"sleep", "60"}, "Healthcheck": object{"Test": []string{"NONE"}}}))
+				id := e.started(t, object{"Cmd": []string{"sleep", "60"}, "Healthcheck": object{"Test": []string{"CMD", "true"}, "Interval": 1e9}})
+				seen := e.eventsUntil(t, "health_status", id, since)
+				first, _, _ := strings.Cut(seen[strings.Index(seen, "exec_create"):], ", health_status")
+				return fmt.Sprintf("%s, %s; %s, %s", e.inspect(t, e.must(t, object{})).at("State.Health"), none.at("State.Health"), first, seen[strings.Index(seen, "health_status"):][:len("health_status: healthy")])
+			},
+			answers: []said{{"20.10", "absent, absent; exec_create: true , exec_start: true , exec_die, health_status: healthy"}},
+			product: "does not look at the health checks of images; the events of execs are not asked for",
+		},
+		{
+			name: "stop-of-restarting", request: "RestartPolicy always of a program that fails at once: State while the Engine waits to start it again; stop",
+			ask: func(t *testing.T, e *engine) string {
+				id := e.started(t, object{"Cmd": []string{"false"}, "HostConfig": object{"RestartPolicy": object{"Name": "always"}}})
+				var a answer
+				e.until(t, func() bool {
+					a = e.inspect(t, id)
+					return a.at("State.Status") == `"restarting"`
+				})
+				return fmt.Sprintf("Running %s, Restarting %s, Pid %s; stop %v", a.at("State.Running"), a.at("State.Restarting"), a.at("State.Pid"), e.ask(t, "POST", "/containers/"+id+"/stop", nil))
+			},
+			answers: []said{{"20.10", "Running true, Restarting true, Pid 0; stop 204"}},
+			product: "refuses restart policies; a container that restarts all the same has not ended",
 		},
 	}
 }

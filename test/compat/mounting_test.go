@@ -114,5 +114,73 @@ func mounting() []row {
 			answers: []said{{"20.10", "200; \"6 link f x\""}},
 			product: "copies secrets as one archive at `/`; a link of the image leads where it leads in the container",
 		},
+		{
+			name: "volume-subpath", request: "Mounts of a volume with the directory s, with VolumeOptions.Subpath s and nosuch: create, start, what is mounted",
+			ask: func(t *testing.T, e *engine) string {
+				volume := e.volume(t)
+				e.ran(t, object{"Cmd": []string{"mkdir", "-p", "/x/s/inner"}, "HostConfig": object{"Binds": []string{volume + ":/x"}}})
+				var all []string
+				for _, path := range []string{"s", "nosuch"} {
+					id, a := e.create(t, object{"Cmd": []string{"ls", "/x"}, "HostConfig": object{"Mounts": []object{{"Type": "volume", "Source": volume, "Target": "/x", "VolumeOptions": object{"Subpath": path}}}}})
+					if id == "" {
+						all = append(all, a.String())
+						continue
+					}
+					b := e.ask(t, "POST", "/containers/"+id+"/start", nil)
+					if b.status == 204 {
+						e.wait(t, id)
+					}
+					all = append(all, fmt.Sprintf("%v, %v %q", a, b, e.output(t, id)))
+				}
+				return strings.Join(all, "; ")
+			},
+			answers: []said{{"20.10", "201, 204 \"s\"; 201, 204 \"s\""}, {"26", "201, 204 \"inner\"; 201, 404 \"\""}},
+			product: "refuses the parameter where the Engine is too old for it, instead of mounting all of the volume",
+		},
+		{
+			name: "image-mount", request: "Mounts of type image",
+			ask: func(t *testing.T, e *engine) string {
+				id, a := e.create(t, object{"Cmd": []string{"sh", "-c", "ls -d /x/bin; touch /x/f 2>/dev/null || echo read-only"}, "HostConfig": object{"Mounts": []object{{"Type": "image", "Source": e.image, "Target": "/x"}}}})
+				if id == "" {
+					return a.String()
+				}
+				e.start(t, id)
+				e.wait(t, id)
+				return fmt.Sprintf("%v, %s", a, e.output(t, id))
+			},
+			answers: []said{{"20.10", "400"}, {"28", "201, /x/bin read-only"}},
+			product: "passes the parameter; a refusal is the task's mistake",
+		},
+		{
+			name: "tmpfs-options", request: "Tmpfs /x without options, Mounts of type tmpfs: options of the mounts; ShmSize 0: size of /dev/shm",
+			ask: func(t *testing.T, e *engine) string {
+				return e.prints(t, object{"Tmpfs": object{"/x": ""}, "Mounts": []object{{"Type": "tmpfs", "Target": "/y"}}, "ShmSize": 0},
+					"grep -E ' /(x|y) ' /proc/mounts | cut -d ' ' -f 2,4 | sed 's/,inode64//'; df -k /dev/shm | tail -n 1 | xargs | cut -d ' ' -f 2")
+			},
+			answers: []said{{"20.10", "/x rw,nosuid,nodev,noexec,relatime /y rw,nosuid,nodev,noexec,relatime 65536"}},
+			product: "passes the parameter: a program cannot be run from a tmpfs unless the task says `exec`",
+		},
+		{
+			name: "target-twice", request: "Binds with two sources for one target; Binds and Mounts with one target; Binds and Tmpfs with one",
+			ask: func(t *testing.T, e *engine) string {
+				one, two := shared(t), shared(t)
+				return e.creates(t, object{"Binds": []string{one + ":/x", two + ":/x"}}, object{"Binds": []string{one + ":/x"}, "Mounts": []object{{"Type": "bind", "Source": two, "Target": "/x"}}},
+					object{"Binds": []string{one + ":/x"}, "Tmpfs": object{"/x": ""}})
+			},
+			answers: []said{{"20.10", "400; 400; 400"}},
+			product: "passes the volumes; a refusal is the task's mistake",
+		},
+		{
+			name: "device-missing", request: "Devices with a path that is not there: create, start, State",
+			ask: func(t *testing.T, e *engine) string {
+				id, a := e.create(t, object{"HostConfig": object{"Devices": []object{{"PathOnHost": "/dev/nosuch", "PathInContainer": "/dev/nosuch", "CgroupPermissions": "rwm"}}}})
+				if id == "" {
+					return a.String()
+				}
+				return fmt.Sprintf("%v, %s", a, e.failedStart(t, id))
+			},
+			answers: []said{{"20.10", "201, 500; Status \"created\", ExitCode 128, StartedAt zero; events none"}},
+			product: "the task fails at the start with the Engine's words",
+		},
 	}
 }
