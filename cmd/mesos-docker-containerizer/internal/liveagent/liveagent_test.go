@@ -89,7 +89,8 @@ func TestVersions(t *testing.T) {
 		misleads bool
 	}{
 		"0.23.0": {"0.23.0", true}, "1.7.2": {"1.7.2", true}, "1.7.3": {"1.7.3", false}, "1.8.1": {"1.8.1", true}, "1.9.0": {"1.9.0", true},
-		"1.10.0": {"1.10.0", false}, "1.12.0-dev": {"1.12.0", false}, "1.11": {"1.11.0", false}, "2.0.0": {"2.0.0", false},
+		"1.4.4": {"1.4.4", true}, "1.5.3": {"1.5.3", true}, "1.5.4": {"1.5.4", false}, "1.6.2": {"1.6.2", true}, "1.6.3": {"1.6.3", false},
+		"1.8.2": {"1.8.2", false}, "1.9.1": {"1.9.1", false}, "1.10.0": {"1.10.0", false}, "1.12.0-dev": {"1.12.0", false}, "1.11": {"1.11.0", false}, "2.0.0": {"2.0.0", false},
 	} {
 		v, err := ParseVersion(text)
 		if err != nil || v.String() != c.want || v.DetectsByLauncherDir() != c.misleads {

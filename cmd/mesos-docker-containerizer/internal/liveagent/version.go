@@ -36,9 +36,15 @@ func (v Version) Before(major, minor, patch int) bool {
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
 
+// firstByMark are the first versions of each line of Mesos 1 whose agents mark the executors that they make up for command tasks
+// (MESOS-10084): minor version to patch version. 1.7.3 was released; of the others only the heads of the branches have the change,
+// under the number of the release that did not come. Lines before 1.5 never got it, those from 1.10 on had it from the start
+// (src/slave/paths.cpp at each tag and branch).
+var firstByMark = map[int]int{5: 4, 6: 3, 7: 3, 8: 2, 9: 1}
+
 // DetectsByLauncherDir says that agents of this version tell a command task's executor from a framework's own by comparing its
-// command with the real path of mesos-executor in the launcher_dir of the day, recovered ones too. It was mended in 1.7.3 and in
-// 1.10.0 (MESOS-10084), not in 1.8 and 1.9.
+// command with the real path of mesos-executor in the launcher_dir of the day, recovered ones too.
 func (v Version) DetectsByLauncherDir() bool {
-	return v.Before(1, 7, 3) || v.Major == 1 && (v.Minor == 8 || v.Minor == 9)
+	patch, some := firstByMark[v.Minor]
+	return v.Before(1, 5, 0) || v.Major == 1 && some && v.Patch < patch
 }

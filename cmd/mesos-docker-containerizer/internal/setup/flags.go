@@ -93,7 +93,7 @@ func (p *Plan) note(format string, args ...any) {
 	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
 }
 
-// noteRecognition is about MESOS-10084: until 1.7.3 and 1.10.0 agents compare a recovered executor's command with the real path
+// noteRecognition is about MESOS-10084: releases before 1.10 but for 1.7.3 compare a recovered executor's command with the real path
 // of launcher_dir/mesos-executor to see whether they made it up for a command task. The overlay leaves that path as it is, if it
 // links to the very folder that the agent has used so far.
 func (p *Plan) noteRecognition() {
@@ -101,7 +101,7 @@ func (p *Plan) noteRecognition() {
 	if known && !p.options.Version.DetectsByLauncherDir() {
 		return
 	}
-	subject := "agents before 1.7.3, and of 1.8 and 1.9, tell"
+	subject := "releases of Mesos before 1.10, but for 1.7.3, tell"
 	if known {
 		subject = fmt.Sprintf("the agent is Mesos %s, which tells", p.options.Version)
 	}

@@ -307,9 +307,10 @@ func TestNotes(t *testing.T) {
 		}, []string{"MESOS-10084", "Drain the agent", other.Overlay.Stock, "MESOS_LAUNCHER_DIR", "not over a command line"}, "are recognised after"},
 		"no mesos-executor": {func(o *Options) {
 			must(t, os.Remove(filepath.Join(o.Overlay.Stock, "mesos-executor")))
-		}, []string{"before 1.7.3", "Drain", "none: "}, "are recognised after"},
-		"mended":      {func(o *Options) { o.Version = version("1.10.0") }, []string{"executor_registration_timeout is left as it is (1mins"}, "MESOS-10084"},
-		"not visible": {func(o *Options) { o.Problem = liveagent.ErrDenied }, []string{"could not be compared", "authenticate"}, ""},
+		}, []string{"before 1.10", "Drain", "none: "}, "are recognised after"},
+		"mended at a branch's head": {func(o *Options) { o.Version = version("1.6.3") }, nil, "MESOS-10084"},
+		"mended":                    {func(o *Options) { o.Version = version("1.10.0") }, []string{"executor_registration_timeout is left as it is (1mins"}, "MESOS-10084"},
+		"not visible":               {func(o *Options) { o.Problem = liveagent.ErrDenied }, []string{"could not be compared", "authenticate"}, ""},
 		"not restarted": {func(o *Options) {
 			put(t, o.path("docker"), "/opt/docker", 0o644)
 			o.Agent.Flags = map[string]string{"docker": "docker"}
