@@ -299,3 +299,9 @@ func withTag(ref string) string {
 	}
 	return reference.FamiliarString(reference.TagNameOnly(named))
 }
+
+// CommandLineParser reads the command line of docker run. Package parameters has one.
+type CommandLineParser interface {
+	// ParseRun fails with a *runspec.OptionError where docker would, and with another error when it could not do its work.
+	ParseRun(ctx context.Context, arguments []string) (*runspec.RunLine, error)
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -84,3 +86,94 @@ func (d *Docker) stopOurs(ctx context.Context, name string, grace time.Duration)
 	}
 	return ours, err
 }
+
+var killSyntax = syntax{
+	name:     "kill",
+	operands: "CONTAINER [CONTAINER...]",
+	about:    "Kill one or more running containers",
+	options: func(set *pflag.FlagSet) {
+		set.StringP("signal", "s", "KILL", "Signal to send to the container")
+	},
+}
+
+// kill sends a signal to containers and prints their names.
+func (d *Docker) kill(ctx context.Context, call Call) error {
+	options, names, err := killSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	signal, err := options.GetString("signal")
+	if err != nil {
+		return err
+	}
+	return each(call, names, func(name string) error {
+		return d.explain(d.options.Engine.Kill(ctx, name, signal))
+	})
+}
+
+var waitSyntax = syntax{
+	name:     "wait",
+	operands: "CONTAINER [CONTAINER...]",
+	about:    "Block until one or more containers stop, then print their exit codes",
+}
+
+// wait waits for containers, one after another, and prints their exit statuses.
+func (d *Docker) wait(ctx context.Context, call Call) error {
+	_, names, err := waitSyntax.parse(call)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, name := range names {
+		name = strings.TrimPrefix(name, "/")
+		if !engine.ValidName(name) {
+			failures = append(failures, noSuchContainer(name))
+			continue
+		}
+		status, err := d.options.Engine.Wait(ctx, name)
+		if err == nil {
+			_, err = fmt.Fprintln(call.Stdout, status)
+		}
+		failures = append(failures, d.explain(err))
+	}
+	return errors.Join(failures...)
+}
+
+// each applies a function to several containers, some at a time, and prints the names of those that succeed, in order. Names may
+// begin with a slash, as the Engine writes them.
+func each(call Call, names []string, do func(name string) error) error {
+	results := make([]error, len(names))
+	var group sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for i, name := range names {
+		name = strings.TrimPrefix(name, "/")
+		if !engine.ValidName(name) {
+			results[i] = noSuchContainer(name)
+			continue
+		}
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			results[i] = do(name)
+		})
+	}
+	group.Wait()
+	var failures []error
+	for i, err := range results {
+		var harmless notice
+		switch {
+		case errors.As(err, &harmless):
+			fmt.Fprintln(call.Stderr, harmless)
+		case err != nil:
+			failures = append(failures, err)
+		default:
+			if _, err := fmt.Fprintln(call.Stdout, names[i]); err != nil {
+				return err // nobody reads on
+			}
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// notice is a message on stderr that does not change the exit status.
+type notice struct{ said }
