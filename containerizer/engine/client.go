@@ -117,17 +117,26 @@ func (c *Client) try(caller context.Context, op, object string, limit time.Durat
 	}
 }
 
+// ask is call for a request with an answer, which is the zero value with an error of the Engine.
+func ask[T any](ctx context.Context, c *Client, op, object string, limit time.Duration, request func(context.Context, *client.Client) (T, error)) (answer T, err error) {
+	err = c.call(ctx, op, object, limit, func(ctx context.Context, api *client.Client) (err error) {
+		answer, err = request(ctx, api)
+		return err
+	})
+	return answer, err
+}
+
 // containerCall is call for one container. An id or name that is none is refused here: the docker client and the Engine would
 // take its slashes and dots for a path to something else.
 func (c *Client) containerCall(ctx context.Context, op, idOrName string, limit time.Duration, request func(context.Context, *client.Client) error) error {
-	if !validName(idOrName) {
+	if !ValidName(idOrName) {
 		return &Error{Op: op, Object: idOrName, kind: errdefs.ErrInvalidArgument, text: "this is not the id or name of a container"}
 	}
 	return c.call(ctx, op, idOrName, limit, request)
 }
 
-// validName reports whether the Engine would accept a name for a container, or an id.
-func validName(name string) bool {
+// ValidName reports whether the Engine would accept a name for a container, or an id. Calls refuse any other without asking the Engine.
+func ValidName(name string) bool {
 	for i, r := range name {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':

@@ -56,36 +56,31 @@ func (e *Error) Is(target error) bool { return errors.Is(e.kind, target) }
 func (e *Error) Unwrap() error { return e.cause }
 
 // IsNotFound reports that there is no such container.
-func IsNotFound(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.kind == errdefs.ErrNotFound && !e.image
-}
+func IsNotFound(err error) bool { return isKind(err, errdefs.ErrNotFound) && !ofImage(err) }
 
 // IsImageNotFound reports that the Engine does not have the image (for the platform asked for): pull it.
-func IsImageNotFound(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.kind == errdefs.ErrNotFound && e.image
-}
+func IsImageNotFound(err error) bool { return isKind(err, errdefs.ErrNotFound) && ofImage(err) }
 
 // IsConflict reports that the state of the object forbids the call: on create that the name is in use, on kill that the
 // container is not running, on start that it is paused or being removed, on remove that somebody else is removing it.
-func IsConflict(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.kind == errdefs.ErrConflict
-}
+func IsConflict(err error) bool { return isKind(err, errdefs.ErrConflict) }
 
 // IsInvalid reports that what was asked for cannot be done on any day: a bad parameter, a command that is not in the image, a
 // network or container that the new one refers to and that does not exist. It is the fault of who wrote the task.
-func IsInvalid(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.kind == errdefs.ErrInvalidArgument
-}
+func IsInvalid(err error) bool { return isKind(err, errdefs.ErrInvalidArgument) }
 
 // IsUnavailable reports that the Engine gave no answer that could be understood: socket missing, connection refused, connection
 // lost in the middle, an answer that is not the Engine API's, or a deadline (its limit or the caller's). The outcome is unknown.
-func IsUnavailable(err error) bool {
+func IsUnavailable(err error) bool { return isKind(err, errdefs.ErrUnavailable) }
+
+func isKind(err, kind error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && e.kind == errdefs.ErrUnavailable
+	return ok && e.kind == kind
+}
+
+func ofImage(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.image
 }
 
 // exchange is what the transport saw of one call. It tells errors of the docker client (which refuses some requests before
@@ -155,24 +150,20 @@ func (c *Client) failure(caller context.Context, op, object string, started time
 	return e
 }
 
-// kindOf maps the status of an answer to a kind. It never yields ErrUnavailable, which is reserved for "no answer".
+// kinds are the kinds of answers by their status; any other is ErrInternal. ErrUnavailable is reserved for "no answer".
+var kinds = map[int]error{
+	http.StatusBadRequest:      errdefs.ErrInvalidArgument,
+	http.StatusUnauthorized:    errdefs.ErrUnauthenticated,
+	http.StatusForbidden:       errdefs.ErrPermissionDenied,
+	http.StatusNotFound:        errdefs.ErrNotFound,
+	http.StatusConflict:        errdefs.ErrConflict,
+	http.StatusTooManyRequests: errdefs.ErrResourceExhausted,
+	http.StatusNotImplemented:  errdefs.ErrNotImplemented,
+}
+
 func kindOf(status int) error {
-	switch status {
-	case http.StatusBadRequest:
-		return errdefs.ErrInvalidArgument
-	case http.StatusUnauthorized:
-		return errdefs.ErrUnauthenticated
-	case http.StatusForbidden:
-		return errdefs.ErrPermissionDenied
-	case http.StatusNotFound:
-		return errdefs.ErrNotFound
-	case http.StatusConflict:
-		return errdefs.ErrConflict
-	case http.StatusTooManyRequests:
-		return errdefs.ErrResourceExhausted
-	case http.StatusNotImplemented:
-		return errdefs.ErrNotImplemented
-	default:
-		return errdefs.ErrInternal
+	if kind, known := kinds[status]; known {
+		return kind
 	}
+	return errdefs.ErrInternal
 }

@@ -58,8 +58,7 @@ func (c *Client) StartExecDetached(ctx context.Context, exec string, tty bool) e
 // output has ended may run for a moment still. An id that the Engine does not know, as after the end of the container, is
 // IsNotFound.
 func (c *Client) InspectExec(ctx context.Context, exec string) (state container.ExecInspect, err error) {
-	err = c.containerCall(ctx, "inspect process", exec, inspectLimit, func(ctx context.Context, api *client.Client) error {
-		var err error
+	err = c.containerCall(ctx, "inspect process", exec, inspectLimit, func(ctx context.Context, api *client.Client) (err error) {
 		state, err = api.ContainerExecInspect(ctx, exec)
 		return err
 	})

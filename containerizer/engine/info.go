@@ -76,3 +76,8 @@ func IsNVIDIARuntime(name string) bool { return name == "nvidia" || strings.HasP
 
 // HasNVIDIARuntime reports whether the Engine has one of NVIDIA's runtimes.
 func (i Info) HasNVIDIARuntime() bool { return slices.ContainsFunc(i.Runtimes, IsNVIDIARuntime) }
+
+// Runs reports whether the host's processor runs programs of a platform by itself.
+func (i Info) Runs(of ocispec.Platform) bool {
+	return platforms.Only(i.Platform).Match(platforms.Normalize(of))
+}

@@ -62,23 +62,25 @@ type Labels struct {
 // InstanceLabel is the label, as List and Events take it, of all containers of one instance.
 func InstanceLabel(instance string) string { return labelInstance + "=" + instance }
 
+// texts are the labels that are texts, by their keys.
+func (l *Labels) texts() map[string]*string {
+	return map[string]*string{
+		labelInstance: &l.Instance, labelName: &l.Name, labelFramework: &l.Framework, labelExecutor: &l.Executor, labelTask: &l.Task,
+		labelRoute: &l.Route, labelSandbox: &l.Sandbox, labelBootID: &l.BootID, NoteLabel: &l.Note, DevicesLabel: &l.Devices,
+	}
+}
+
 // Map returns the labels as the Engine takes them.
 func (l Labels) Map() map[string]string {
-	return map[string]string{
-		labelInstance:  l.Instance,
-		labelName:      l.Name,
-		labelFramework: l.Framework,
-		labelExecutor:  l.Executor,
-		labelTask:      l.Task,
-		labelRoute:     l.Route,
-		labelSandbox:   l.Sandbox,
+	labels := map[string]string{
 		labelStopGrace: l.StopGrace.String(),
 		labelPID:       strconv.Itoa(l.ExecutorPID),
 		labelStartTime: strconv.FormatUint(l.ExecutorStartTime, 10),
-		labelBootID:    l.BootID,
-		NoteLabel:      l.Note,
-		DevicesLabel:   l.Devices,
 	}
+	for key, text := range l.texts() {
+		labels[key] = *text
+	}
+	return labels
 }
 
 // Ours reports whether a container of this name is one of the instance's: the labels name the instance and the container itself.
@@ -91,17 +93,9 @@ func (l Labels) Ours(instance, containerName string) bool {
 // their zero value. The error lists every mistake; what could be read is returned with it, so that a container whose labels were
 // damaged can still be recognised.
 func ParseLabels(labels map[string]string) (Labels, error) {
-	l := Labels{
-		Instance:  labels[labelInstance],
-		Name:      labels[labelName],
-		Framework: labels[labelFramework],
-		Executor:  labels[labelExecutor],
-		Task:      labels[labelTask],
-		Route:     labels[labelRoute],
-		Sandbox:   labels[labelSandbox],
-		BootID:    labels[labelBootID],
-		Note:      labels[NoteLabel],
-		Devices:   labels[DevicesLabel],
+	var l Labels
+	for key, text := range l.texts() {
+		*text = labels[key]
 	}
 	var mistakes *multierror.Error
 	for _, key := range []string{labelInstance, labelName} {
@@ -109,34 +103,25 @@ func ParseLabels(labels map[string]string) (Labels, error) {
 			mistakes = multierror.Append(mistakes, fmt.Errorf("label %s is missing", key))
 		}
 	}
-	typed := func(key, accepted string, parse func(string) (ok bool)) {
-		if value, present := labels[key]; present && !parse(value) {
+	var err error
+	wrong := func(key, accepted string) {
+		if value, present := labels[key]; present {
 			mistakes = multierror.Append(mistakes, fmt.Errorf("label %s is %q, want %s", key, value, accepted))
 		}
 	}
-	typed(labelStopGrace, "a duration of 0s or more, such as 1m30s", func(value string) bool {
-		d, err := time.ParseDuration(value)
-		if err != nil || d < 0 {
-			return false
-		}
-		l.StopGrace = d
-		return true
-	})
-	typed(labelPID, "a process id, or 0", func(value string) bool {
-		pid, err := strconv.ParseInt(value, 10, 32)
-		if err != nil || pid < 0 {
-			return false
-		}
-		l.ExecutorPID = int(pid)
-		return true
-	})
-	typed(labelStartTime, "clock ticks", func(value string) bool {
-		ticks, err := strconv.ParseUint(value, 10, 64)
-		if err != nil {
-			return false
-		}
-		l.ExecutorStartTime = ticks
-		return true
-	})
+	if l.StopGrace, err = time.ParseDuration(labels[labelStopGrace]); err != nil || l.StopGrace < 0 {
+		wrong(labelStopGrace, "a duration of 0s or more, such as 1m30s")
+		l.StopGrace = 0
+	}
+	pid, err := strconv.ParseUint(labels[labelPID], 10, 31)
+	if err != nil {
+		wrong(labelPID, "a process id, or 0")
+		pid = 0
+	}
+	l.ExecutorPID = int(pid)
+	if l.ExecutorStartTime, err = strconv.ParseUint(labels[labelStartTime], 10, 64); err != nil {
+		wrong(labelStartTime, "clock ticks")
+		l.ExecutorStartTime = 0
+	}
 	return l, mistakes.ErrorOrNil()
 }
