@@ -11,11 +11,11 @@
 //
 // # Where to look
 //
-//   - puller.go: one request; policy.go: when a registry is asked.
-//   - coordinator.go: requests that share a pull; slots.go: how many pulls run at once.
-//   - retry.go: the tries of one pull; attempt.go: one try, and the Retry-After of a registry.
+//   - puller.go: one request, and when a registry is asked.
+//   - coordinator.go: requests that share a pull.
+//   - retry.go: the tries of one pull, and how many run at once; attempt.go: one try, and the Retry-After of a registry.
 //   - progress.go: progress and rate, from the Engine's messages about each layer.
-//   - credentials.go, sandbox.go: the task's credentials, and how a root process reads its files; operator.go, helper.go: the
+//   - credentials.go: the task's credentials, and how a root process reads its files; operator.go, helper.go: the
 //     operator's; agentpulls.go: pulls with credentials that the agent alone has.
 //   - errors.go: the kinds of failure; classify.go: which kind a failure is.
 //   - collector.go: the removal of images; scan.go: which images may go; mark.go: which images are ours; holds.go: which are about

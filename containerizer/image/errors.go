@@ -1,6 +1,9 @@
 package image
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Kind is the cause of a failed pull. Its text form is fixed; it is the label of a metric.
 type Kind int
@@ -33,16 +36,33 @@ func Kinds() (all []Kind) {
 	return all
 }
 
-var kindNames = map[Kind]string{
-	Invalid: "invalid", NotFound: "not_found", Denied: "denied", WrongPlatform: "wrong_platform", UnknownHost: "unknown_host",
-	NotPulled: "not_pulled", TLS: "tls", RateLimited: "rate_limited", Unreachable: "unreachable", TimedOut: "timed_out",
-	DiskFull: "disk_full", Credentials: "credentials", NoEngine: "no_engine", Other: "other",
+// kinds has for each kind its text form, who can remedy it, and the words of the failure: %[1]s is the
+// reference, %[2]v the progress, %[3]s which credentials were used.
+var kinds = map[Kind]struct {
+	name  string
+	fault Fault
+	words string
+}{
+	Invalid:       {"invalid", User, "%[1]q cannot be pulled"},
+	NotFound:      {"not_found", User, "%[1]s not found, check its name and tag"},
+	Denied:        {"denied", User, "%[1]s: the registry denied access %[3]s, or has no such image"},
+	WrongPlatform: {"wrong_platform", User, "%[1]s is not available for the platform"},
+	UnknownHost:   {"unknown_host", User, "%[1]s: its registry's host name does not exist: check the name of the image, and the name servers of this host"},
+	NotPulled:     {"not_pulled", User, "%[1]s is not present on this host and is not pulled"},
+	TLS:           {"tls", Platform, "%[1]s: the registry's certificate is not accepted; install its CA for the Docker Engine of this host"},
+	RateLimited:   {"rate_limited", Platform, "%[1]s: the registry allows no more pulls for now (at %[2]v)"},
+	Unreachable:   {"unreachable", Platform, "%[1]s: its registry cannot be reached or does not answer properly (at %[2]v)"},
+	TimedOut:      {"timed_out", Platform, "%[1]s: pull timed out at %[2]v"},
+	DiskFull:      {"disk_full", Platform, "%[1]s: the disk of this host is full (pull at %[2]v)"},
+	Credentials:   {"credentials", Platform, "%[1]s: this host's credentials for the registry cannot be read"},
+	NoEngine:      {"no_engine", Platform, "%[1]s: the Docker Engine does not answer (pull at %[2]v)"},
+	Other:         {"other", Platform, "%[1]s: pull failed at %[2]v"},
 }
 
 // String is one lower-case word, with underscores.
 func (k Kind) String() string {
-	if name, ok := kindNames[k]; ok {
-		return name
+	if row, ok := kinds[k]; ok {
+		return row.name
 	}
 	return fmt.Sprintf("kind_%d", int(k))
 }
@@ -57,14 +77,7 @@ const (
 )
 
 // Fault returns who can remedy a failure of this kind.
-func (k Kind) Fault() Fault {
-	switch k {
-	case Invalid, NotFound, Denied, WrongPlatform, UnknownHost, NotPulled:
-		return User
-	default:
-		return Platform
-	}
-}
+func (k Kind) Fault() Fault { return kinds[k].fault }
 
 // Error is a failed pull, in words for the owner of the task.
 type Error struct {
@@ -83,49 +96,15 @@ func (e *Error) Fault() Fault { return e.Kind.Fault() }
 
 // Error says what failed, on what, and what to do.
 func (e *Error) Error() string {
-	tries := ""
+	with, tries := "without credentials", ""
+	if e.Source != "" {
+		with = "with the credentials in " + e.Source
+	}
 	if e.Tries > 1 {
 		tries = fmt.Sprintf(", after %d tries", e.Tries)
 	}
-	return fmt.Sprintf("image %s%s: %v", e.what(), tries, e.Err)
-}
-
-// what names the image and the failure.
-func (e *Error) what() string {
-	switch e.Kind {
-	case Invalid:
-		return fmt.Sprintf("%q cannot be pulled", e.Reference)
-	case NotFound:
-		return e.Reference + " not found, check its name and tag"
-	case Denied:
-		with := "without credentials"
-		if e.Source != "" {
-			with = "with the credentials in " + e.Source
-		}
-		return fmt.Sprintf("%s: the registry denied access %s, or has no such image", e.Reference, with)
-	case WrongPlatform:
-		return e.Reference + " is not available for the platform"
-	case UnknownHost:
-		return e.Reference + ": its registry's host name does not exist: check the name of the image, and the name servers of this host"
-	case NotPulled:
-		return e.Reference + " is not present on this host and is not pulled"
-	case TLS:
-		return e.Reference + ": the registry's certificate is not accepted; install its CA for the Docker Engine of this host"
-	case RateLimited:
-		return fmt.Sprintf("%s: the registry allows no more pulls for now (at %v)", e.Reference, e.Progress)
-	case Unreachable:
-		return fmt.Sprintf("%s: its registry cannot be reached or does not answer properly (at %v)", e.Reference, e.Progress)
-	case TimedOut:
-		return fmt.Sprintf("%s: pull timed out at %v", e.Reference, e.Progress)
-	case DiskFull:
-		return fmt.Sprintf("%s: the disk of this host is full (pull at %v)", e.Reference, e.Progress)
-	case Credentials:
-		return e.Reference + ": this host's credentials for the registry cannot be read"
-	case NoEngine:
-		return fmt.Sprintf("%s: the Docker Engine does not answer (pull at %v)", e.Reference, e.Progress)
-	default:
-		return fmt.Sprintf("%s: pull failed at %v", e.Reference, e.Progress)
-	}
+	words := cmp.Or(kinds[e.Kind].words, kinds[Other].words)
+	return fmt.Sprintf("image "+words+"%[4]s: %[5]v", e.Reference, e.Progress, with, tries, e.Err)
 }
 
 // Unwrap returns the cause.

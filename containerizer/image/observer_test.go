@@ -182,12 +182,12 @@ func TestKindsAreDistinct(t *testing.T) {
 			t.Errorf("%v says %q", k, message)
 		}
 		said[message] = true
-		if _, named := kindNames[k]; !named || seen[k.String()] {
+		if _, named := kinds[k]; !named || seen[k.String()] {
 			t.Errorf("kind %d has no name of its own: %s", k, k)
 		}
 		seen[k.String()] = true
 	}
-	if len(seen) != len(kindNames) {
-		t.Errorf("%d kinds, %d names", len(seen), len(kindNames))
+	if len(seen) != len(kinds) {
+		t.Errorf("%d kinds, %d names", len(seen), len(kinds))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -103,4 +104,35 @@ func (p *Puller) backOff(ctx context.Context, w wanted, err error, try int) (wai
 		wait = max(wait, asked)
 	}
 	return wait, true
+}
+
+// slots bounds the number of pulls that run at once, first come, first served. Nil is no limit.
+type slots struct{ *semaphore.Weighted }
+
+// newSlots returns n slots, or nil for no limit.
+func newSlots(n int) *slots {
+	if n <= 0 {
+		return nil
+	}
+	return &slots{semaphore.NewWeighted(int64(n))}
+}
+
+// take acquires a slot, which the caller must release with give. It calls waiting, once, if no slot is free. If ctx ends first it
+// returns ctx's error, and the caller has no slot.
+func (s *slots) take(ctx context.Context, waiting func()) error {
+	if s == nil {
+		return ctx.Err()
+	}
+	if s.TryAcquire(1) {
+		return nil
+	}
+	waiting()
+	return s.Acquire(ctx, 1)
+}
+
+// give releases a slot.
+func (s *slots) give() {
+	if s != nil {
+		s.Release(1)
+	}
 }
