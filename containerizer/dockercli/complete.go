@@ -146,7 +146,7 @@ func completeImage(raw json.RawMessage) (json.RawMessage, error) {
 // completeConfig adds to one configuration of an image what it lacks, from the other, and reports whether it changed anything.
 func completeConfig(config *object, other object) (changed bool) {
 	for _, name := range agentImageFields {
-		if !config.has(name) {
+		if config.index(name) < 0 {
 			value := other.at(name)
 			if value == nil {
 				value = json.RawMessage("null")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,8 +74,6 @@ func newDeferrals(enabled bool, registration time.Duration, directory string, lo
 // begin starts a pull. It returns when it no longer needs the caller's directory, which an agent removes after the answer, or
 // when ctx ends; ctx has no effect on the pull. A failure of the pull is not returned: a run gets it from outcome, and an
 // executor's task pulls again. An error means that no pull was started.
-//
-// It returns with ctx, too, the caller's, which has no part in the pull. Its error means that nothing was begun.
 func (d *deferrals) begin(ctx context.Context, r image.Request, work pullWork) error {
 	noted := pullNote{
 		Reference: r.Reference, Platform: r.Platform, Sandbox: r.SandboxDirectory, Agent: r.AgentDirectory, Until: time.Now().Add(d.hold),
@@ -157,13 +156,8 @@ func (d *deferrals) forget(name string, pull *deferral) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	kept := d.open[name][:0]
-	for _, other := range d.open[name] {
-		if other != pull {
-			kept = append(kept, other)
-		}
-	}
-	if d.open[name] = kept; len(kept) == 0 {
+	d.open[name] = slices.DeleteFunc(d.open[name], func(other *deferral) bool { return other == pull })
+	if len(d.open[name]) == 0 {
 		delete(d.open, name)
 	}
 }

@@ -64,19 +64,9 @@ func (d *Docker) exec(ctx context.Context, call Call) error {
 
 // execOptions parses the options. Without --detach both outputs are attached, and input only with --interactive.
 func execOptions(set *pflag.FlagSet, command []string) (docker.ExecOptions, error) {
-	o := docker.ExecOptions{Cmd: command}
-	var detach, interactive bool
-	for name, into := range map[string]*bool{"detach": &detach, "interactive": &interactive, "privileged": &o.Privileged, "tty": &o.Tty} {
-		var err error
-		if *into, err = set.GetBool(name); err != nil {
-			return o, err
-		}
-	}
-	for name, into := range map[string]*string{"user": &o.User, "workdir": &o.WorkingDir} {
-		var err error
-		if *into, err = set.GetString(name); err != nil {
-			return o, err
-		}
+	o := docker.ExecOptions{
+		Cmd: command, Privileged: option(set.GetBool("privileged")), Tty: option(set.GetBool("tty")),
+		User: option(set.GetString("user")), WorkingDir: option(set.GetString("workdir")),
 	}
 	o.Env = set.Lookup("env").Value.(pflag.SliceValue).GetSlice() // GetStringArray loses one that is empty
 	for _, variable := range o.Env {
@@ -85,8 +75,8 @@ func execOptions(set *pflag.FlagSet, command []string) (docker.ExecOptions, erro
 			return o, &statusError{status: statusUsage, err: fmt.Errorf("variable %q needs the form NAME=value: the environment of the caller is not known here", name)}
 		}
 	}
-	if !detach {
-		o.AttachStdout, o.AttachStderr, o.AttachStdin = true, true, interactive
+	if !option(set.GetBool("detach")) {
+		o.AttachStdout, o.AttachStderr, o.AttachStdin = true, true, option(set.GetBool("interactive"))
 	}
 	return o, nil
 }

@@ -31,12 +31,8 @@ func (d *Docker) inspect(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	kind, err := options.GetString("type")
-	if err != nil {
-		return err
-	}
 	find, called := d.findObject, "object"
-	switch kind {
+	switch kind := option(options.GetString("type")); kind {
 	case "":
 	case "container":
 		find, called = d.findContainer, kind

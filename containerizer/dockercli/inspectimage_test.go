@@ -66,7 +66,7 @@ func FuzzCompleteImage(f *testing.F) {
 		}
 		for _, name := range []string{"Config", "ContainerConfig"} {
 			var config object
-			if err := json.Unmarshal(after.at(name), &config); err != nil || !config.has("Entrypoint") || !config.has("Env") {
+			if err := json.Unmarshal(after.at(name), &config); err != nil || config.index("Entrypoint") < 0 || config.index("Env") < 0 {
 				t.Errorf("%q becomes %q: %s, %v", raw, out, name, err)
 			}
 		}

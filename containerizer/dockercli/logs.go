@@ -54,19 +54,12 @@ func (d *Docker) logs(ctx context.Context, call Call) error {
 
 // logOptions parses the options. Times may be relative to now.
 func logOptions(set *pflag.FlagSet, now time.Time) (o engine.LogOptions, err error) {
-	for name, into := range map[string]*bool{"details": &o.Details, "follow": &o.Follow, "timestamps": &o.Timestamps} {
-		if *into, err = set.GetBool(name); err != nil {
-			return o, err
-		}
-	}
-	if o.Tail, err = set.GetString("tail"); err != nil {
-		return o, err
+	o = engine.LogOptions{
+		Details: option(set.GetBool("details")), Follow: option(set.GetBool("follow")), Timestamps: option(set.GetBool("timestamps")),
+		Tail: option(set.GetString("tail")),
 	}
 	for name, into := range map[string]*string{"since": &o.Since, "until": &o.Until} {
-		text, err := set.GetString(name)
-		if err != nil {
-			return o, err
-		}
+		text := option(set.GetString(name))
 		if text == "" {
 			continue
 		}

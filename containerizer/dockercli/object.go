@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // object is a JSON object with ordered members, so that unchanged members come out as the Engine wrote them.
@@ -62,31 +63,22 @@ func (o object) MarshalJSON() ([]byte, error) {
 
 // at returns the value of a member, nil if it is absent or null.
 func (o object) at(name string) json.RawMessage {
-	for _, m := range o {
-		if m.name == name && string(m.value) != "null" {
-			return m.value
-		}
+	if i := o.index(name); i >= 0 && string(o[i].value) != "null" {
+		return o[i].value
 	}
 	return nil
 }
 
-// has reports whether there is a member, even if it is null.
-func (o object) has(name string) bool {
-	for _, m := range o {
-		if m.name == name {
-			return true
-		}
-	}
-	return false
+// index returns the place of a member, even if it is null, and -1 for none.
+func (o object) index(name string) int {
+	return slices.IndexFunc(o, func(m member) bool { return m.name == name })
 }
 
 // set replaces the value of a member, or appends the member.
 func (o *object) set(name string, value json.RawMessage) {
-	for i := range *o {
-		if (*o)[i].name == name {
-			(*o)[i].value = value
-			return
-		}
+	if i := o.index(name); i >= 0 {
+		(*o)[i].value = value
+		return
 	}
 	*o = append(*o, member{name: name, value: value})
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"io"
 	"strings"
-	"sync"
 
 	"github.com/docker/cli/cli/command/formatter"
 	"github.com/docker/docker/api/types/container"
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
@@ -30,10 +30,7 @@ func (d *Docker) ps(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	all, err := options.GetBool("all")
-	if err != nil {
-		return err
-	}
+	all := option(options.GetBool("all"))
 	if all {
 		d.beginRecovery()
 	}
@@ -69,12 +66,10 @@ func (d *Docker) remember(list []container.Summary) {
 	d.background.Go(func() {
 		ctx, cancel := context.WithTimeout(d.life, rememberLimit)
 		defer cancel()
-		var group sync.WaitGroup
-		places := make(chan struct{}, rememberedAtOnce)
+		var group errgroup.Group
+		group.SetLimit(rememberedAtOnce)
 		for _, id := range ids {
-			places <- struct{}{}
-			group.Go(func() {
-				defer func() { <-places }()
+			group.Go(func() error {
 				found, err := d.options.Engine.Inspect(ctx, id)
 				switch {
 				case err == nil:
@@ -82,9 +77,10 @@ func (d *Docker) remember(list []container.Summary) {
 				case !engine.IsNotFound(err) && d.life.Err() == nil:
 					d.options.Logger.Warn("a container that an agent may recover was not inspected in time", zap.String("container", id), zap.Error(err))
 				}
+				return nil
 			})
 		}
-		group.Wait()
+		_ = group.Wait()
 	})
 }
 

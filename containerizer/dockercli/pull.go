@@ -44,10 +44,7 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	out := pullOutput{call: call, named: reference.TagNameOnly(named)}
-	if out.quiet, err = options.GetBool("quiet"); err != nil {
-		return err
-	}
+	out := pullOutput{call: call, named: reference.TagNameOnly(named), quiet: option(options.GetBool("quiet"))}
 	if !out.quiet && reference.IsNameOnly(named) {
 		fmt.Fprintln(call.Stdout, "Using default tag: latest")
 	}
@@ -74,9 +71,9 @@ func (d *Docker) pull(ctx context.Context, call Call) error {
 // pullRequest returns a request that asks the registry even if the image is present, as docker does.
 func pullRequest(options *pflag.FlagSet, named reference.Named) (image.Request, error) {
 	request := image.Request{Reference: reference.FamiliarString(reference.TagNameOnly(named)), Force: true, ByAgent: true}
-	platform, err := options.GetString("platform")
-	if err != nil || platform == "" {
-		return request, err
+	platform := option(options.GetString("platform"))
+	if platform == "" {
+		return request, nil
 	}
 	parsed, err := platforms.Parse(platform)
 	if err != nil {

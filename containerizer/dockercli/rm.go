@@ -3,11 +3,11 @@ package dockercli
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/spf13/pflag"
 
+	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -27,13 +27,7 @@ func (d *Docker) rm(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	var options engine.RemoveOptions
-	if options.Force, err = set.GetBool("force"); err != nil {
-		return err
-	}
-	if options.Volumes, err = set.GetBool("volumes"); err != nil {
-		return err
-	}
+	options := engine.RemoveOptions{Force: option(set.GetBool("force")), Volumes: option(set.GetBool("volumes"))}
 	return each(call, names, func(name string) error {
 		err := d.rmOne(ctx, name, options)
 		if !errors.Is(err, errAbsent) {
@@ -80,9 +74,7 @@ func (d *Docker) removeWithOthers(ctx context.Context, name string, o engine.Rem
 			return err
 		}
 		conflict = err
-		select {
-		case <-time.After(removingInterval):
-		case <-ctx.Done():
+		if ours.Pause(ctx, removingInterval) != nil {
 			return conflict
 		}
 	}

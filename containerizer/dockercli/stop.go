@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"mesos-docker-containerizer/containerizer/engine"
 )
@@ -39,10 +39,7 @@ func (d *Docker) stop(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	seconds, err := options.GetInt("time")
-	if err != nil {
-		return err
-	}
+	seconds := option(options.GetInt("time"))
 	if seconds < 0 || seconds > math.MaxInt32 {
 		return fmt.Errorf("%d is not a number of seconds that a stop can take", seconds)
 	}
@@ -102,10 +99,7 @@ func (d *Docker) kill(ctx context.Context, call Call) error {
 	if err != nil {
 		return err
 	}
-	signal, err := options.GetString("signal")
-	if err != nil {
-		return err
-	}
+	signal := option(options.GetString("signal"))
 	return each(call, names, func(name string) error {
 		return d.explain(d.options.Engine.Kill(ctx, name, signal))
 	})
@@ -143,21 +137,20 @@ func (d *Docker) wait(ctx context.Context, call Call) error {
 // begin with a slash, as the Engine writes them.
 func each(call Call, names []string, do func(name string) error) error {
 	results := make([]error, len(names))
-	var group sync.WaitGroup
-	places := make(chan struct{}, atOnce)
+	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for i, name := range names {
 		name = strings.TrimPrefix(name, "/")
 		if !engine.ValidName(name) {
 			results[i] = noSuchContainer(name)
 			continue
 		}
-		places <- struct{}{}
-		group.Go(func() {
-			defer func() { <-places }()
+		group.Go(func() error {
 			results[i] = do(name)
+			return nil
 		})
 	}
-	group.Wait()
+	_ = group.Wait() // each error is in results
 	var failures []error
 	for i, err := range results {
 		var harmless notice

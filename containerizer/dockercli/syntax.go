@@ -49,6 +49,14 @@ func (s syntax) parse(call Call) (options *pflag.FlagSet, operands []string, err
 	return set, set.Args(), nil
 }
 
+// option returns the value of an option that the command's syntax declares: option(set.GetBool("all")).
+func option[T any](value T, err error) T {
+	if err != nil {
+		panic(err) // no such option, or another type
+	}
+	return value
+}
+
 // wrongCount is the error for a wrong number of operands, with docker's status of a failure.
 func (s syntax) wrongCount(what string) error {
 	return said(fmt.Sprintf("\"docker %s\" %s.\nSee 'docker %s --help'.\n\nUsage:  %s\n\n%s", s.name, what, s.name, s.usage(), s.about))
