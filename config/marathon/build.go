@@ -180,15 +180,13 @@ func (b *builder) task() mesos.TaskInfo {
 		Discovery:   b.discovery(),
 		HealthCheck: b.healthCheck(),
 		Check:       b.check(),
+		Labels:      labels(b.app.labels),
 	}
 	if len(b.app.limits) > 0 {
 		task.Limits = map[string]mesos.Value_Scalar{}
 		for name, limit := range b.app.limits {
 			task.Limits[name] = mesos.Value_Scalar{Value: limit}
 		}
-	}
-	if len(b.app.labels) > 0 {
-		task.Labels = labels(b.app.labels)
 	}
 	if b.app.killGrace != nil {
 		task.KillPolicy = &mesos.KillPolicy{GracePeriod: &mesos.DurationInfo{Nanoseconds: b.app.killGrace.Nanoseconds()}}
@@ -203,10 +201,9 @@ func (b *builder) task() mesos.TaskInfo {
 
 // command is the CommandInfo of the app. Args replace the command of the image; with neither cmd nor args the image decides.
 func (b *builder) command() *mesos.CommandInfo {
-	shell := b.app.cmd != ""
 	command := &mesos.CommandInfo{
 		Environment: &mesos.Environment{Variables: b.environment()},
-		Shell:       &shell,
+		Shell:       new(b.app.cmd != ""),
 		Arguments:   slices.Clone(b.app.args),
 		Value:       optional(b.app.cmd),
 		User:        optional(b.app.user),
@@ -233,8 +230,7 @@ func (b *builder) pathExecutor() *mesos.ExecutorInfo {
 		line = strings.Join(b.app.args, " ")
 	}
 	path := "'" + b.app.executor + "'"
-	command.Value = new(string)
-	*command.Value = fmt.Sprintf("chmod ug+rx %s && exec %s %s", path, path, line)
+	command.Value = new(fmt.Sprintf("chmod ug+rx %s && exec %s %s", path, path, line))
 	executor := &mesos.ExecutorInfo{
 		ExecutorID: mesos.ExecutorID{Value: "marathon-" + b.taskID},
 		Container:  b.container(),
@@ -254,7 +250,11 @@ func optional(s string) *string {
 	return &s
 }
 
+// labels is nil without any.
 func labels(pairs []pair) *mesos.Labels {
+	if len(pairs) == 0 {
+		return nil
+	}
 	all := &mesos.Labels{}
 	for _, p := range pairs {
 		all.Labels = append(all.Labels, mesos.Label{Key: p.key, Value: &p.value})

@@ -1,6 +1,12 @@
 package marathon
 
-import mesos "github.com/mesos/mesos-go/api/v1/lib"
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+)
 
 // container is the ContainerInfo of the app; nil if it has none.
 func (b *builder) container() *mesos.ContainerInfo {
@@ -10,7 +16,7 @@ func (b *builder) container() *mesos.ContainerInfo {
 	}
 	docker := &mesos.ContainerInfo_DockerInfo{
 		Image:          c.image,
-		Network:        dockerNetwork(b.app.network.mode).Enum(),
+		Network:        dockerNetworks[b.app.network.mode].Enum(),
 		PortMappings:   b.portMappings(),
 		Privileged:     &c.privileged,
 		ForcePullImage: &c.forcePull,
@@ -36,17 +42,11 @@ func (b *builder) container() *mesos.ContainerInfo {
 	return info
 }
 
-func dockerNetwork(mode networkMode) mesos.ContainerInfo_DockerInfo_Network {
-	switch mode {
-	case modeBridge:
-		return mesos.ContainerInfo_DockerInfo_BRIDGE
-	case modeContainer:
-		return mesos.ContainerInfo_DockerInfo_USER
-	case modeNone:
-		return mesos.ContainerInfo_DockerInfo_NONE
-	default:
-		return mesos.ContainerInfo_DockerInfo_HOST
-	}
+var dockerNetworks = map[networkMode]mesos.ContainerInfo_DockerInfo_Network{
+	modeHost:      mesos.ContainerInfo_DockerInfo_HOST,
+	modeBridge:    mesos.ContainerInfo_DockerInfo_BRIDGE,
+	modeContainer: mesos.ContainerInfo_DockerInfo_USER,
+	modeNone:      mesos.ContainerInfo_DockerInfo_NONE,
 }
 
 // portMappings has an entry for each protocol of each mapping with a host port. Container port 0 is the host port.
@@ -112,11 +112,7 @@ func (b *builder) resources() []mesos.Resource {
 }
 
 func (b *builder) allocated(r mesos.Resource) mesos.Resource {
-	role := b.offer.Role
-	if role == "" {
-		role = "*"
-	}
-	r.AllocationInfo = &mesos.Resource_AllocationInfo{Role: &role}
+	r.AllocationInfo = &mesos.Resource_AllocationInfo{Role: new(cmp.Or(b.offer.Role, "*"))}
 	return r
 }
 
@@ -169,11 +165,7 @@ func (b *builder) discovery() *mesos.DiscoveryInfo {
 	ports := &mesos.Ports{}
 	add := func(number uint32, name string, protocols []string, pairs []pair) {
 		for _, protocol := range protocols {
-			port := mesos.Port{Number: number, Name: optional(name), Protocol: &protocol}
-			if len(pairs) > 0 {
-				port.Labels = labels(pairs)
-			}
-			ports.Ports = append(ports.Ports, port)
+			ports.Ports = append(ports.Ports, mesos.Port{Number: number, Name: optional(name), Protocol: &protocol, Labels: labels(pairs)})
 		}
 	}
 	for i, m := range b.app.container.portMappings {
@@ -192,4 +184,77 @@ func (b *builder) discovery() *mesos.DiscoveryInfo {
 		add(*b.hostPorts[i], d.name, d.protocols, d.labels)
 	}
 	return &mesos.DiscoveryInfo{Visibility: mesos.FRAMEWORK, Name: &name, Ports: ports}
+}
+
+func (b *builder) healthCheck() *mesos.HealthCheck {
+	if b.app.healthCheck == nil {
+		return nil
+	}
+	hc := *b.app.healthCheck // the task must not share memory with the app
+	info := &mesos.HealthCheck{
+		DelaySeconds:        &hc.delay,
+		IntervalSeconds:     &hc.interval,
+		TimeoutSeconds:      &hc.timeout,
+		GracePeriodSeconds:  &hc.grace,
+		ConsecutiveFailures: &hc.failures,
+	}
+	protocol := mesos.IPv4
+	if hc.ipv6 {
+		protocol = mesos.IPv6
+	}
+	switch hc.protocol {
+	case "COMMAND":
+		info.Type = mesos.HealthCheck_COMMAND
+		info.Command = shellCommand(hc.command)
+	case "MESOS_TCP":
+		info.Type = mesos.HealthCheck_TCP
+		info.TCP = &mesos.HealthCheck_TCPCheckInfo{Port: b.checkPort(hc.port), Protocol: &protocol}
+	default:
+		info.Type = mesos.HealthCheck_HTTP
+		info.HTTP = &mesos.HealthCheck_HTTPCheckInfo{
+			Port: b.checkPort(hc.port), Protocol: &protocol, Path: optional(hc.path),
+			Scheme: new(strings.ToLower(strings.TrimPrefix(hc.protocol, "MESOS_"))),
+		}
+	}
+	return info
+}
+
+func (b *builder) check() *mesos.CheckInfo {
+	if b.app.check == nil {
+		return nil
+	}
+	c := *b.app.check
+	info := &mesos.CheckInfo{DelaySeconds: &c.delay, IntervalSeconds: &c.interval, TimeoutSeconds: &c.timeout}
+	switch c.protocol {
+	case "command":
+		info.Type = mesos.CheckInfo_COMMAND
+		command := shellCommand(c.shell)
+		if len(c.argv) > 0 {
+			command = &mesos.CommandInfo{Shell: new(false), Value: optional(c.argv[0]), Arguments: slices.Clone(c.argv)}
+		}
+		info.Command = &mesos.CheckInfo_Command{Command: *command}
+	case "tcp":
+		info.Type = mesos.CheckInfo_TCP
+		info.TCP = &mesos.CheckInfo_Tcp{Port: b.checkPort(c.port)}
+	default:
+		info.Type = mesos.CheckInfo_HTTP
+		info.HTTP = &mesos.CheckInfo_Http{Port: b.checkPort(c.port), Path: optional(c.path)}
+	}
+	return info
+}
+
+// checkPort is the port inside the container's network, which is where executors probe.
+func (b *builder) checkPort(ref portReference) uint32 {
+	switch {
+	case ref.port != nil:
+		return *ref.port
+	case b.app.network.mode.mapped():
+		return b.containerPort(*ref.index)
+	default:
+		return *b.hostPorts[*ref.index]
+	}
+}
+
+func shellCommand(line string) *mesos.CommandInfo {
+	return &mesos.CommandInfo{Shell: new(true), Value: &line}
 }

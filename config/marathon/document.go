@@ -3,9 +3,7 @@ package marathon
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -85,72 +83,47 @@ func (d *document) open(data []byte) (value, error) {
 	if err := checkSyntax(data); err != nil {
 		return value{}, err
 	}
-	if err := d.scan(data); err != nil {
+	data = bytes.TrimSpace(data)
+	if err := d.scan(data, "", 0); err != nil {
 		return value{}, err
 	}
-	return value{doc: d, raw: bytes.TrimSpace(data)}, nil
+	return value{doc: d, raw: data}, nil
 }
 
-// scan walks the whole document, also those parts nobody reads later, for keys that appear twice and for excessive depth.
-func (d *document) scan(data []byte) error {
-	type frame struct {
-		path  string
-		keys  map[string]bool // nil for a list
-		key   string          // last key read
-		inKey bool            // the next token is a key
-		index int
+// scan walks the whole document, also those parts nobody reads later, for keys that appear twice and for excessive depth. The text is
+// known to be valid JSON.
+func (d *document) scan(text []byte, path string, depth int) error {
+	if text[0] != '{' && text[0] != '[' {
+		return nil
 	}
-	var stack []frame
-	tokens := json.NewDecoder(bytes.NewReader(data))
-	tokens.UseNumber()
-	for {
-		token, err := tokens.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
+	if depth == maxDepth {
+		return &strictjson.Mistake{Message: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
+	}
+	if text[0] == '[' {
+		i := 0
+		for element, rest := next(text[1:]); element != nil; element, rest = next(rest) {
+			if err := d.scan(element, strictjson.Join(path, strconv.Itoa(i)), depth+1); err != nil {
+				return err
+			}
+			i++
 		}
-		if err != nil {
-			return fmt.Errorf("reading the document: %w", err)
+		return nil
+	}
+	keys := map[string]bool{}
+	for _, m := range members(text) {
+		place := strictjson.Join(path, m.key)
+		if keys[m.key] {
+			d.repeat(place)
 		}
-		delim, isDelim := token.(json.Delim)
-		if isDelim && (delim == '}' || delim == ']') {
-			stack = stack[:len(stack)-1]
+		keys[m.key] = true
+		if m.raw == nil {
 			continue
 		}
-		path := ""
-		if n := len(stack); n > 0 {
-			top := &stack[n-1]
-			if top.inKey {
-				top.key = token.(string)
-				top.inKey = false
-				if top.keys[top.key] {
-					d.repeat(strictjson.Join(top.path, top.key))
-				}
-				top.keys[top.key] = true
-				continue
-			}
-			if top.keys != nil {
-				top.inKey = true
-				if isDelim {
-					path = strictjson.Join(top.path, top.key)
-				}
-			} else {
-				if isDelim {
-					path = strictjson.Join(top.path, strconv.Itoa(top.index))
-				}
-				top.index++
-			}
-		}
-		if isDelim {
-			if len(stack) == maxDepth {
-				return &strictjson.Mistake{Message: fmt.Sprintf("nested deeper than %d levels", maxDepth)}
-			}
-			f := frame{path: path}
-			if delim == '{' {
-				f.keys, f.inKey = map[string]bool{}, true
-			}
-			stack = append(stack, f)
+		if err := d.scan(m.raw, place, depth+1); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // members splits the text of an object, which is known to be valid JSON.

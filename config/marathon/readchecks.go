@@ -35,7 +35,7 @@ func (app *App) readHealthCheck(o *object) healthCheck {
 	}
 	path, command := o.field("path"), o.field("command")
 	hc.path = path.str("")
-	hc.port = portReference{port: readOptionalPort(o.field("port")), index: readIndex(o.field("portIndex"))}
+	hc.port = readPortReference(o)
 	ipProtocol := o.field("ipProtocol")
 	hc.ipv6 = ipProtocol.oneOf("IPv4", "IPv4", "IPv6") == "IPv6"
 	o.field("ignoreHttp1xx").boolean(false)
@@ -81,20 +81,11 @@ func checkHTTPPath(v value, path string) {
 	}
 }
 
-func readOptionalPort(v value) *uint32 {
-	if !v.present() {
-		return nil
+func readPortReference(o *object) portReference {
+	return portReference{
+		port:  ifPresent(o.field("port"), readPort),
+		index: ifPresent(o.field("portIndex"), func(v value) int { return v.integer(0, 0, maxPort) }),
 	}
-	port := readPort(v, 0)
-	return &port
-}
-
-func readIndex(v value) *int {
-	if !v.present() {
-		return nil
-	}
-	index := v.integer(0, 0, maxPort)
-	return &index
 }
 
 // checkPort resolves and checks how a check names its port. With neither number nor index it is the first port, which old
@@ -152,7 +143,7 @@ func (app *App) readCheck(parent *object) {
 }
 
 func (app *App) readCheckPort(o *object) portReference {
-	ref := portReference{port: readOptionalPort(o.field("port")), index: readIndex(o.field("portIndex"))}
+	ref := readPortReference(o)
 	app.checkPort(o, &ref)
 	return ref
 }

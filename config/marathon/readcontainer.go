@@ -57,19 +57,13 @@ func (app *App) readWithoutContainer(o *object, absent value) {
 
 func (app *App) readDocker(docker *object) {
 	image := docker.field("image").required("a DOCKER container needs an image")
-	app.container.image = image.str("")
-	if string(image.raw) == `""` {
-		image.mistake("must not be empty")
-	}
+	app.container.image = image.nonEmpty("")
 	app.container.privileged = docker.field("privileged").boolean(false)
 	app.container.forcePull = docker.field("forcePullImage").boolean(false)
 	for v := range docker.field("parameters").list() {
 		parameter := v.object()
 		key := parameter.field("key").required("a parameter is an option of docker run, without dashes")
-		p := pair{key.str(""), parameter.field("value").required("a parameter without a value is \"\"").str("")}
-		if string(key.raw) == `""` {
-			key.mistake("must not be empty")
-		}
+		p := pair{key.nonEmpty(""), parameter.field("value").required("a parameter without a value is \"\"").str("")}
 		parameter.close()
 		app.container.parameters = append(app.container.parameters, p)
 	}
@@ -85,10 +79,7 @@ func (app *App) readVolumes(v value) {
 	for element := range v.list() {
 		o := element.object()
 		path := o.field("containerPath").required("a volume needs its path in the container")
-		vol := volume{containerPath: path.str("")}
-		if string(path.raw) == `""` {
-			path.mistake("must not be empty")
-		}
+		vol := volume{containerPath: path.nonEmpty("")}
 		host, external := o.field("hostPath"), o.field("external")
 		persistent, secret := o.field("persistent"), o.field("secret")
 		mode := o.field("mode")
@@ -111,9 +102,7 @@ func (app *App) readVolumes(v value) {
 		}
 		switch {
 		case host.present():
-			if vol.hostPath = host.str(""); string(host.raw) == `""` {
-				host.mistake("must not be empty")
-			}
+			vol.hostPath = host.nonEmpty("")
 		case external.present():
 			vol.external = app.readExternalVolume(external, names)
 		case persistent.present():
@@ -149,11 +138,8 @@ func (app *App) readExternalVolume(v value, names map[string]bool) *externalVolu
 		return nil
 	}
 	name := o.field("name").required("an external volume needs a name")
-	vol := &externalVolume{name: name.str("")}
-	switch {
-	case string(name.raw) == `""`:
-		name.mistake("must not be empty")
-	case names[vol.name]:
+	vol := &externalVolume{name: name.nonEmpty("")}
+	if vol.name != "" && names[vol.name] {
 		name.mistake("volume names must be unique")
 	}
 	names[vol.name] = true

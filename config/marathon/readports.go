@@ -152,7 +152,7 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 		d := v.object()
 		number := d.field("port")
 		current = append(current, portDefinition{
-			port:      unique(number, readPort(number, 0)),
+			port:      unique(number, readPort(number)),
 			protocols: readProtocols(d.field("protocol")),
 			name:      names.read(d.field("name")),
 			labels:    d.field("labels").textMap(),
@@ -164,7 +164,7 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 		if tooManyPorts(ports, len(old)) {
 			break
 		}
-		old = append(old, portDefinition{port: unique(v, readPort(v, 0)), protocols: []string{"tcp"}})
+		old = append(old, portDefinition{port: unique(v, readPort(v)), protocols: []string{"tcp"}})
 	}
 	if ip := o.field("ipAddress"); ip.present() && len(current)+len(old) > 0 {
 		ip.mistake("an app with an IP address of its own has no ports on the host; use portMappings")
@@ -172,22 +172,11 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 	if !definitions.present() {
 		return old, ports
 	}
-	if ports.present() && !samePorts(current, old) {
+	same := slices.EqualFunc(current, old, func(a, b portDefinition) bool { return a.port == b.port })
+	if ports.present() && !same {
 		ports.mistake("ports and portDefinitions are the old and the new form of the same, and they differ; give one")
 	}
 	return current, definitions
-}
-
-func samePorts(a, b []portDefinition) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i].port != b[i].port {
-			return false
-		}
-	}
-	return true
 }
 
 // readPortMappings returns the mappings and the value they stand in, container.portMappings or the older
@@ -214,15 +203,12 @@ func (app *App) readMappingList(v value) []portMapping {
 		}
 		o := element.object()
 		m := portMapping{
-			containerPort: readPort(o.field("containerPort"), 0),
-			servicePort:   readPort(o.field("servicePort"), 0),
+			containerPort: readPort(o.field("containerPort")),
+			servicePort:   readPort(o.field("servicePort")),
 			protocols:     readProtocols(o.field("protocol")),
 			name:          names.read(o.field("name")),
 			labels:        o.field("labels").textMap(),
-		}
-		if host := o.field("hostPort"); host.present() {
-			port := readPort(host, 0)
-			m.hostPort = &port
+			hostPort:      ifPresent(o.field("hostPort"), readPort),
 		}
 		for name := range o.field("networkNames").list() {
 			if name.str("") != app.network.name && app.network.mode.mapped() {
@@ -260,7 +246,7 @@ func (app *App) checkMappings(at value) {
 	}
 }
 
-func readPort(v value, absent int) uint32 { return uint32(v.integer(absent, 0, maxPort)) }
+func readPort(v value) uint32 { return uint32(v.integer(0, 0, maxPort)) }
 
 // readProtocols keeps the written order: Marathon makes one mapping of each.
 func readProtocols(v value) []string {

@@ -76,6 +76,23 @@ func (v value) str(absent string) string {
 	return s
 }
 
+// nonEmpty reads a text that is not empty if it is there. The advice follows the mistake.
+func (v value) nonEmpty(advice string) string {
+	s := v.str("")
+	if string(v.raw) == `""` {
+		v.mistake("must not be empty%s", advice)
+	}
+	return s
+}
+
+// ifPresent is what a reader makes of a value, nil if the value is absent.
+func ifPresent[T any](v value, read func(value) T) *T {
+	if !v.present() {
+		return nil
+	}
+	return new(read(v))
+}
+
 func (v value) boolean(absent bool) bool {
 	if !v.present() {
 		return absent
