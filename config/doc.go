@@ -19,7 +19,7 @@
 // defaults, checks, the printed configuration and docs/configuration.md all
 // follow from the row.
 //
-// Where to look: layers.go, agent.go, defaults.go and arguments.go find what
+// Where to look: layers.go, agent.go and arguments.go find what
 // each layer says, with shell.go and shellword.go for the agent's defaults;
 // load.go picks the winner and checks it; values.go, documents.go and
 // duration.go know the syntax of values; mistake.go words what is wrong; print.go shows the

@@ -4,7 +4,7 @@
 //	spec, err := health.FromHealthCheck(info.HealthCheck) // or FromCheck; on an error run the task without
 //	health.Run(ctx, spec, health.Target{ContainerID: id, PID: pid, Engine: engine}, startedAt, func(r health.Result) { ... })
 //
-// translate.go has the checks that a framework may request (contract 4.1), schedule.go the times of probes (4.2), and
+// translate.go has the checks that a framework may request (contract 4.1), probe.go the times of probes (4.2), and
 // http.go, tcp.go and command.go the three kinds (4.3).
 //
 // HTTP and TCP probes connect to the container's loopback. Only the creation of the socket runs in the container's network namespace

@@ -39,10 +39,8 @@ func (r *runOptions) amend(spec *Spec, o Options) error {
 		host.ConsoleSize = r.consoleSize
 	}
 	if host.LogConfig.Type == "" && len(host.LogConfig.Config) == 0 {
-		host.LogConfig = container.LogConfig{Type: o.LogDriver, Config: maps.Clone(o.LogOpts)}
-		if host.LogConfig.Config == nil {
-			host.LogConfig.Config = map[string]string{}
-		}
+		host.LogConfig = container.LogConfig{Type: o.LogDriver, Config: map[string]string{}}
+		maps.Copy(host.LogConfig.Config, o.LogOpts)
 	}
 	spec.TTY = config.Tty
 	return nil

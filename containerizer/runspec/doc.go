@@ -12,8 +12,8 @@
 //	if err := spec.PrepareHost(); err != nil { ... }
 //	// create, copy spec.FilesArchive() into the container (Options.CopiesFiles promises it), start
 //
-// One concept has one file. source.go finds the container and the command. command.go, volumes.go, network.go, resources.go and
-// limits.go then each fill their part of runOptions (options.go). table.go has a row for each option of docker run, and uses it
+// One concept has one file. source.go finds the container and the command. command.go, volumes.go, network.go and resources.go
+// then each fill their part of runOptions (options.go). table.go has a row for each option of docker run, and uses it
 // in two ways. Tasks whose docker parameters are plain labels get the Engine's types from it directly, within microseconds. For
 // all others it gives arguments, the task's parameters follow them, and a ParameterParser (package parameters: docker's own
 // parser) reads the list. So the last value wins and lists are merged as docker does it. amend.go completes both results with

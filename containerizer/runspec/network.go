@@ -1,8 +1,10 @@
 package runspec
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -169,12 +171,7 @@ func portRanges(resources []mesos.Resource) (ranges []mesos.Value_Range, found b
 
 // inRanges says whether a port lies in one of the ranges, whose ends belong to them.
 func inRanges(port uint64, ranges []mesos.Value_Range) bool {
-	for _, r := range ranges {
-		if r.Begin <= port && port <= r.End {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ranges, func(r mesos.Value_Range) bool { return r.Begin <= port && port <= r.End })
 }
 
 // String is the mapping in docker's notation.
@@ -191,11 +188,7 @@ func portMaps(ports []publishedPort) (nat.PortSet, nat.PortMap) {
 	exposed := make(nat.PortSet, len(ports))
 	bindings := make(nat.PortMap, len(ports))
 	for _, p := range ports {
-		protocol := p.protocol
-		if protocol == "" {
-			protocol = "tcp"
-		}
-		port := nat.Port(fmt.Sprintf("%d/%s", p.container, protocol))
+		port := nat.Port(fmt.Sprintf("%d/%s", p.container, cmp.Or(p.protocol, "tcp")))
 		exposed[port] = struct{}{}
 		bindings[port] = append(bindings[port], nat.PortBinding{HostPort: strconv.FormatUint(uint64(p.host), 10)})
 	}

@@ -1,7 +1,5 @@
 package runspec
 
-import ()
-
 // RunLine is a command line of docker run, read. The caller owns it.
 type RunLine struct {
 	ParseResult

@@ -119,7 +119,7 @@ func translate(ctx context.Context, t Task, src *source, o Options) (*Spec, erro
 		SandboxDirectory: t.SandboxDirectory,
 		SandboxPaths:     run.sandboxPaths,
 		MountSources:     run.mountSources,
-		Parameters:       parameterKeys(src.container.Docker.Parameters),
+		Parameters:       texts(src.container.Docker.Parameters, func(p mesos.Parameter) string { return p.Key }),
 	}
 	if labels, ok := plainLabels(run.parameters); ok && run.plainNetwork() {
 		spec.Config, spec.HostConfig, spec.Networking = run.typed(labels)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/mount"
@@ -263,12 +264,9 @@ func (r *runOptions) addBind(source, target, mode string) {
 	if mode != "" {
 		text += ":" + mode
 	}
-	for _, bind := range r.binds {
-		if bind == text {
-			return
-		}
+	if !slices.Contains(r.binds, text) {
+		r.binds = append(r.binds, text)
 	}
-	r.binds = append(r.binds, text)
 }
 
 // volumeMode returns "rw" or "ro".

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-
-	"mesos-docker-containerizer/internal/agentflag"
+	"slices"
+	"strings"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/internal/agentflag"
 )
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -96,4 +98,26 @@ func (a *Agent) makeSandbox(e *executorRun) (string, error) {
 // openOutput opens one of the sandbox's output files for the executor to append to.
 func openOutput(sandbox, name string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(sandbox, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+}
+
+// volumeMode is that of the agent's own volumes.
+const volumeMode = 0o755
+
+// makeVolumes creates in a sandbox the directory of each persistent volume, where an agent mounts the volume (contract
+// 1.2). Such a volume is new and goes with the sandbox. Of paths that lead out of the sandbox or have a slash an agent
+// takes no notice.
+func makeVolumes(sandbox string, task mesos.TaskInfo, executor mesos.ExecutorInfo) error {
+	for _, resource := range slices.Concat(task.Resources, executor.Resources) {
+		if resource.GetDisk().GetPersistence() == nil {
+			continue
+		}
+		name := resource.GetDisk().GetVolume().GetContainerPath()
+		if !filepath.IsLocal(name) || name == "." || strings.Contains(name, "/") {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(sandbox, name), volumeMode); err != nil {
+			return fmt.Errorf("make persistent volume: %w", err)
+		}
+	}
+	return nil
 }

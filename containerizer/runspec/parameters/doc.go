@@ -14,5 +14,5 @@
 //
 // The same is true of the TestMain of a package whose tests use it.
 //
-// This is the only package that imports docker/cli's commands: subprocess.go and message.go do not, command.go does.
+// This is the only package that imports docker/cli's commands: subprocess.go does not, command.go does.
 package parameters

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -152,4 +153,61 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 		b.full()
 	}
 	return len(p), nil
+}
+
+// Bounds of what passes between the two processes, in bytes. A TaskInfo of several megabytes fits; a reply is larger than its
+// request because it names its fields, and a range of ports becomes a list of ports.
+const (
+	maxRequest = 32 << 20
+	maxReply   = 64 << 20
+)
+
+// request is what the child reads: a task's options, or a command line.
+type request struct {
+	runspec.ParseRequest
+	IsLine bool     `json:",omitempty"`
+	Line   []string `json:",omitempty"`
+}
+
+// reply is what the child writes: a result of the kind that was asked for, or docker's complaint.
+type reply struct {
+	Result *runspec.ParseResult `json:",omitempty"`
+	Line   *runspec.RunLine     `json:",omitempty"`
+	Error  *runspec.OptionError `json:",omitempty"`
+}
+
+// ParseMain is the child's main: it confines the process, reads one request, writes one answer and returns the exit status.
+// It must not be called in a process that is to do anything else.
+func ParseMain(stdin io.Reader, stdout io.Writer) int {
+	if err := confine(); err != nil {
+		fmt.Fprintln(os.Stderr, "confine parser process:", err)
+		return 1
+	}
+	var asked request
+	if err := json.NewDecoder(io.LimitReader(stdin, maxRequest)).Decode(&asked); err != nil {
+		fmt.Fprintln(os.Stderr, "read request:", err)
+		return 1
+	}
+	answer, err := answerTo(asked)
+	if err != nil && !errors.As(err, &answer.Error) {
+		fmt.Fprintln(os.Stderr, "parse:", err)
+		return 1
+	}
+	if err := json.NewEncoder(stdout).Encode(answer); err != nil {
+		fmt.Fprintln(os.Stderr, "write answer:", err)
+		return 1
+	}
+	return 0
+}
+
+func answerTo(asked request) (answer reply, err error) {
+	if asked.IsLine {
+		answer.Line, err = readLine(asked.Line)
+		return answer, err
+	}
+	result, err := parse(asked.ParseRequest)
+	if err == nil {
+		answer.Result = &result
+	}
+	return answer, err
 }

@@ -8,7 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	mesosclient "github.com/mesos/mesos-go/api/v1/lib/client"
@@ -198,4 +202,54 @@ func answer(res *http.Response, _ mesosclient.ResponseClass, err error) (mesos.R
 	}
 	text, _ := io.ReadAll(io.LimitReader(res.Body, maxRefusalText))
 	return nil, &refusal{code: res.StatusCode, text: strings.ToValidUTF8(strings.TrimSpace(string(text)), "?")}
+}
+
+// maxSocketPath is the size of sun_path in sockaddr_un, which ends with a NUL.
+const maxSocketPath = 108
+
+// dialSocket returns a dial function that connects to the agent's domain socket, whatever the address.
+func dialSocket(path string) secure.DialFunc {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var dialer net.Dialer
+		if len(path) < maxSocketPath {
+			return dialer.DialContext(ctx, "unix", path)
+		}
+		// The directory's descriptor stands for a path that does not fit into a socket address.
+		directory, err := os.Open(filepath.Dir(path))
+		if err != nil {
+			return nil, fmt.Errorf("open the directory of the agent's domain socket, whose path of %d bytes is too long to be dialled: %w", len(path), err)
+		}
+		defer directory.Close()
+		short := filepath.Join("/proc/self/fd", strconv.FormatUint(uint64(directory.Fd()), 10), filepath.Base(path))
+		if len(short) >= maxSocketPath {
+			return nil, fmt.Errorf("the name of the agent's domain socket %s is too long to be dialled: MESOS_DOMAIN_SOCKET needs a shorter file name", path)
+		}
+		return dialer.DialContext(ctx, "unix", short)
+	}
+}
+
+// releasedBody is a request's body that lets go of its content when it has been sent. A SUBSCRIBE carries whole tasks.
+type releasedBody struct {
+	mu      sync.Mutex    // the transport may close while it reads
+	content io.ReadCloser // nil once closed
+}
+
+func (b *releasedBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.content == nil {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.content.Read(p)
+}
+
+func (b *releasedBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.content == nil {
+		return nil
+	}
+	err := b.content.Close()
+	b.content = nil
+	return err
 }
