@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,10 +53,7 @@ func (p *Process) Wait(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { p.file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	err = raw.Read(func(fd uintptr) bool {
-		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return err == nil && ready > 0
-	})
+	err = raw.Read(readable)
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -97,6 +93,26 @@ func (p *Process) Signal(s unix.Signal) error {
 	return sendErr
 }
 
+// Ended reports whether the process has ended. It may be called on nil, which is no process.
+func (p *Process) Ended() bool {
+	if p == nil {
+		return true
+	}
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	ended := false
+	err = raw.Control(func(fd uintptr) { ended = readable(fd) })
+	return err == nil && ended
+}
+
+// readable reports whether a pidfd's process has ended.
+func readable(fd uintptr) bool {
+	ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err == nil && ready > 0
+}
+
 // Close may be called on nil.
 func (p *Process) Close() {
 	if p != nil {
@@ -112,26 +128,4 @@ const initialPIDNamespace = "pid:[4026531836]"
 func SeesEveryProcess() bool {
 	namespace, err := os.Readlink("/proc/self/ns/pid")
 	return err == nil && namespace == initialPIDNamespace
-}
-
-// OpenContainer refers to a container's first process as the host sees it. It verifies by the process's
-// cgroup, in whose name every runtime puts the container's id, that the pid still belongs to the container.
-func OpenContainer(pid int, container string) (*Process, error) {
-	process, err := wire.FindProcess(pid)
-	if err != nil {
-		return nil, err
-	}
-	h, err := Open(process)
-	if err != nil {
-		return nil, err
-	}
-	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err == nil && !strings.Contains(string(cgroup), container) {
-		err = fmt.Errorf("process %d is not in a cgroup of container %s", pid, container)
-	}
-	if err != nil {
-		h.Close()
-		return nil, err
-	}
-	return h, nil
 }

@@ -1,0 +1,136 @@
+package pidfd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/executor/wire"
+)
+
+// OpenContainer refers to a container's first process as the host sees it. It verifies by the process's
+// cgroup, in whose name every runtime puts the container's id, that the pid still belongs to the container.
+func OpenContainer(pid int, container string) (*Process, error) {
+	process, err := wire.FindProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	h, err := Open(process)
+	if err != nil {
+		return nil, err
+	}
+	inside, err := inContainer(pid, container)
+	if err == nil && !inside {
+		err = fmt.Errorf("process %d is not in a cgroup of container %s", pid, container)
+	}
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// FindContainer refers to a container's first process, which it looks for by the container's whole id in the cgroups of all
+// processes. The error wraps os.ErrNotExist if none is seen. Whose container it is has to be known.
+func FindContainer(container string) (*Process, error) {
+	var first wire.Process
+	for _, pid := range processesOf(container) {
+		if p, err := wire.FindProcess(pid); err == nil && (first.PID == 0 || p.StartTime < first.StartTime) {
+			first = p
+		}
+	}
+	if first.PID == 0 {
+		return nil, fmt.Errorf("find a process of container %s: %w", container, os.ErrNotExist)
+	}
+	return OpenContainer(first.PID, container)
+}
+
+// KillContainer sends SIGKILL to every process in a container's cgroup, by the container's whole id. One that is being started at
+// the same time may escape where the cgroup is not of version 2.
+func KillContainer(container string) error {
+	var failures []error
+	for _, pid := range processesOf(container) {
+		if killCgroup(pid, container) == nil {
+			continue
+		}
+		h, err := OpenContainer(pid, container)
+		if err == nil {
+			err = h.Signal(unix.SIGKILL)
+			h.Close()
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
+			failures = append(failures, fmt.Errorf("kill process %d: %w", pid, err))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// processesOf are the pids in a container's cgroup.
+func processesOf(container string) (pids []int) {
+	if !wholeID(container) {
+		return nil // it might be a part of another cgroup's name
+	}
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if inside, err := inContainer(pid, container); err == nil && inside {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// wholeID reports whether a text is the id of a container, of which Engines write 64 hexadecimal digits.
+func wholeID(container string) bool {
+	return len(container) == 64 && strings.Trim(container, "0123456789abcdef") == ""
+}
+
+func inContainer(pid int, container string) (bool, error) {
+	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	return strings.Contains(string(cgroup), container), err
+}
+
+// killCgroup has the kernel kill a process's container (cgroup version 2, Linux 5.14).
+func killCgroup(pid int, container string) error {
+	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return err
+	}
+	path := unifiedPath(string(cgroup), container)
+	if path == "" {
+		return os.ErrNotExist
+	}
+	var failures []error
+	for _, mounted := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		err := os.WriteFile(filepath.Join(mounted, path, "cgroup.kill"), []byte("1"), 0)
+		if err == nil {
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// unifiedPath is the container's own cgroup of version 2, empty if it has none, from the text of /proc/PID/cgroup. The process may
+// be in one below it.
+func unifiedPath(cgroup, container string) string {
+	for line := range strings.Lines(cgroup) {
+		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		if !ok {
+			continue
+		}
+		if before, after, found := strings.Cut(path, container); found {
+			name, _, _ := strings.Cut(after, "/")
+			return before + container + name
+		}
+	}
+	return ""
+}
