@@ -114,6 +114,8 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 		e.onCheck(m.Check)
 	case m.Stop != nil:
 		e.onStop(m.Stop)
+	case m.Gone != nil:
+		e.onGone()
 	case m.Exited != nil:
 		e.onExited(m.Exited)
 	}
@@ -204,16 +206,31 @@ func (e *executor) onOutputEnd(end outputEnd) {
 	}})
 }
 
+// onGone gives the output of a container that has ended, of which the Engine has yet to tell, a moment to pass.
+func (e *executor) onGone() {
+	if e.task.output != nil && e.task.exit == nil {
+		e.drain.set(stuckTimeout)
+	}
+}
+
 // onDrain concludes a task whose output has not come to its end. As long as something of it passes, it is waited for: the bounds of
-// that are the agent's.
+// that are the agent's. If the Engine has yet to tell of the exit, and output has not passed by then, that is taken off its hands.
 func (e *executor) onDrain() {
+	if e.task.exit == nil {
+		e.drain.stop()
+		if e.task.output != nil && pendingBytes(e.task.output.ReadCloser) > 0 {
+			e.Logger.Warn("the task's output is not read; keeping the rest of it in memory", zap.Duration("waited", stuckTimeout))
+			go e.task.output.setAside()
+		}
+		return
+	}
 	if passed := e.task.output.passed.Load(); passed != e.task.drained {
 		e.task.drained = passed
 		e.task.drained = e.task.output.passed.Load()
 		e.drain.set(drainTimeout)
 		return
 	}
-	e.Logger.Warn("output of the exited container did not go on", zap.Duration("waited", drainTimeout))
+	e.Logger.Warn("output of the exited container did not go on")
 	e.conclude()
 }
 
@@ -223,7 +240,7 @@ func (e *executor) closeOutput() {
 	if e.task == nil || e.task.output == nil {
 		return
 	}
-	if waiting := pendingBytes(e.task.output.ReadCloser); waiting > 0 {
+	if waiting := e.task.output.waiting(); waiting > 0 {
 		e.Logger.Warn("output of the task is cut: it was not read fast enough", zap.Int("at_least_bytes", waiting))
 	}
 	e.task.output.Close()
@@ -263,8 +280,12 @@ func (e *executor) onExited(x *wire.Exited) {
 	e.completion.stop()
 	e.task.exit = x
 	if e.task.output != nil && x.Outcome != wire.OutcomeFailed {
+		limit := drainTimeout
+		if x.Gone {
+			limit = lostTimeout
+		}
 		e.task.drained = e.task.output.passed.Load()
-		e.drain.set(drainTimeout)
+		e.drain.set(limit)
 		return
 	}
 	e.conclude()

@@ -69,8 +69,12 @@ const (
 	// a slow reader of ours gets all of it; this is for a stream that hangs, or a reader.
 	drainTimeout = 10 * time.Second
 
-	// stuckTimeout bounds the wait for a write to our own stdout or stderr at the executor's end.
+	// stuckTimeout bounds the wait for a write to our own stdout or stderr at the executor's end, and at the container's as long as
+	// the Engine does not tell of that.
 	stuckTimeout = time.Second
+
+	// lostTimeout is drainTimeout where the Engine does not tell of the exit: it does not send any more either, mostly.
+	lostTimeout = 500 * time.Millisecond
 
 	// daemonTimeout bounds how long a launched task waits for the daemon to answer at all.
 	daemonTimeout = 5 * time.Minute

@@ -199,6 +199,25 @@ func TestSlowReaderGetsTheWholeOutput(t *testing.T) {
 	})
 }
 
+// A stream that stands still holds up a killed task only for a moment if the Engine does not tell of its exit.
+func TestStreamOfAnEngineThatHangs(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		out := newStream()
+		h.sayWith(wire.Message{Output: &wire.Output{}}, out)
+		h.kill("t", nil)
+		h.say(wire.Message{Gone: &wire.Gone{}})
+		time.Sleep(time.Hour)
+		h.settle()
+		h.noUpdate() // the daemon tells of the exit
+		h.say(wire.Message{Exited: &wire.Exited{Outcome: wire.OutcomeUnknown, Gone: true}})
+		time.Sleep(lostTimeout)
+		h.settle()
+		h.update(mesos.TASK_KILLED)
+		out.w.Close()
+	})
+}
+
 func TestLostOutputIsAskedFor(t *testing.T) {
 	inBubble(t, func(h *harness) {
 		h.run(sleeper())

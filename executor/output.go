@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,7 +28,45 @@ type outputEnd struct {
 type outputStream struct {
 	io.ReadCloser
 	passed atomic.Int64 // bytes that were written, or dropped
+
+	mu    sync.Mutex   // guards the reading of the stream, and what follows
+	aside []byte       // was read ahead of the copying
+	kept  atomic.Int64 // its length
 }
+
+// maxAside is more than an Engine holds back for one reader: a million bytes of each stream, and what pipes and sockets hold.
+const maxAside = 4 << 20
+
+// setAside reads what the Engine has of a container that has ended, ahead of the copying. It returns with the end of the stream.
+func (s *outputStream) setAside() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	part := make([]byte, 32<<10)
+	for len(s.aside) < maxAside {
+		n, err := s.ReadCloser.Read(part)
+		s.aside = append(s.aside, part[:n]...)
+		s.kept.Store(int64(len(s.aside)))
+		if err != nil {
+			return // the copying meets it, too
+		}
+	}
+}
+
+// Read reads what was set aside first.
+func (s *outputStream) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.aside) > 0 {
+		n := copy(p, s.aside)
+		s.aside = s.aside[n:]
+		s.kept.Store(int64(len(s.aside)))
+		return n, nil
+	}
+	return s.ReadCloser.Read(p)
+}
+
+// waiting is how many bytes have come and were not copied, as far as that can be told.
+func (s *outputStream) waiting() int { return int(s.kept.Load()) + pendingBytes(s.ReadCloser) }
 
 // received is what of the container's output was received, which outlives the streams. A copyOutput has it to itself.
 type received struct {

@@ -3,6 +3,7 @@ package executor
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -202,4 +203,40 @@ func TestPendingBytes(t *testing.T) {
 	if n := pendingBytes(io.NopCloser(strings.NewReader("x"))); n != 0 {
 		t.Errorf("%d bytes in what is no file", n)
 	}
+}
+
+// What was read ahead of the copying comes before the rest of the stream, and nothing of it is missing, whoever reads first.
+func TestOutputSetAside(t *testing.T) {
+	const size, sum = 100_000, 3 * maxAside / 2 // the rest does not fit
+	var want bytes.Buffer
+	for i := 0; want.Len() < sum; i++ {
+		want.Write(frame(1, fmt.Sprintf("%0*d", size, i)))
+	}
+	file, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if _, err := w.Write(want.Bytes()); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+	}()
+	stream := &outputStream{ReadCloser: file}
+	got := make([]byte, 3)
+	if _, err := io.ReadFull(stream, got); err != nil {
+		t.Fatal(err)
+	}
+	stream.setAside()
+	if n := stream.waiting(); n < maxAside {
+		t.Errorf("%d bytes wait, want %d", n, maxAside)
+	}
+	rest, err := io.ReadAll(stream)
+	if err != nil || !bytes.Equal(append(got, rest...), want.Bytes()) {
+		t.Errorf("%d bytes came, want %d: %v", len(rest)+len(got), want.Len(), err)
+	}
+	if n := stream.waiting(); n != 0 {
+		t.Errorf("%d bytes wait at the end", n)
+	}
+	file.Close()
 }

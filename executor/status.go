@@ -71,8 +71,9 @@ func terminal(exit wire.Exited, cause endCause) (state mesos.TaskState, reason *
 			message += ": " + exit.Message
 		}
 	}
+	unknown := exit.Outcome != wire.OutcomeExited && exit.Outcome != wire.OutcomeFailed
 	switch {
-	case exit.Outcome != wire.OutcomeExited && exit.Outcome != wire.OutcomeFailed: // the kill may not have caused this end
+	case unknown && !exit.Gone: // the kill may not have caused this end, or there may be none
 	case cause.completed:
 		return mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED.Enum(), message
 	case cause.killed:

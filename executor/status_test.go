@@ -52,6 +52,12 @@ func TestTerminal(t *testing.T) {
 			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
 		"unknown although killed": {wire.Exited{Outcome: wire.OutcomeUnknown, Message: "gone"}, endCause{killed: true},
 			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
+		"unknown, but killed and gone": {wire.Exited{Outcome: wire.OutcomeUnknown, Gone: true, Message: "gone"}, endCause{killed: true},
+			mesos.TASK_KILLED, none, "Failed to get exit status of container: gone"},
+		"gone by itself": {wire.Exited{Outcome: wire.OutcomeUnknown, Gone: true, Message: "gone"}, endCause{},
+			mesos.TASK_FAILED, none, "Failed to get exit status of container: gone"},
+		"completion time, and gone": {wire.Exited{Outcome: wire.OutcomeUnknown, Gone: true}, endCause{completed: true},
+			mesos.TASK_FAILED, mesos.REASON_MAX_COMPLETION_TIME_REACHED, "Failed to get exit status of container"},
 		"of a later version": {wire.Exited{Outcome: "new"}, endCause{},
 			mesos.TASK_FAILED, none, "Failed to get exit status of container"},
 	} {

@@ -37,6 +37,7 @@ type Message struct {
 	Running  *Running  `json:"running,omitempty"`
 	Health   *Health   `json:"health,omitempty"`
 	Check    *Check    `json:"check,omitempty"`
+	Gone     *Gone     `json:"gone,omitempty"`
 	Exited   *Exited   `json:"exited,omitempty"`
 }
 
@@ -279,6 +280,10 @@ type Check struct {
 	Message    string  `json:"message,omitempty"`
 }
 
+// Gone says that the container's first process has ended, of which the Engine has yet to tell. Executors of earlier releases do not
+// know it. An output stream that is not read may keep the Engine from telling.
+type Gone struct{}
+
 // Outcome is how a container ended.
 type Outcome string
 
@@ -309,4 +314,7 @@ type Exited struct {
 	// Message is for the framework's user. For OutcomeExited it is what goes behind the status, often empty.
 	Message string `json:"message,omitempty"`
 	Fault   Fault  `json:"fault,omitempty"`
+
+	// Gone is true with OutcomeUnknown if the container's process has certainly ended.
+	Gone bool `json:"gone,omitempty"`
 }
