@@ -20,8 +20,8 @@ func (s *session) failure(err error) wire.Exited {
 	var gpus *gpu.Unavailable
 	var refusal *policy.Refusal
 	switch {
-	case errors.Is(err, container.ErrVanished):
-		exit.Outcome = wire.OutcomeUnknown
+	case processGone(err):
+		return unknownEnd(err)
 	case errors.Is(err, container.ErrStopped):
 		exit.Message = "Container was killed before it was started"
 	case errors.As(err, new(*container.NameInUseError)):
@@ -44,4 +44,15 @@ func (s *session) failure(err error) wire.Exited {
 		exit.Message = "Failed to run docker container: " + err.Error()
 	}
 	return exit
+}
+
+// processGone reports whether an error says that a container's process has ended, and the Engine cannot tell how.
+func processGone(err error) bool {
+	return errors.Is(err, container.ErrVanished) || errors.As(err, new(*container.ForgottenError)) ||
+		errors.As(err, new(*container.LostExitError))
+}
+
+// unknownEnd is the outcome of a container that ran.
+func unknownEnd(err error) wire.Exited {
+	return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: err.Error(), Gone: processGone(err)}
 }

@@ -45,8 +45,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	var err error
 	if state := s.attach.State; state != nil && state.ContainerID != "" {
 		// Neither a deadline nor a kill ends the search: a container that may run is not given up for an Engine that is silent.
-		_ = s.awaitEngine(alive, nil) // the search ends with it
-		found, err = s.container.FindByID(alive, state.ContainerID)
+		found, err = s.search(ctx, state.ContainerID)
 	} else {
 		found, err = s.find(bounded)
 	}
@@ -181,6 +180,17 @@ func (s *session) find(ctx context.Context) (*engine.Container, error) {
 		return nil, err
 	}
 	return s.container.Find(ctx)
+}
+
+// search finds the container of an earlier daemon. It carries out a kill, and stops the container when the executor dies.
+func (s *session) search(ctx context.Context, id string) (*engine.Container, error) {
+	searching, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+	beside.Go(func() { s.stopWithExecutor(searching) })
+	_ = s.awaitEngine(ctx, s.container.Stopping()) // the search ends with ctx, too
+	return s.container.FindByID(ctx, id)
 }
 
 // abandoned reports whether a container is ours and its executor is dead.

@@ -103,7 +103,7 @@ func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (
 		begun++
 		s.group.Go(func() {
 			defer s.watched.Delete(c.ID)
-			s.watchOrphan(ctx, c.ID, labels)
+			s.watchOrphan(ctx, c.ID, labels, c.State == docker.StateRunning)
 		})
 	}
 	return begun
@@ -123,7 +123,7 @@ func processOf(l engine.Labels) wire.Process {
 
 // watchOrphan waits for the end of the executor of a container without a session. While that lives it will attach, and its session
 // then owns the container. When it dies without a session the container is an orphan, or due for removal.
-func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Labels) {
+func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Labels, ran bool) {
 	executor, err := pidfd.Open(processOf(labels))
 	switch {
 	case err == nil:
@@ -147,24 +147,24 @@ func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Label
 			return
 		}
 	}
-	s.endOrphan(ctx, id, labels)
+	s.endOrphan(ctx, id, labels, ran)
 }
 
 // endOrphan stops a container that has no executor any more and removes it when its time has come.
-func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels) {
+func (s *Server) endOrphan(ctx context.Context, id string, labels engine.Labels, ran bool) {
 	logger := s.options.Logger.With(zap.String("task", labels.Task), zap.String("framework", labels.Framework),
 		zap.String("executor", labels.Executor))
 	if !s.options.KillOrphans {
 		logger.Warn("a container has lost its executor; docker_kill_orphans is off, so it is left for as long as it runs", zap.String("container", id))
-		s.scheduleRemoval(ctx, id, container.LeaveRunning, logger)
+		s.scheduleRemoval(ctx, id, container.LeaveRunning, ran, logger)
 		return
 	}
-	s.scheduleRemoval(ctx, id, max(labels.StopGrace, s.options.StopTimeout), logger)
+	s.scheduleRemoval(ctx, id, max(labels.StopGrace, s.options.StopTimeout), ran, logger)
 }
 
 // scheduleRemoval ends a container that is not needed any more: stopped if it runs, within the grace period, and removed when
-// its time has come. It does not wait for that. Of several calls for one container the first counts.
-func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
+// its time has come. It does not wait for that. Of several calls for one container the first counts. ran is Removal.Ran.
+func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Duration, ran bool, logger *zap.Logger) {
 	if _, other := s.removing.LoadOrStore(id, true); other {
 		return
 	}
@@ -173,13 +173,13 @@ func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Dura
 			s.removed.Store(id, true)
 			s.removing.Delete(id)
 		}()
-		s.removeWhenDue(ctx, id, grace, logger)
+		s.removeWhenDue(ctx, id, grace, ran, logger)
 	})
 }
 
-func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Duration, logger *zap.Logger) {
+func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Duration, ran bool, logger *zap.Logger) {
 	removal := container.Removal{
-		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Due: s.removalTime, Logger: logger,
+		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Due: s.removalTime, Ran: ran, Logger: logger,
 		Ours: func(c *engine.Container) bool {
 			labels, _ := engine.ParseLabels(c.Config.Labels)
 			return labels.Ours(s.instance.id, c.Name)

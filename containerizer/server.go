@@ -108,6 +108,7 @@ type Server struct {
 	watched  sync.Map       // ids of containers in watchOrphan
 
 	scanInterval time.Duration // the constant, but in tests
+	lostExit     time.Duration // lostExitTimeout, but in tests
 
 	mu       sync.Mutex          // guards what follows
 	sessions map[string]*session // by executor process and ids, see sessionKey
@@ -148,7 +149,7 @@ func New(o Options) (*Server, error) {
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
 
-		scanInterval: scanInterval,
+		scanInterval: scanInterval, lostExit: lostExitTimeout,
 	}
 	o.Metrics.Ask(s.state)
 	return s, nil

@@ -66,6 +66,8 @@ type session struct {
 	probing sync.WaitGroup  // as long as it is
 	gone    <-chan struct{} // closed when the executor's process has died
 	unwatch func()
+
+	orphaned sync.Once // the executor has died, and its container is being stopped
 }
 
 // taskInfo is what was launched, decoded.
@@ -103,8 +105,9 @@ func (s *session) launch(order wire.Launch) {
 		}
 		s.container = container.New(container.Options{
 			Engine: s.server.engine, Owner: s, Name: containerName(&s.attach, order.Task, s.executor), Late: s.server.late, Logger: s.logger,
-			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostAt: s.server.watch.lostAt, LostExit: lostExitTimeout, Removed: s.server.options.Metrics.ContainerRemoved,
-			OutputLost: s.outputLost, StopSent: s.stopSent,
+			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostAt: s.server.watch.lostAt, LostExit: s.server.lostExit, Removed: s.server.options.Metrics.ContainerRemoved,
+			OutputLost: s.outputLost, StopSent: s.stopSent, StopGrace: s.stopGrace, Trusted: s.user == nil,
+			Gone: func() { s.conn.sendSticky(wire.Message{Gone: &wire.Gone{}}) },
 		})
 		close(s.launched)
 	})
@@ -183,7 +186,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	}
 	end, err := s.container.Wait(ctx, prepared)
 	if err != nil {
-		return wire.Exited{Outcome: wire.OutcomeUnknown, Fault: wire.FaultHost, Message: err.Error()}
+		return unknownEnd(err)
 	}
 	cancel()
 	beside.Wait() // for the last figures of its memory
@@ -194,10 +197,12 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 func (s *session) stopWithExecutor(ctx context.Context) {
 	select {
 	case <-s.gone:
-		s.container.AbandonOutput()
-		s.logger.Warn("the executor has died; stopping its container")
-		s.server.options.Metrics.OrphanStopped()
-		s.container.StopWithin(s.stopGrace)
+		s.orphaned.Do(func() {
+			s.container.AbandonOutput()
+			s.logger.Warn("the executor has died; stopping its container")
+			s.server.options.Metrics.OrphanStopped()
+			s.container.StopWithin(s.stopGrace)
+		})
 	case <-ctx.Done():
 	}
 }
@@ -257,7 +262,7 @@ func (s *session) awaitDone(ctx context.Context) bool {
 // scheduleRemoval leaves the container's removal to the server. Usually it has ended; one that was started all the same, by a call
 // that was given up or by an admin, is stopped.
 func (s *session) scheduleRemoval(ctx context.Context, id string) {
-	s.server.scheduleRemoval(ctx, id, s.container.GraceLeft(s.stopGrace), s.logger)
+	s.server.scheduleRemoval(ctx, id, s.container.GraceLeft(s.stopGrace), false, s.logger)
 }
 
 // removeEnded looks after what is left of a task whose end the executor has reported already. A container that is there is not

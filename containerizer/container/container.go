@@ -67,8 +67,20 @@ type Options struct {
 	// LostAt is when the Engine went away for the n-th time, from 0. Nil for an owner without Position in its OutputEnd.
 	LostAt func(n int) time.Time
 
-	// LostExit is how long the Engine may take to report the end of a container whose process is gone. Zero for ever.
+	// LostExit is how long an Engine that answers may take to report the end of a container whose process is gone. For one that was to
+	// be stopped it is some seconds. Zero for ever.
 	LostExit time.Duration
+
+	// StopGrace is what is left between stop signal and SIGKILL to a container that the Engine does not know any more.
+	StopGrace time.Duration
+
+	// Trusted says that the id given to FindByID is certainly that of the owner's container, so that its processes may be stopped
+	// where the Engine does not tell whose it is.
+	Trusted bool
+
+	// Gone is called by Wait when the container's process has ended, of which the Engine has yet to tell. Nil for an owner that need
+	// not know.
+	Gone func()
 
 	// WholeOutput has Wait wait for the end of the owner's output, of which OutputEnded tells.
 	WholeOutput bool
@@ -90,11 +102,13 @@ type Container struct {
 	id        string
 	tty       bool
 	mayAppear bool // a create was asked for, and how that ended is not known
+	claimed   bool // the id is the word of FindByID's caller, and was not looked at
 
 	looks   chan struct{} // buffered: Wait is to look at the container
 	process atomic.Pointer[pidfd.Process]
 	output  output
 	stop    stop
+	silent  atomic.Bool // the Engine did not answer over the last signal
 }
 
 // Errors of the verbs.
@@ -142,7 +156,7 @@ func (c *Container) ID() string { return c.id }
 
 // take makes a container that was found the one of c.
 func (c *Container) take(found *engine.Container) {
-	c.id, c.tty, c.mayAppear = found.ID, found.Config.Tty, false
+	c.id, c.tty, c.mayAppear, c.claimed = found.ID, found.Config.Tty, false, false
 }
 
 func (c *Container) owns(found *engine.Container) bool {

@@ -27,11 +27,12 @@ func (c *Container) Find(ctx context.Context) (*engine.Container, error) {
 	return found, nil
 }
 
-// FindByID looks for a container that an earlier daemon has created. If it is not there any more the error is ErrVanished: what
-// became of it is not known. If the Engine does not answer before ctx ends, ID is the reference: such a container may run.
+// FindByID looks for a container that an earlier daemon has created. Errors are those of Wait: ErrVanished says that it is not there
+// any more, and that what became of it is not known. If the Engine does not answer before ctx ends, ID is the reference: such a
+// container may run.
 func (c *Container) FindByID(ctx context.Context, id string) (*engine.Container, error) {
-	c.id = id
-	found, err := c.Inspect(ctx)
+	c.id, c.claimed = id, true
+	found, err := c.search(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,9 @@ type Removal struct {
 	// Interval is the time between two looks at a container that is left running.
 	Interval time.Duration
 
+	// Ran says that the container was seen to run, and to be ours. It may then still run if the Engine does not know it any more.
+	Ran bool
+
 	// Stopped and Removed are called when that was done.
 	Stopped, Removed func()
 }
@@ -45,6 +48,9 @@ type Removal struct {
 func (r *Removal) Run(ctx context.Context) {
 	for {
 		wait, done, err := r.step(ctx)
+		if engine.IsNotFound(err) && r.Ran && r.Grace != LeaveRunning {
+			r.stopForgotten(ctx)
+		}
 		if done || engine.IsNotFound(err) {
 			return
 		}
@@ -67,6 +73,7 @@ func (r *Removal) step(ctx context.Context) (wait time.Duration, done bool, err 
 		r.Logger.Error("a container that is not ours is left alone", zap.String("container", r.ID))
 		return 0, true, nil
 	}
+	r.Ran = c.State.Running
 	switch due := r.Due(&c); {
 	case c.State.Running && r.Grace == LeaveRunning:
 		return r.Interval, false, nil

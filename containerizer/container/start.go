@@ -22,7 +22,11 @@ func (c *Container) Start(ctx context.Context) error {
 		if !engine.IsUnavailable(err) && ctx.Err() == nil {
 			return err
 		}
-		found, err := c.Inspect(ctx)
+		found, err := c.inspectUntilAnswered(ctx, c.id, 0)
+		if engine.IsNotFound(err) {
+			c.id = ""
+			return ErrVanished
+		}
 		if err != nil {
 			return err
 		}
@@ -35,12 +39,5 @@ func (c *Container) Start(ctx context.Context) error {
 	}
 }
 
-// Inspect returns the container's state as soon as the Engine answers. One that is gone is ErrVanished.
-func (c *Container) Inspect(ctx context.Context) (*engine.Container, error) {
-	found, err := c.inspectUntilAnswered(ctx, c.id, 0)
-	if engine.IsNotFound(err) {
-		c.id = ""
-		return nil, ErrVanished
-	}
-	return found, err
-}
+// Inspect returns the state of a container that was started, as soon as the Engine answers. Errors are those of Wait.
+func (c *Container) Inspect(ctx context.Context) (*engine.Container, error) { return c.search(ctx) }

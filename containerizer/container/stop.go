@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/moby/sys/signal"
@@ -16,6 +17,9 @@ import (
 const (
 	// SignalPatience is how long the Engine may take over a signal before the process is signalled directly.
 	SignalPatience = 3 * time.Second
+
+	// silentPatience is the same where the Engine was silent over the signal before.
+	silentPatience = 200 * time.Millisecond
 
 	// killRepeat is the time between two SIGKILLs to a container that does not end.
 	killRepeat = 5 * time.Second
@@ -158,7 +162,8 @@ func (c *Container) enforceStop(ctx context.Context, stopSignal string) {
 		order, changed := c.stop.current()
 		if order.Sent.IsZero() && time.Until(order.killAt()) > 0 {
 			c.options.Logger.Info("stopping container", zap.String("signal", stopSignal), zap.Time("deadline", order.killAt()))
-			err := c.Signal(ctx, stopSignal) // it was logged, and SIGKILL follows
+			// A failure is logged, and SIGKILL follows.
+			err := c.signal(ctx, stopSignal, min(SignalPatience, time.Until(order.killAt())))
 			order.Sent = time.Now()
 			c.stop.sent(order)
 			if err == nil && c.options.StopSent != nil {
@@ -184,28 +189,42 @@ func (c *Container) enforceStop(ctx context.Context, stopSignal string) {
 }
 
 // Signal sends a signal ("SIGTERM", "TERM" or "15") to the container's first process: through the Engine and, while Wait watches the
-// process, past an Engine that does not answer. A container that does not run needs none. It may be called by any goroutine.
+// process, past an Engine that does not answer, or does not know the container. A container that does not run needs none. It may be
+// called by any goroutine.
 func (c *Container) Signal(ctx context.Context, name string) error {
-	limited, cancel := context.WithTimeout(ctx, SignalPatience)
+	return c.signal(ctx, name, SignalPatience)
+}
+
+// signal is Signal with a patience of its own.
+func (c *Container) signal(ctx context.Context, name string, patience time.Duration) error {
+	process := c.process.Load()
+	if c.silent.Load() && process != nil {
+		patience = min(patience, silentPatience)
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := c.options.Engine.Kill(limited, c.id, name)
+	c.silent.Store(engine.IsUnavailable(err))
+	forgotten := engine.IsNotFound(err)
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case engine.IsNotFound(err), engine.IsConflict(err):
+	case forgotten && process.Ended(), engine.IsConflict(err):
 		c.Look() // it does not run: why?
 		return nil
 	}
 	c.options.Logger.Warn("the Engine does not deliver a signal", zap.String("signal", name), zap.Error(err))
-	process := c.process.Load()
 	if process == nil {
 		return err
 	}
 	number, err := signal.ParseSignal(name)
 	if err == nil {
 		err = process.Signal(unix.Signal(number))
+	}
+	if forgotten && number == syscall.SIGKILL {
+		killAll(c.id, c.options.Logger) // the Engine would not leave any either
 	}
 	switch {
 	case errors.Is(err, unix.ESRCH):

@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -29,14 +28,6 @@ type End struct {
 	Message string // the Engine's own error text, often empty
 }
 
-// LostExitError says that the Engine has not told of the end of a container whose process is gone (contract 3.3: some Engines
-// never do).
-type LostExitError struct{ Limit time.Duration }
-
-func (e *LostExitError) Error() string {
-	return fmt.Sprintf("the container's process is gone and the Docker Engine has not reported its exit within %v", e.Limit)
-}
-
 // endOf is how a container ended, nil if it was not started or has not ended.
 func endOf(c *engine.Container) *End {
 	if c.State.Running || c.State.Restarting || c.State.Paused || StartedAt(c).IsZero() {
@@ -53,55 +44,55 @@ func (c *Container) Look() {
 	}
 }
 
-// wait is one Wait.
+// wait is one Wait, or search.
 type wait struct {
 	*Container
 	group    sync.WaitGroup
-	gone     <-chan struct{} // the container's process has ended; nil once that was noticed
-	interval time.Duration   // between two looks
-	lost     time.Time       // when the Engine's word on the end is given up, zero for never
-	answers  chan answer     // to the question for the end; nil for an owner that hears of events
+	question func(context.Context) answer
+	asking   bool // it is on its way
+	due      bool // it is to be asked as soon as it can be
+	answers  chan answer
+	interval time.Duration // between two questions, of an owner that hears of events
 
-	end      *End      // once it is known
-	ended    time.Time // when that was
-	finished time.Time // the Engine's own time of the end, zero while it is not known
+	gone       <-chan struct{} // the container's process has ended; nil once that was noticed
+	lostExit   lostExit
+	absent     time.Time          // since when the Engine has not known the container, though its process runs; zero if it does
+	letGo      context.CancelFunc // ends the stopping of a container that the Engine does not know; nil unless it is being stopped
+	stopSignal string             // empty where it is not known
+
+	found    *engine.Container // as inspected last; nil before
+	end      *End              // once it is known
+	ended    time.Time         // when that was
+	finished time.Time         // the Engine's own time of the end, zero while it is not known
 }
 
-// answer is the Engine's to the question for the end.
+// answer is the Engine's to the question how the container is.
 type answer struct {
+	found  *engine.Container // nil if its end was asked for
 	status int64
 	err    error
+	silent bool // the Engine does not answer anything
 }
 
 // Wait returns when the container has ended, and carries out stops meanwhile. Only an answer of the Engine counts, or the absence of
-// the container, or of its process for LostExit. The container is given as inspected after its start.
+// the container and of its process, or the end of the process for LostExit. The container is given as inspected after its start.
 //
 // Output that broke off goes on from the Engine's log. Where the owner wants the whole output, Wait waits for the end of that, too.
 //
-// The error is ErrVanished, *LostExitError, the Engine's or the owner's refusal, or the cause of ctx.
-func (c *Container) Wait(ctx context.Context, started *engine.Container) (End, error) {
-	w := &wait{Container: c, interval: lookInterval}
-	process, gone := c.openProcess(started)
-	defer process.Close()
-	c.process.Store(process)
-	defer c.process.Store(nil)
+// The error is ErrVanished, *ForgottenError, *LostExitError, the Engine's or the owner's refusal, or the cause of ctx.
+func (c *Container) Wait(ctx context.Context, started *engine.Container) (end End, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer w.group.Wait()
+	w := c.newWait()
+	defer func() { w.close(err) }()
 	defer cancel()
-
-	w.gone = gone
-	if process != nil {
-		ended := make(chan struct{})
-		w.gone = ended
-		w.group.Go(func() {
-			if process.Wait(ctx) == nil {
-				close(ended)
-			}
-		})
+	w.stopSignal = started.Config.StopSignal
+	if started.State.Running {
+		process, err := pidfd.OpenContainer(started.State.Pid, started.ID)
+		w.hold(ctx, process, err)
 	}
-	w.group.Go(func() { c.enforceStop(ctx, started.Config.StopSignal) })
+	w.group.Go(func() { c.enforceStop(ctx, w.stopSignal) })
 	if c.options.Losses == nil {
-		w.answers = make(chan answer, 1)
+		w.question = w.askForEnd
 		w.ask(ctx, 0)
 	} else {
 		w.see(started)
@@ -120,110 +111,187 @@ func (c *Container) Wait(ctx context.Context, started *engine.Container) (End, e
 	}
 }
 
-// openProcess refers to the container's first process, nil if that cannot be done. gone is closed if it has certainly ended.
-func (c *Container) openProcess(started *engine.Container) (process *pidfd.Process, gone <-chan struct{}) {
-	if !started.State.Running {
-		return nil, nil
-	}
-	process, err := pidfd.OpenContainer(started.State.Pid, started.ID)
-	if err == nil {
-		return process, nil
-	}
-	c.options.Logger.Debug("the container's process cannot be watched", zap.Error(err))
-	if !errors.Is(err, os.ErrNotExist) || !pidfd.SeesEveryProcess() {
-		return nil, nil
-	}
-	closed := make(chan struct{}) // it ended before we came to look
-	close(closed)
-	return nil, closed
+func (c *Container) newWait() *wait {
+	w := &wait{Container: c, interval: lookInterval, answers: make(chan answer, 1), lostExit: newLostExit(c.options.LostExit)}
+	w.question = w.inspect
+	return w
 }
 
-// ask asks the Engine for the end with a call that waits.
+// close ends what was begun, with the result of the wait. The context of its parts has ended.
+func (w *wait) close(err error) {
+	w.group.Wait()
+	w.process.Swap(nil).Close()
+	if errors.Is(err, ErrVanished) || errors.As(err, new(*ForgottenError)) {
+		w.id = ""
+	}
+}
+
+// search finds out what a container is like that may run. Neither an Engine that is silent nor one that does not know the container
+// ends the search as long as its process may run, but stops are carried out. Errors are those of Wait.
+func (c *Container) search(ctx context.Context) (found *engine.Container, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	w := c.newWait()
+	defer func() { w.close(err) }()
+	defer cancel()
+	w.ask(ctx, 0)
+	for stopping := false; w.found == nil; {
+		if err := w.next(ctx, RetryInterval); err != nil {
+			return nil, err
+		}
+		if doubt := w.found == nil && w.interval == askInterval; doubt && c.StopOrdered() && !stopping {
+			stopping = true
+			w.findProcess(ctx)
+			w.group.Go(func() { c.enforceStop(ctx, "") })
+		}
+	}
+	return w.found, nil
+}
+
+// findProcess finds the container's process where the Engine does not tell the pid.
+func (w *wait) findProcess(ctx context.Context) {
+	if w.process.Load() != nil || w.lostExit.begun() || w.claimed && !w.options.Trusted {
+		return
+	}
+	process, err := pidfd.FindContainer(w.id)
+	w.hold(ctx, process, err)
+}
+
+// hold takes the container's process, if it could be opened, and has its end noticed.
+func (w *wait) hold(ctx context.Context, process *pidfd.Process, err error) {
+	ended := make(chan struct{})
+	if err != nil {
+		w.options.Logger.Debug("the container's process cannot be watched", zap.Error(err))
+		if errors.Is(err, os.ErrNotExist) && pidfd.SeesEveryProcess() {
+			w.gone = ended
+			close(ended) // before we came to look
+		}
+		return
+	}
+	w.gone = ended
+	w.process.Store(process)
+	w.group.Go(func() {
+		if process.Wait(ctx) == nil {
+			close(ended)
+		}
+	})
+}
+
+// ask asks the question.
 func (w *wait) ask(ctx context.Context, after time.Duration) {
+	w.asking, w.due = true, false
+	gone := w.lostExit.begun()
 	w.group.Go(func() {
 		if Pause(ctx, after) != nil {
 			return
 		}
-		status, err := w.options.Engine.Wait(ctx, w.id)
-		w.answers <- answer{status, err}
+		a := w.question(ctx)
+		a.silent = gone && engine.IsUnavailable(a.err) && w.options.Engine.Ping(ctx) != nil
+		w.answers <- a
 	})
+}
+
+// inspect asks what the container is like.
+func (w *wait) inspect(ctx context.Context) answer {
+	found, err := w.options.Engine.Inspect(ctx, w.id)
+	return answer{found: &found, err: err}
+}
+
+// askForEnd asks for the end with a call that waits.
+func (w *wait) askForEnd(ctx context.Context) answer {
+	status, err := w.options.Engine.Wait(ctx, w.id)
+	return answer{status: status, err: err}
 }
 
 // next waits for a sign that something has changed, for at most the given time if that is not zero, and finds out what.
 func (w *wait) next(ctx context.Context, again time.Duration) error {
+	order, changed := w.stop.current()
 	interval := w.interval
 	if again > 0 {
 		interval = min(interval, again)
+	}
+	giveUp := w.lostExit.giveUp(order.Deadline)
+	if !giveUp.IsZero() && w.end == nil {
+		interval = min(interval, time.Until(giveUp))
 	}
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
 	select {
 	case <-w.looks:
+		w.due = true
 	case <-timer.C:
+		w.due = w.due || !w.asking
+	case <-changed:
 	case a := <-w.answers:
-		return w.take(ctx, a)
-	case <-w.gone:
-		w.gone = nil
-		if w.options.LostExit > 0 {
-			w.lost = time.Now().Add(w.options.LostExit)
+		w.asking = false
+		if err := w.take(ctx, a); err != nil {
+			return err
 		}
-		w.interval = askInterval
-		return nil // the event is on its way; looking now would come too early
+	case <-w.gone:
+		w.noteGone()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if w.answers != nil || w.end != nil {
+	if w.end != nil {
 		return nil
 	}
-	return w.look(ctx)
+	if !giveUp.IsZero() && !time.Now().Before(giveUp) {
+		return w.lostExit.failure()
+	}
+	if w.due && !w.asking {
+		w.ask(ctx, 0)
+	}
+	return nil
 }
 
-// look inspects the container once.
-func (w *wait) look(ctx context.Context) error {
-	found, err := w.options.Engine.Inspect(ctx, w.id)
+// noteGone notes that the container's process has ended. The Engine's event is on its way; looking now would come too early.
+func (w *wait) noteGone() {
+	w.gone = nil
+	w.lostExit.begin()
+	w.interval = askInterval
+	w.due = !w.absent.IsZero()
+	if w.options.Gone != nil && w.end == nil {
+		w.options.Gone()
+	}
+}
+
+// take takes an answer. A status counts whatever has become of the container since.
+func (w *wait) take(ctx context.Context, a answer) error {
 	switch {
-	case err == nil:
-		w.see(&found)
-		if w.lost.IsZero() {
-			w.interval = lookInterval
+	case a.err == nil:
+		w.known()
+		if a.found != nil {
+			w.see(a.found)
+		} else {
+			w.end, w.ended = &End{Code: int(a.status)}, time.Now()
 		}
-	case engine.IsNotFound(err):
-		w.id = ""
-		return ErrVanished
-	case ctx.Err() == nil:
-		w.options.Logger.Debug("the container's state is unknown; asking again", zap.Error(err))
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case engine.IsNotFound(a.err):
+		return w.notFound(ctx, a)
+	case a.found == nil && !engine.IsUnavailable(a.err), engine.IsInvalid(a.err):
+		return a.err
+	case a.found == nil:
+		w.output.lose()
+		w.ask(ctx, RetryInterval)
+	default:
+		w.options.Logger.Debug("the container's state is unknown; asking again", zap.Error(a.err))
 		w.interval = askInterval
 	}
-	if w.end == nil && !w.lost.IsZero() && time.Now().After(w.lost) {
-		return &LostExitError{w.options.LostExit}
+	if w.end == nil && w.lostExit.answered(a.silent) {
+		return w.lostExit.failure()
 	}
 	return nil
 }
 
 // see takes what an inspect says.
 func (w *wait) see(c *engine.Container) {
+	w.found = c
 	if end := endOf(c); end != nil {
 		w.end, w.ended, w.finished = end, time.Now(), FinishedAt(c)
 	}
-}
-
-// take takes the answer to the question for the end. Its status counts whatever has become of the container since.
-func (w *wait) take(ctx context.Context, a answer) error {
-	switch {
-	case a.err == nil:
-		w.end, w.ended = &End{Code: int(a.status)}, time.Now()
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case engine.IsNotFound(a.err):
-		w.id = ""
-		return ErrVanished
-	case !engine.IsUnavailable(a.err):
-		return a.err
-	default:
-		w.output.lose()
-		w.ask(ctx, RetryInterval)
+	if !w.lostExit.begun() {
+		w.interval = lookInterval
 	}
-	return nil
 }
 
 // overdue reports whether the end of a container has waited for its output for as long as the Engine may be silent.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/distribution/reference"
 
@@ -119,6 +120,7 @@ func (r *running) own(known protocol.Container) {
 	r.known = known
 	r.container = container.New(container.Options{
 		Engine: r.options.Engine, Owner: r, Name: known.Name, Late: r.late, Logger: r.options.Logger, Patience: r.patience, WholeOutput: true,
+		StopGrace: defaultStopTime * time.Second, Trusted: true, // only root has clients
 		OutputLost: func(err error) {
 			fmt.Fprintln(r.call.Stderr, "docker: the rest of the output cannot be had:", r.explain(err))
 		},

@@ -13,6 +13,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -40,6 +41,8 @@ const (
 	Late
 	// Fail answers with an internal error; the real Engine hears nothing of the request.
 	Fail
+	// Forget answers that there is no such container; the real Engine hears nothing of the request.
+	Forget
 	// Silence answers the header of a stream, and nothing more until the caller gives up.
 	Silence
 )
@@ -106,6 +109,13 @@ func (p *Proxy) Fault(kind Kind, method, path string, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = append(p.faults, &fault{kind: kind, method: method, path: regexp.MustCompile(`^(/v[0-9.]+)?` + path + `$`), left: n})
+}
+
+// Mend ends the faults of requests that are yet to come.
+func (p *Proxy) Mend() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = nil
 }
 
 // Release ends every Hang, present and future.
@@ -186,14 +196,21 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		})
 		abort(w)
 	case kind == Fail:
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusInternalServerError)
-		io.WriteString(w, `{"message":"made to fail"}`)
+		refuse(w, http.StatusInternalServerError, "made to fail")
+	case kind == Forget:
+		refuse(w, http.StatusNotFound, "No such container: made to be forgotten")
 	case kind == Silence:
 		w.WriteHeader(http.StatusOK)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	}
+}
+
+// refuse answers as an Engine that does not do what it was asked.
+func refuse(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"message":%q}`, message)
 }
 
 // answeredKey is the key of a func() in the context of a request, to be called when the real Engine has answered.
