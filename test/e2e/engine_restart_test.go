@@ -21,19 +21,28 @@ import (
 type restartable struct {
 	directory string
 	dockerd   *exec.Cmd
+
+	programs string // the directory with dockerd and what it starts; empty for the distribution's
+	network  string // a network namespace for it and its bridge; empty for one of its own without a bridge
 }
 
 // newRestartable starts an Engine with a network of its own.
 func newRestartable(t *testing.T) *restartable {
 	t.Helper()
 	r := &restartable{directory: shortDirectory(t)}
+	r.begin(t)
+	return r
+}
+
+// begin starts the Engine, until the test ends.
+func (r *restartable) begin(t *testing.T) {
+	t.Helper()
 	t.Setenv("DOCKER_HOST", "unix://"+r.directory+"/docker.sock")
 	if err := os.WriteFile(r.directory+"/daemon.json", []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.start(t)
 	t.Cleanup(func() { r.end(t, syscall.SIGTERM) })
-	return r
 }
 
 func (r *restartable) start(t *testing.T) {
@@ -43,11 +52,22 @@ func (r *restartable) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	r.dockerd = exec.Command("dockerd", "--live-restore", "--config-file", r.directory+"/daemon.json", "--host", os.Getenv("DOCKER_HOST"),
-		"--data-root", r.directory+"/data", "--exec-root", r.directory+"/exec", "--pidfile", r.directory+"/pid",
-		"--bridge", "none", "--iptables=false", "--exec-opt", "native.cgroupdriver=cgroupfs")
-	r.dockerd.Stdout, r.dockerd.Stderr = log, log
-	r.dockerd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET} // it removes the bridge of another Engine
+	program, path := "dockerd", os.Getenv("PATH")
+	if r.programs != "" {
+		program, path = filepath.Join(r.programs, program), r.programs+":"+path
+	}
+	command := []string{program, "--live-restore", "--config-file", r.directory + "/daemon.json", "--host", os.Getenv("DOCKER_HOST"),
+		"--data-root", r.directory + "/data", "--exec-root", r.directory + "/exec", "--pidfile", r.directory + "/pid",
+		"--iptables=false", "--exec-opt", "native.cgroupdriver=cgroupfs"}
+	attributes := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET} // it removes the bridge of another Engine
+	if r.network == "" {
+		command = append(command, "--bridge", "none")
+	} else {
+		command, attributes = append([]string{"nsenter", "--net=" + r.network}, command...), nil
+	}
+	r.dockerd = exec.Command(command[0], command[1:]...)
+	r.dockerd.Env = append(os.Environ(), "PATH="+path)
+	r.dockerd.Stdout, r.dockerd.Stderr, r.dockerd.SysProcAttr = log, log, attributes
 	if err := r.dockerd.Start(); err != nil {
 		t.Fatal(err)
 	}
