@@ -73,6 +73,9 @@ type Config struct {
 	ImageGCExclude       []string
 	ImageGCDryRun        bool
 	OrphanGrace          time.Duration
+	// UsernsSandbox and UsernsHost are for Engines that remap users.
+	UsernsSandbox, UsernsHost bool
+
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 	// LogDriver is empty for the Engine's own default, in which case LogOpts

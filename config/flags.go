@@ -220,6 +220,18 @@ var flags = append([]*flag{
 			"and takes the image's user, and so does the daemon unless told otherwise: Marathon sets it for apps that never ran as that user.",
 	},
 	{
+		name: "userns_sandbox", standard: "false",
+		bind: func(c *Config) value { return boolValue(&c.UsernsSandbox) },
+		doc: "Whether a task may write its sandbox where the Engine remaps users (userns-remap). The sandbox and what is in it get the group of the containers' root, " +
+			"which may read and write; the owners stay, so agent and fetcher work as before.",
+	},
+	{
+		name: "userns_host", standard: "false",
+		bind: func(c *Config) value { return boolValue(&c.UsernsHost) },
+		doc: "Whether tasks on the host's network, with `pid=host`, or privileged run in the host's user namespace where the Engine remaps users, as with the docker parameter `userns=host`. " +
+			"`allowed_namespaces` has to allow `userns:host`. Otherwise they fail.",
+	},
+	{
 		name: "log_driver", standard: "local", optional: true,
 		bind: func(c *Config) value { return logDriverValue(&c.LogDriver) },
 		doc: "The Engine's log driver for tasks that choose none. Sandboxes have the output in any case, so what the Engine keeps is only for `docker logs` and for restarts of the Engine. " +

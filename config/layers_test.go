@@ -24,7 +24,7 @@ func texts(f *flag) *rapid.Generator[string] {
 		return agentflag.FormatDuration(time.Duration(n))
 	})
 	switch f.name {
-	case "docker_kill_orphans", "cgroups_enable_cfs", "honor_command_user", "image_gc_dry_run", "defer_pull":
+	case "docker_kill_orphans", "cgroups_enable_cfs", "honor_command_user", "userns_sandbox", "userns_host", "image_gc_dry_run", "defer_pull":
 		return rapid.SampledFrom([]string{"true", "false", "1", "0"})
 	case "containerizers":
 		return rapid.Map(rapid.SliceOfN(rapid.SampledFrom(containerizerNames), 1, 3), func(s []string) string { return strings.Join(s, ",") })

@@ -34,10 +34,7 @@ func (s *session) withGPUs(spec *runspec.Spec, grant *gpu.Grant) (created contai
 	if note = s.note; grant != nil {
 		grant.Apply(&config, &host)
 		if names := gpu.Names(grant.Devices); names != "" {
-			if note != "" {
-				note += "; "
-			}
-			note += "GPUs: " + names
+			note = joined(note, "GPUs: "+names)
 			config.Labels = maps.Clone(config.Labels)
 			config.Labels[engine.DevicesLabel], config.Labels[engine.NoteLabel] = gpu.MarshalLabel(grant.Devices), note
 		}

@@ -226,7 +226,7 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 			return nil, err
 		}
 	}
-	if err := spec.PrepareHost(); err != nil {
+	if err := spec.PrepareHost(ctx); err != nil {
 		return nil, err
 	}
 	// Asking whether the image is there would cost every launch a call: create says so itself.
@@ -242,6 +242,9 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 
 func (s *session) createContainer(ctx context.Context, spec *runspec.Spec, grant *gpu.Grant) error {
 	s.at.set("creating the container")
+	if s.note != "" {
+		spec.Config.Labels[engine.NoteLabel] = s.note // for a daemon that starts the container in place of this one
+	}
 	created, note := s.withGPUs(spec, grant)
 	warnings, err := s.container.Create(ctx, created)
 	if err == nil {

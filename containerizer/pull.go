@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/container"
-	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -24,8 +23,9 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 		pull, ok := errors.AsType[*image.Error](err)
 		return ok && pull.Kind == image.NoEngine
 	}
+	var note string
 	if err := container.RetryWhile(pulling, engineAway, 0, func(ctx context.Context) (err error) {
-		s.note, err = s.server.options.Images.Pull(ctx, image.Request{
+		note, err = s.server.options.Images.Pull(ctx, image.Request{
 			Reference:        spec.Image,
 			Platform:         spec.Platform,
 			Force:            spec.ForcePull,
@@ -40,11 +40,11 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 				s.conn.sendOnce(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
 			},
 		})
-		spec.Config.Labels[engine.NoteLabel] = s.note // for a daemon that starts the container in place of this one
 		return err
 	}); err != nil {
 		return err
 	}
+	s.note = joined(s.note, note)
 	return s.checkPolicy(ctx, spec)
 }
 

@@ -77,6 +77,10 @@ type Options struct {
 
 	CgroupsEnableCFS bool
 
+	// UsernsSandbox lets the root of containers write to the sandbox where the Engine remaps it, and UsernsHost has tasks that need
+	// more than the Engine gives to remapped users run with those of the host.
+	UsernsSandbox, UsernsHost bool
+
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 

@@ -51,6 +51,9 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.suitUserns(spec, info.Userns); err != nil {
+		return nil, err
+	}
 	if err := s.refuseCNI(ctx, s.order.CNINetworks, string(spec.HostConfig.NetworkMode)); err != nil {
 		return nil, err
 	}

@@ -43,6 +43,8 @@ func newServer(c *config.Config, docker *engine.Client, m *metrics.Metrics, runD
 		KeepAtStart:         dockercli.RecoveryTime,
 		MappedDirectory:     c.SandboxDirectory,
 		CgroupsEnableCFS:    c.CgroupsEnableCFS,
+		UsernsSandbox:       c.UsernsSandbox,
+		UsernsHost:          c.UsernsHost,
 		HonorCommandUser:    c.HonorCommandUser,
 		DefaultContainerDNS: c.DefaultContainerDNS,
 		LogDriver:           c.LogDriver,

@@ -22,6 +22,7 @@ type Info struct {
 
 	Platform      ocispec.Platform // of the host
 	RootDirectory string           // where the Engine keeps images, on its host
+	Userns        *Userns          // nil where containers have the host's users
 
 	Runtimes       []string // names of the OCI runtimes
 	DefaultRuntime string
@@ -44,7 +45,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		}
 		info = Info{
 			ServerVersion: answer.ServerVersion, APIVersion: api.ClientVersion(), MemoryBytes: answer.MemTotal, CgroupVersion: 1, RootDirectory: answer.DockerRootDir,
-			Runtimes: slices.Sorted(maps.Keys(answer.Runtimes)), DefaultRuntime: answer.DefaultRuntime,
+			Runtimes: slices.Sorted(maps.Keys(answer.Runtimes)), DefaultRuntime: answer.DefaultRuntime, Userns: UsernsOf(answer.SecurityOptions, answer.DockerRootDir),
 			CDISpecDirs: answer.CDISpecDirs, DevicesKnown: versions.GreaterThanOrEqualTo(api.ClientVersion(), devicesAPI),
 		}
 		for _, d := range answer.DiscoveredDevices {

@@ -9,7 +9,7 @@
 //	if errors.As(err, &fault) {
 //		// the task's own fault: tell the framework fault.Error()
 //	}
-//	if err := spec.PrepareHost(); err != nil { ... }
+//	if err := spec.PrepareHost(ctx); err != nil { ... }
 //	// create, copy spec.FilesArchive() into the container (Options.CopiesFiles promises it), start
 //
 // One concept has one file. source.go finds the container and the command. command.go, volumes.go, network.go and resources.go

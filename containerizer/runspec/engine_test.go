@@ -51,7 +51,7 @@ func create(t *testing.T, task runspec.Task, o runspec.Options) *created {
 	if err != nil {
 		t.Fatalf("Translate: %v", err)
 	}
-	if err := spec.PrepareHost(); err != nil {
+	if err := spec.PrepareHost(t.Context()); err != nil {
 		t.Fatalf("PrepareHost: %v", err)
 	}
 	spec.Config.Labels[testimage.Label] = "runspec"

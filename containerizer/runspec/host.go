@@ -1,6 +1,7 @@
 package runspec
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,9 +15,10 @@ const directoryMode = 0o755
 
 // PrepareHost makes the host fit for the spec. It creates the missing sources of mounts, which Engines before API 1.42 do not
 // do (for binds all of them do), and checks that what is mounted from the sandbox lies in it once its symlinks are followed.
+// With SandboxGroup it lets that group write to the sandbox.
 // It fails with an *Error when the task is at fault. It is to be called right before the container is created: whoever can
 // write to the sandbox later can still put a symlink there.
-func (s *Spec) PrepareHost() error {
+func (s *Spec) PrepareHost(ctx context.Context) error {
 	for _, source := range s.MountSources {
 		if source == s.SandboxDirectory {
 			continue
@@ -25,6 +27,17 @@ func (s *Spec) PrepareHost() error {
 			return err
 		}
 	}
+	if err := s.prepareSandboxPaths(); err != nil || s.SandboxGroup == 0 {
+		return err
+	}
+	if err := shareWithGroup(ctx, s.SandboxDirectory, s.SandboxGroup); err != nil {
+		return fmt.Errorf("let group %d write to the sandbox: %w", s.SandboxGroup, err)
+	}
+	return nil
+}
+
+// prepareSandboxPaths sees to what is mounted from the sandbox.
+func (s *Spec) prepareSandboxPaths() error {
 	if len(s.SandboxPaths) == 0 {
 		return nil
 	}

@@ -42,7 +42,7 @@ func TestPrepareHostCreates(t *testing.T) {
 		MountSources:     []string{sandbox, filepath.Join(directory, "a:b", "c"), file},
 	}
 	for range 2 {
-		if err := spec.PrepareHost(); err != nil {
+		if err := spec.PrepareHost(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +65,7 @@ func TestPrepareHostStaysInTheSandbox(t *testing.T) {
 	for _, name := range []string{"absolute", "absolute/new", "relative", "relative/new", "dangling", "dangling/x", "loop", "loop/x"} {
 		spec := runspec.Spec{SandboxDirectory: sandbox, SandboxPaths: []string{name}}
 		var fault *runspec.Error
-		if err := spec.PrepareHost(); !errors.As(err, &fault) {
+		if err := spec.PrepareHost(t.Context()); !errors.As(err, &fault) {
 			t.Errorf("%s: error %v, want a *runspec.Error", name, err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestPrepareHostStaysInTheSandbox(t *testing.T) {
 	}
 	spec := runspec.Spec{SandboxDirectory: sandbox, MountSources: []string{filepath.Join(directory, "dangling", "x")}}
 	var fault *runspec.Error
-	if err := spec.PrepareHost(); !errors.As(err, &fault) {
+	if err := spec.PrepareHost(t.Context()); !errors.As(err, &fault) {
 		t.Errorf("a mount source behind a dangling link: error %v, want a *runspec.Error", err)
 	}
 }
@@ -86,7 +86,7 @@ func TestPrepareHostStaysInTheSandbox(t *testing.T) {
 func TestPrepareHostWithoutSandbox(t *testing.T) {
 	spec := runspec.Spec{SandboxDirectory: filepath.Join(t.TempDir(), "gone"), SandboxPaths: []string{"x"}}
 	var fault *runspec.Error
-	if err := spec.PrepareHost(); err == nil || errors.As(err, &fault) {
+	if err := spec.PrepareHost(t.Context()); err == nil || errors.As(err, &fault) {
 		t.Errorf("error %v, want one that is not the task's", err)
 	}
 }

@@ -88,6 +88,9 @@ type Spec struct {
 	SandboxDirectory string
 	SandboxPaths     []string
 	MountSources     []string
+
+	// SandboxGroup is a group that PrepareHost lets write to the sandbox; zero for none.
+	SandboxGroup int
 }
 
 // Translate turns a task into a spec. It fails with an *Error when the task asks for something that cannot be had: that is

@@ -71,7 +71,7 @@ func configuring() []row {
 				return own.prints(t, object{"NetworkMode": "none", "Binds": []string{directory + ":/x"}}, "stat -c %u:%g /x; touch /x/f 2>&1; cat /proc/self/uid_map | xargs")
 			},
 			answers: []said{{"20.10", "65534:65534 touch: /x/f: Permission denied 0 300000 65536"}},
-			product: "nothing yet: the task cannot write its sandbox",
+			product: "says so in TASK_RUNNING; with `userns_sandbox` it gives the sandbox the group of the containers' root",
 		},
 		{
 			name: "userns-host-namespaces", request: "--userns-remap: NetworkMode, PidMode, UTSMode, IpcMode host: create, and start with UsernsMode host",
@@ -95,7 +95,7 @@ func configuring() []row {
 				return strings.Join(all, "; ")
 			},
 			answers: []said{{"20.10", "400 / 204; 400 / 204; 201 / 204; 201 / 204"}},
-			product: "nothing yet: such a task fails with the Engine's words, unless a parameter says `userns=host`",
+			product: "refuses the first two before the create, and privileged tasks; with `userns_host` they run with UsernsMode host",
 		},
 		{
 			name: "userns-in-info", request: "--userns-remap: info's SecurityOptions, DockerRootDir; UsernsMode in inspect",
@@ -106,7 +106,7 @@ func configuring() []row {
 				return fmt.Sprintf("%s, %s, %s", info.at("SecurityOptions"), filepath.Base(root), own.inspect(t, own.must(t, object{})).at("HostConfig.UsernsMode"))
 			},
 			answers: []said{{"20.10", "[\"name=seccomp,profile=default\",\"name=userns\"], 300000.300000, \"\""}, {"26", "[\"name=seccomp,profile=builtin\",\"name=userns\"], 300000.300000, \"\""}},
-			product: "does not look at it yet",
+			product: "knows the users of containers by the two, and `doctor` says what holds",
 		},
 		{
 			name: "cdi-wrong-device", request: "a CDI file with a right and a wrong device: start with the right one, with a device of a file beside it",
@@ -183,12 +183,12 @@ func configuring() []row {
 }
 
 // remapped is an Engine whose containers have a user namespace of their own.
-func remapped(t *testing.T) *engine {
+func remapped(t *testing.T, flags ...string) *engine {
 	t.Helper()
 	directory := shared(t)
 	write(t, directory+"/subid", "nobody:300000:65536\nnogroup:300000:65536\n")
 	script := fmt.Sprintf(`mount --bind %[1]s/subid /etc/subuid && mount --bind %[1]s/subid /etc/subgid && exec "$@"`, directory)
-	return started{before: []string{"unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh"}, flags: []string{"--userns-remap", "nobody:nogroup"}}.engine(t)
+	return started{before: []string{"unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh"}, flags: append([]string{"--userns-remap", "nobody:nogroup"}, flags...)}.engine(t)
 }
 
 // write makes a file.

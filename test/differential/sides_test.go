@@ -202,7 +202,7 @@ func (b *bench) ours(ctx context.Context, t testing.TB, a assignment) outcome {
 		EngineAPI: a.api, HonorCommandUser: a.honorUser, CopiesFiles: true, Parameters: b.parser,
 	})
 	if err == nil {
-		err = spec.PrepareHost()
+		err = spec.PrepareHost(context.Background())
 	}
 	var fault *runspec.Error
 	if err != nil && !errors.As(err, &fault) {

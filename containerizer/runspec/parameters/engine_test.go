@@ -131,7 +131,7 @@ func createOnce(t *testing.T, engine *client.Client, task runspec.Task, o runspe
 	if err != nil {
 		return "", err
 	}
-	if err := spec.PrepareHost(); err != nil {
+	if err := spec.PrepareHost(t.Context()); err != nil {
 		return "", err
 	}
 	spec.Config.Labels[testimage.Label] = "runspec"

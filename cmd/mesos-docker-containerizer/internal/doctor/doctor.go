@@ -81,6 +81,7 @@ var checks = []struct {
 	{"storage_driver", (*doctor).storageDriver},
 	{"live_restore", (*doctor).liveRestore},
 	{"gpus", (*doctor).gpus},
+	{"userns", (*doctor).userns},
 	{"programs", (*doctor).programs},
 	{"daemon", (*doctor).daemonAnswers},
 	{"sockets", (*doctor).sockets},

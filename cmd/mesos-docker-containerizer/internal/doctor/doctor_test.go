@@ -120,8 +120,22 @@ func TestFindings(t *testing.T) {
 		}, "gpus", OK, "1: test.example/gpu=GPU-a (also test.example/gpu=0)"},
 		"a CDI file with a mistake": {func(h *host) { h.gpus(`{"name":"0","containerEdits":{"env":["NOVALUE"]}}`) }, "gpus", Warning, "none that tasks could be given; CDI specification"},
 		"no GPUs":                   {func(*host) {}, "gpus", OK, "none that tasks could be given"},
-		"a swarm":                   {func(h *host) { h.info = `{"Swarm":{"LocalNodeState":"active"}}` }, "live_restore", Warning, "swarm"},
-		"another time":              {func(h *host) { h.info = `{"SystemTime":"2020-01-01T00:00:00Z"}` }, "clock", Warning, "clock of the Docker Engine"},
+		"remapped users":            {func(h *host) { h.remap() }, "userns", Warning, "cannot write their sandboxes"},
+		"remapped users, one flag": {func(h *host) {
+			h.remap()
+			h.etc["mesos-docker-containerizer/userns_sandbox"] = "true"
+		}, "userns", Warning, "set userns_host"},
+		"remapped users, both flags": {func(h *host) {
+			h.remap()
+			h.etc["mesos-docker-containerizer/userns_sandbox"], h.etc["mesos-docker-containerizer/userns_host"] = "true", "true"
+		}, "userns", OK, "user 300000, group 300000 of the host"},
+		"users that are not told": {func(h *host) {
+			h.info = `{"SecurityOptions":["name=userns"],"DockerRootDir":"/"}`
+			h.etc["mesos-docker-containerizer/userns_sandbox"] = "true"
+		}, "userns", Warning, "cannot write their sandboxes"},
+		"root remapped to root": {func(h *host) { h.info = `{"DockerRootDir":"/var/lib/docker/0.0"}` }, "userns", Warning, "set userns_host"},
+		"a swarm":               {func(h *host) { h.info = `{"Swarm":{"LocalNodeState":"active"}}` }, "live_restore", Warning, "swarm"},
+		"another time":          {func(h *host) { h.info = `{"SystemTime":"2020-01-01T00:00:00Z"}` }, "clock", Warning, "clock of the Docker Engine"},
 
 		"running without executor": {func(h *host) { h.Containers = containers{one(gone, "running", time.Now())} }, "containers", Warning, "mesos-1"},
 		"stopped long ago":         {func(h *host) { h.Containers = containers{one(gone, "exited", time.Now().Add(-time.Hour))} }, "containers", Warning, "overdue"},
@@ -254,7 +268,7 @@ func TestJSON(t *testing.T) {
 	if got.Version == nil || got.Status == nil {
 		t.Error("version or status is missing")
 	}
-	want := strings.Fields("kernel systemd engine engine_limits cgroups storage_driver live_restore gpus programs daemon sockets agent agent_flags containerizers launcher_dir " +
+	want := strings.Fields("kernel systemd engine engine_limits cgroups storage_driver live_restore gpus userns programs daemon sockets agent agent_flags containerizers launcher_dir " +
 		"docker_command overlay registration_timeout agreement policy credentials containers clock disk_work_dir disk_docker")
 	var names []string
 	for _, c := range got.Checks {

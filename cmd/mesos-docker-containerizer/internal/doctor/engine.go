@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // API versions at which something changes for us or for stock agents (contract 1.10).
@@ -134,6 +136,26 @@ func (d *doctor) liveRestore(context.Context) finding {
 		return warning("live-restore is off, as it has to be in a swarm: a restart of dockerd ends all tasks", "let this host leave the swarm, and turn live-restore on")
 	}
 	return warning("live-restore is off: a restart of dockerd ends all tasks", `put "live-restore": true into /etc/docker/daemon.json, and systemctl reload docker`)
+}
+
+// userns says what tasks get of a host whose users the Engine remaps.
+func (d *doctor) userns(context.Context) finding {
+	h, err := d.docker()
+	if err != nil {
+		return skipped(noEngine)
+	}
+	u := engine.UsernsOf(h.info.SecurityOptions, h.info.DockerRootDir)
+	if u == nil {
+		return ok("users in containers are the host's")
+	}
+	var all findings
+	if u.UID != 0 && !(d.Config.UsernsSandbox && u.GID > 0) {
+		all = append(all, warning("users are remapped (userns-remap), so tasks cannot write their sandboxes, which are other users'", "set userns_sandbox"))
+	}
+	if !d.Config.UsernsHost {
+		all = append(all, warning("users are remapped (userns-remap), so tasks on the host's network, which is Mesos's default, with pid=host or privileged are refused", "set userns_host, with userns:host among allowed_namespaces, or let them use another network"))
+	}
+	return all.joined(fmt.Sprintf("root in containers is user %d, group %d of the host, and tasks can write their sandboxes; those on the host's network, with pid=host or privileged are root of the host", u.UID, u.GID))
 }
 
 // maxSkew is more than a question and its answer take.

@@ -48,6 +48,7 @@ type dockerHost struct {
 	info struct {
 		Driver             string
 		DockerRootDir      string
+		SecurityOptions    []string
 		CgroupVersion      string
 		SystemTime         time.Time
 		LiveRestoreEnabled bool

@@ -188,3 +188,8 @@ func (h *host) gpus(devices string) {
 		os.WriteFile(directory+"/test.json", []byte(`{"cdiVersion":"0.6.0","kind":"test.example/gpu","devices":[`+devices+`]}`), 0o644))
 	h.info = fmt.Sprintf(`{"Driver":"overlay2","CgroupVersion":"1","LiveRestoreEnabled":true,"SystemTime":"NOW","CDISpecDirs":[%q]}`, directory)
 }
+
+// remap has the Engine remap users.
+func (h *host) remap() {
+	h.info = `{"SecurityOptions":["name=seccomp,profile=builtin","name=userns"],"DockerRootDir":"/var/lib/docker/300000.300000"}`
+}
