@@ -112,6 +112,9 @@ func TestFindings(t *testing.T) {
 		"cgroup v2, a ClusterD":      {func(h *host) { h.v2() }, "cgroups", OK, "all routes"},
 		"cgroup v2, the agent ended": {func(h *host) { h.v2(); h.Agent = liveagent.New("127.0.0.1:1") }, "cgroups", Warning, "end at their start"},
 		"a slow storage driver":      {func(h *host) { h.info = strings.Replace(h.info, "overlay2", "vfs", 1) }, "storage_driver", Warning, "overlay2"},
+		"containerd's image store": {func(h *host) {
+			h.info = strings.Replace(h.info, `"overlay2"`, `"overlayfs","DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]]`, 1)
+		}, "storage_driver", OK, "older than 29 forgets"},
 		"no live-restore": {func(h *host) {
 			h.info = strings.Replace(h.info, `"LiveRestoreEnabled":true`, `"LiveRestoreEnabled":false`, 1)
 		}, "live_restore", Warning, "ends all tasks"},

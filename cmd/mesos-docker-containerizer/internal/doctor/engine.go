@@ -122,7 +122,18 @@ func (d *doctor) storageDriver(context.Context) finding {
 	if reason, bad := unfit[h.info.Driver]; bad {
 		return warning(fmt.Sprintf("the storage driver %s %s", h.info.Driver, reason), "use overlay2 (storage-driver in /etc/docker/daemon.json); images have to be pulled again")
 	}
-	return ok("%s, below %s", h.info.Driver, h.info.DockerRootDir)
+	seen := fmt.Sprintf("%s, below %s", h.info.Driver, h.info.DockerRootDir)
+	if h.containerdStore() {
+		seen += `; images are in containerd's store: an Engine older than 29 forgets the containers that run, unless it has "features": {"containerd-snapshotter": true} in /etc/docker/daemon.json (docs/operating.md, "Upgrade")`
+	}
+	return ok("%s", seen)
+}
+
+// containerdStore says that images and containers are in containerd's store, the default of an Engine 29 on a new host.
+func (h dockerHost) containerdStore() bool {
+	return slices.ContainsFunc(h.info.DriverStatus, func(pair []string) bool {
+		return len(pair) == 2 && pair[0] == "driver-type" && pair[1] == "io.containerd.snapshotter.v1"
+	})
 }
 
 func (d *doctor) liveRestore(context.Context) finding {

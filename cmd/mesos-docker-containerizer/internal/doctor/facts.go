@@ -47,6 +47,7 @@ type dockerHost struct {
 	}
 	info struct {
 		Driver             string
+		DriverStatus       [][]string
 		DockerRootDir      string
 		SecurityOptions    []string
 		CgroupVersion      string
