@@ -218,10 +218,7 @@ func (e *executor) onGone() {
 func (e *executor) onDrain() {
 	if e.task.exit == nil {
 		e.drain.stop()
-		if e.task.output != nil && pendingBytes(e.task.output.ReadCloser) > 0 {
-			e.Logger.Warn("the task's output is not read; keeping the rest of it in memory", zap.Duration("waited", stuckTimeout))
-			go e.task.output.setAside()
-		}
+		e.relieveEngine()
 		return
 	}
 	if passed := e.task.output.passed.Load(); passed != e.task.drained {
@@ -232,6 +229,18 @@ func (e *executor) onDrain() {
 	}
 	e.Logger.Warn("output of the exited container did not go on")
 	e.conclude()
+}
+
+// relieveEngine takes output that was not read in time off the Engine's hands, once.
+func (e *executor) relieveEngine() {
+	switch {
+	case e.task.output == nil:
+	case pendingBytes(e.task.output.ReadCloser) == 0:
+		e.drain.set(stuckTimeout) // the Engine may yet send some
+	default:
+		e.Logger.Warn("the task's output is not read; keeping the rest of it in memory", zap.Duration("waited", stuckTimeout))
+		go e.task.output.setAside() // until closeOutput at the latest
+	}
 }
 
 // closeOutput ends the copying of a stream that is still open when the executor ends. A sink that is stuck, such as a pipe to a

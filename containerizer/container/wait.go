@@ -138,7 +138,7 @@ func (c *Container) search(ctx context.Context) (found *engine.Container, err er
 		if err := w.next(ctx, RetryInterval); err != nil {
 			return nil, err
 		}
-		if doubt := w.found == nil && w.interval == askInterval; doubt && c.StopOrdered() && !stopping {
+		if w.found == nil && w.interval == askInterval && c.StopOrdered() && !stopping {
 			stopping = true
 			w.findProcess(ctx)
 			w.group.Go(func() { c.enforceStop(ctx, "") })
@@ -248,7 +248,7 @@ func (w *wait) noteGone() {
 	w.gone = nil
 	w.lostExit.begin()
 	w.interval = askInterval
-	w.due = !w.absent.IsZero()
+	w.due = w.due || !w.absent.IsZero()
 	if w.options.Gone != nil && w.end == nil {
 		w.options.Gone()
 	}
