@@ -53,7 +53,7 @@ var policyFlags = []*flag{
 		"Policy: images that tasks may run."),
 	allowed(policylist.Capabilities, "capabilities, as NET_ADMIN,SYS_PTRACE or ALL",
 		"Policy: kernel capabilities that tasks may add to those that the Engine gives to every container."),
-	allowed(policylist.Devices, `devices, as /dev/fuse, /dev/snd:rw, "c 10:200 rwm", gpus or cdi:vendor.example/class`,
+	allowed(policylist.Devices, `devices, as /dev/fuse, /dev/snd:rw, "c 10:200 rwm", gpus, gpus:named or cdi:vendor.example/class`,
 		"Policy: devices of the host that tasks may have."),
 	allowed(policylist.Namespaces, "of pid:host, pid:container, ipc:host, ipc:container, uts:host, userns:host, cgroup:host, cgroup:container, cgroup:parent",
 		"Policy: namespaces of the host or of other containers that tasks may be in."),

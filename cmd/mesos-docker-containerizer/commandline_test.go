@@ -63,7 +63,7 @@ var commandLines = []struct {
 	{`config ---json`, 2, ``, "the configuration has a mistake: command line, ---json: unknown flag; `mesos-docker-containerizer config` lists all flags"},
 	{`config --JSON`, 2, ``, "the configuration has a mistake: command line, --JSON: unknown flag; `mesos-docker-containerizer config` lists all flags"},
 	{`config --allowed_networks=`, 2, ``, `the configuration has a mistake: command line, --allowed_networks: it is empty, which could mean nothing as well as anything; accepted is * for anything, none for nothing, or a list of names of networks, as bridge,apps; host is the host's, container another container's`},
-	{`config --allowed_devices=nosuch`, 2, ``, "1 error occurred:\n\t* command line, --allowed_devices: allowed_devices: \"nosuch\" is refused: it is not the absolute path of a device or a directory of devices (as /dev/fuse or /dev/snd:rw), a cgroup rule (as \"c 10:200 rwm\"), gpus or cdi:VENDOR/CLASS"},
+	{`config --allowed_devices=nosuch`, 2, ``, "1 error occurred:\n\t* command line, --allowed_devices: allowed_devices: \"nosuch\" is refused: it is not the absolute path of a device or a directory of devices (as /dev/fuse or /dev/snd:rw), a cgroup rule (as \"c 10:200 rwm\"), gpus, gpus:named or cdi:VENDOR/CLASS"},
 	{`run`, 2, ``, "no file to run; `mesos-docker-containerizer help run` says what can be run"},
 	{`run --output=xml f`, 2, ``, `--output=xml: accepted are text and json`},
 	{`run --output xml f`, 2, ``, `--output=xml: accepted are text and json`},

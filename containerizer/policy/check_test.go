@@ -110,6 +110,15 @@ var attacks = []struct {
 	{"gpus", "allowed_devices=/dev", "HostConfig.DeviceRequests", host(func(h *container.HostConfig) {
 		h.DeviceRequests = []container.DeviceRequest{{Count: -1, Capabilities: [][]string{{"gpu"}}}}
 	})},
+	{"gpus by name", "allowed_devices=gpus,cdi:nvidia.com/gpu", "HostConfig.DeviceRequests", host(func(h *container.HostConfig) {
+		h.DeviceRequests = []container.DeviceRequest{{DeviceIDs: []string{"0"}, Capabilities: [][]string{{"gpu"}}}}
+	})},
+	{"gpus by the full name", "allowed_devices=gpus:named", "HostConfig.DeviceRequests", host(func(h *container.HostConfig) {
+		h.DeviceRequests = []container.DeviceRequest{{Driver: "cdi", DeviceIDs: []string{"nvidia.com/gpu=0"}}}
+	})},
+	{"gpus by name in the variable", "allowed_devices=gpus", "Config.Env", subject(func(c *config, _ *container.HostConfig, _ *network.NetworkingConfig) {
+		c.Env = []string{"NVIDIA_VISIBLE_DEVICES=GPU-a"}
+	})},
 	{"gpus by variable", "allowed_devices=/dev", "Config.Env", subject(func(c *config, _ *container.HostConfig, _ *network.NetworkingConfig) {
 		c.Env = []string{"A=b", "NVIDIA_VISIBLE_DEVICES=all"}
 	})},
@@ -324,6 +333,14 @@ func TestAllowed(t *testing.T) {
 			h.DeviceRequests = []container.DeviceRequest{
 				{Driver: "nvidia", Capabilities: [][]string{{"gpu", "compute"}}}, {Driver: "cdi", DeviceIDs: []string{"example.org/net=3", "example.org/disk=0"}},
 			}
+		})},
+		{"allowed_devices=gpus:named", subject(func(c *config, h *container.HostConfig, _ *network.NetworkingConfig) {
+			c.Env = []string{"NVIDIA_VISIBLE_DEVICES=0,GPU-a"}
+			h.DeviceRequests = []container.DeviceRequest{{DeviceIDs: []string{"0"}, Capabilities: [][]string{{"gpu"}}}, {Count: 1, Capabilities: [][]string{{"gpu"}}}}
+		})},
+		{"allowed_devices=gpus", subject(func(c *config, h *container.HostConfig, _ *network.NetworkingConfig) {
+			c.Env = []string{"NVIDIA_VISIBLE_DEVICES=all"}
+			h.DeviceRequests = []container.DeviceRequest{{Driver: "amd", Count: -1, Capabilities: [][]string{{"gpu"}}}}
 		})},
 		{"allowed_runtimes=runsc,annotation:a.b", host(func(h *container.HostConfig) { h.Runtime, h.Annotations = "runsc", map[string]string{"a.b": "c"} })},
 		{"allowed_volume_drivers=local,local:nfs", host(func(h *container.HostConfig) {

@@ -15,7 +15,8 @@ import (
 
 // Kinds of devices that no path names.
 const (
-	gpus      = "gpus"
+	gpus      = "gpus"       // as many as a task asks for, or all
+	gpusNamed = "gpus:named" // these, too, and those that it names by id
 	cdiPrefix = "cdi:"
 )
 
@@ -27,12 +28,12 @@ type device struct {
 	path    string   // a device, or a directory of devices
 	numbers []string // type, major, minor
 	access  string   // with path and numbers
-	name    string   // "gpus" or "cdi:vendor/class" with or without "=device"
+	name    string   // "gpus", "gpus:named", or "cdi:vendor/class" with or without "=device"
 }
 
-// parseDevice reads "/dev/fuse", "/dev/net:r", "c 10:200 rwm", "gpus" or "cdi:vendor.example/class=device".
+// parseDevice reads "/dev/fuse", "/dev/net:r", "c 10:200 rwm", "gpus", "gpus:named" or "cdi:vendor.example/class=device".
 func parseDevice(item string) (device, error) {
-	if item == gpus {
+	if item == gpus || item == gpusNamed {
 		return device{name: item}, nil
 	}
 	if kind, ok := strings.CutPrefix(item, cdiPrefix); ok {
@@ -51,7 +52,7 @@ func parseDevice(item string) (device, error) {
 	}
 	if !path.IsAbs(name) {
 		return device{}, errors.New(`it is not the absolute path of a device or a directory of devices (as /dev/fuse or /dev/snd:rw), a cgroup rule ` +
-			`(as "c 10:200 rwm"), gpus or cdi:VENDOR/CLASS`)
+			`(as "c 10:200 rwm"), gpus, gpus:named or cdi:VENDOR/CLASS`)
 	}
 	return device{path: path.Clean(name), access: access}, nil
 }
@@ -111,8 +112,9 @@ func (c *check) checkDevices() error {
 		if name != "NVIDIA_VISIBLE_DEVICES" || value == "" || value == "void" || value == "none" {
 			continue
 		}
+		named := value != "all"
 		d := demand{"Config.Env", variable, "the variable by which runtimes are asked for GPUs"}
-		if err := permit(c, &c.devices, d, func(d device) bool { return d.name == gpus }); err != nil {
+		if err := permit(c, &c.devices, d, func(d device) bool { return d.coversGPUs(named) }); err != nil {
 			return err
 		}
 	}
@@ -153,10 +155,19 @@ func (c *check) deviceRequest(r container.DeviceRequest) error {
 		}
 		return nil
 	}
+	named := len(r.DeviceIDs) > 0
 	d := demand{"HostConfig.DeviceRequests", r.Driver, fmt.Sprintf("a device request for %v", r.Capabilities)}
-	graphics := (r.Driver == "" || r.Driver == "nvidia") && len(r.Capabilities) > 0
+	if named {
+		d.reason = fmt.Sprintf("a request for the GPUs %q by name", r.DeviceIDs)
+	}
+	graphics := slices.Contains([]string{"", "nvidia", "amd"}, r.Driver) && len(r.Capabilities) > 0
 	for _, all := range r.Capabilities {
 		graphics = graphics && slices.Contains(all, "gpu")
 	}
-	return permit(c, &c.devices, d, func(item device) bool { return graphics && item.name == gpus })
+	return permit(c, &c.devices, d, func(item device) bool { return graphics && item.coversGPUs(named) })
+}
+
+// coversGPUs tells whether the item allows GPUs by number, or by name.
+func (d device) coversGPUs(named bool) bool {
+	return d.name == gpusNamed || d.name == gpus && !named
 }

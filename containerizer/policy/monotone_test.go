@@ -39,7 +39,7 @@ var pools = []pool{
 	{"allowed_images",
 		[]string{"registry.example/*", "registry.example/team/*", "registry.example/team/app:1", "registry.example/team/app", "busybox", "docker.io/*"}},
 	{"allowed_capabilities", []string{"ALL", "NET_ADMIN", "CAP_SYS_ADMIN", "SYS_NICE"}},
-	{"allowed_devices", []string{"/dev", "/dev/fuse", "/dev/fuse:r", "c *:* rwm", "c 1:3 r", "a *:* rwm", "gpus"}},
+	{"allowed_devices", []string{"/dev", "/dev/fuse", "/dev/fuse:r", "c *:* rwm", "c 1:3 r", "a *:* rwm", "gpus", "gpus:named"}},
 	{"allowed_namespaces", namespaceItems},
 	{"allowed_volume_drivers", []string{"local", "local:nfs", "mine"}},
 	{"allowed_runtimes", []string{"runsc", "annotation:k"}},
