@@ -22,9 +22,9 @@ type Engine interface {
 // Book knows who holds which device. It is safe for concurrent use. All that create containers on one Engine with devices of this host
 // share one, where they can: for others, Confirm.
 type Book struct {
-	engine Engine
-	driver string
-	logger *zap.Logger
+	engine    Engine
+	inventory func(engine.Info) *Inventory // Discover, but in tests
+	logger    *zap.Logger
 
 	busy    chan struct{}      // held by who reads or writes what follows
 	pending map[string]pending // by the name of a container that is being created
@@ -39,7 +39,10 @@ type pending struct {
 
 // NewBook returns an empty book. The directory of NVIDIA's driver is meant to be the constant Driver.
 func NewBook(e Engine, driver string, logger *zap.Logger) *Book {
-	return &Book{engine: e, driver: driver, logger: logger, busy: make(chan struct{}, 1), pending: map[string]pending{}, wishes: map[string]wish{}}
+	return &Book{
+		engine: e, inventory: func(i engine.Info) *Inventory { return Discover(i, driver) }, logger: logger,
+		busy: make(chan struct{}, 1), pending: map[string]pending{}, wishes: map[string]wish{},
+	}
 }
 
 // Request is a container that is to be created.
@@ -143,7 +146,7 @@ func (b *Book) discover(ctx context.Context) (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Discover(info, b.driver), nil
+	return b.inventory(info), nil
 }
 
 // holder is a container that has devices.

@@ -87,7 +87,7 @@ func fourGPUs(t *testing.T) *double {
 	return &double{info: engine.Info{CDISpecDirs: []string{directory}}, clock: time.Unix(0, 0)}
 }
 
-func (d *double) book(t testing.TB) *Book { return NewBook(d, "/nosuch", zap.NewNop()) }
+func (d *double) book() *Book { return NewBook(d, "/nosuch", zap.NewNop()) }
 
 func take(t *testing.T, b *Book, name string, host container.HostConfig) (*Grant, func(), error) {
 	t.Helper()
@@ -106,7 +106,7 @@ func mustTake(t *testing.T, b *Book, name string, host container.HostConfig) (*G
 // A device is held in memory from the decision on, and by the label from the create to the exit, whichever book looks.
 func TestFromTheDecisionToTheExit(t *testing.T) {
 	d := fourGPUs(t)
-	b := d.book(t)
+	b := d.book()
 	three, release := mustTake(t, b, "a", requests(number(3)))
 	one, releaseOne := mustTake(t, b, "b", requests(number(1)))
 	if Names(three.Devices) != "test.example/gpu=GPU-a, test.example/gpu=GPU-b, test.example/gpu=GPU-c" || Names(one.Devices) != "test.example/gpu=GPU-d" {
@@ -130,7 +130,7 @@ func TestFromTheDecisionToTheExit(t *testing.T) {
 	}
 	for _, state := range []container.ContainerState{container.StateCreated, container.StateRunning, container.StatePaused, container.StateRestarting} {
 		c.state = state
-		other := d.book(t) // as after a restart
+		other := d.book() // as after a restart
 		if _, _, err := take(t, other, "c", requests(number(2))); err == nil || !strings.Contains(err.Error(), "task t-a of framework f (container a)") {
 			t.Errorf("%s: %v", state, err)
 		}
@@ -172,7 +172,7 @@ func TestForeignContainers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := fourGPUs(t)
 			d.create("x", tt.config, tt.host, nil)
-			b := d.book(t)
+			b := d.book()
 			if tt.free > 0 {
 				_, release := mustTake(t, b, "y", requests(number(tt.free)))
 				release()
@@ -192,14 +192,14 @@ func TestForeignContainers(t *testing.T) {
 func TestConfirm(t *testing.T) {
 	d := fourGPUs(t)
 	grant := func() *Grant {
-		g, release := mustTake(t, d.book(t), "x", requests(number(1)))
+		g, release := mustTake(t, d.book(), "x", requests(number(1)))
 		release()
 		return g
 	}
 	a, b := grant(), grant() // two books, before either has created anything
 	first := d.create("first", container.Config{}, container.HostConfig{}, a)
 	second := d.create("second", container.Config{}, container.HostConfig{}, b)
-	confirm := func(c *created, g *Grant) error { return d.book(t).Confirm(t.Context(), c.id, g.Devices) }
+	confirm := func(c *created, g *Grant) error { return d.book().Confirm(t.Context(), c.id, g.Devices) }
 	if err := confirm(first, a); err != nil {
 		t.Error(err)
 	}
@@ -218,19 +218,26 @@ func TestConfirm(t *testing.T) {
 	if err := confirm(first, a); err != nil {
 		t.Error(err)
 	}
-	if err := d.book(t).Confirm(t.Context(), "gone", a.Devices); err == nil {
+	if err := d.book().Confirm(t.Context(), "gone", a.Devices); err == nil {
 		t.Error("a container that is not there was confirmed")
 	}
-	if err := d.book(t).Confirm(t.Context(), "gone", nil); err != nil {
+	if err := d.book().Confirm(t.Context(), "gone", nil); err != nil {
 		t.Error(err)
 	}
 }
 
 // Whatever tasks, people and restarts do in whatever order, no two containers of the daemon's run with one device, and none is lost.
 func TestNeverTwiceNeverLost(t *testing.T) {
+	host := fourGPUs(t)
+	there := Discover(host.info, "/nosuch") // once: it takes longer than all the rest
+	book := func(d *double) *Book {
+		b := d.book()
+		b.inventory = func(engine.Info) *Inventory { return there }
+		return b
+	}
 	rapid.Check(t, func(rt *rapid.T) {
-		d := fourGPUs(t)
-		b := d.book(t)
+		d := &double{clock: time.Unix(0, 0)}
+		b := book(d)
 		type task struct {
 			name    string
 			grant   *Grant
@@ -293,7 +300,7 @@ func TestNeverTwiceNeverLost(t *testing.T) {
 				d.remove(k.c)
 				tasks = slices.DeleteFunc(tasks, func(other *task) bool { return other == k })
 			},
-			"restart": func(*rapid.T) { b = d.book(t) },
+			"restart": func(*rapid.T) { b = book(d) },
 			"": func(rt *rapid.T) {
 				who := map[string]string{}
 				for _, k := range tasks {
@@ -326,7 +333,7 @@ func TestNeverTwiceNeverLost(t *testing.T) {
 // Tasks that decide at once get devices of their own.
 func TestAtOnce(t *testing.T) {
 	d := fourGPUs(t)
-	b := d.book(t)
+	b := d.book()
 	grants := make(chan *Grant)
 	for i := range 8 {
 		go func() {
