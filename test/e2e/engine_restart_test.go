@@ -20,6 +20,7 @@ import (
 // restartable is an Engine of the test's own with live-restore. The helpers of this package use it until the test ends.
 type restartable struct {
 	directory string
+	flags     []string // of dockerd, besides
 	dockerd   *exec.Cmd
 
 	programs string // the directory with dockerd and what it starts; empty for the distribution's
@@ -59,6 +60,7 @@ func (r *restartable) start(t *testing.T) {
 	command := []string{program, "--live-restore", "--config-file", r.directory + "/daemon.json", "--host", os.Getenv("DOCKER_HOST"),
 		"--data-root", r.directory + "/data", "--exec-root", r.directory + "/exec", "--pidfile", r.directory + "/pid",
 		"--iptables=false", "--exec-opt", "native.cgroupdriver=cgroupfs"}
+	command = append(command, r.flags...)
 	attributes := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET} // it removes the bridge of another Engine
 	if r.network == "" {
 		command = append(command, "--bridge", "none")
