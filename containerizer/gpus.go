@@ -43,12 +43,15 @@ func (s *session) withGPUs(spec *runspec.Spec, grant *gpu.Grant) (created contai
 }
 
 // confirmGPUs looks once more whether the devices of the created container are its own, right before the start.
-func (s *session) confirmGPUs(ctx context.Context, label string) error {
-	devices, err := gpu.ParseLabel(label)
-	if err != nil || len(devices) == 0 {
-		return err
+func (s *session) confirmGPUs(ctx context.Context) error {
+	if !s.hasGPUs {
+		return nil
 	}
 	return container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) error {
-		return s.server.options.GPUs.Confirm(ctx, s.container.ID(), devices)
+		created, err := s.server.options.GPUs.Confirm(ctx, s.container.ID())
+		if err == nil {
+			s.note = created.Config.Labels[engine.NoteLabel] // it may be what an earlier daemon has created
+		}
+		return err
 	})
 }

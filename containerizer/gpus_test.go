@@ -37,6 +37,7 @@ type gpuEngine struct {
 	mu      sync.Mutex // guards what follows
 	hasGPUs bool
 	created []container.HostConfig
+	before  func() // before the next create; nil for nothing
 }
 
 func newGPUEngine(t *testing.T) *gpuEngine {
@@ -91,6 +92,10 @@ func (g *gpuEngine) note(t *testing.T, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.created = append(g.created, asked.HostConfig)
+	if g.before != nil {
+		g.before()
+		g.before = nil
+	}
 }
 
 func (g *gpuEngine) answer(r *http.Response) error {
@@ -112,6 +117,23 @@ func (g *gpuEngine) answer(r *http.Response) error {
 	r.ContentLength = int64(len(body))
 	r.Header.Del("Content-Length")
 	return nil
+}
+
+// createWithGPUs has somebody create a container with devices when a task's is about to be created: after it was decided what that gets.
+func (h *host) createWithGPUs(g *gpuEngine, uuids ...string) (name string) {
+	h.t.Helper()
+	name = strings.ToLower(h.t.Name()) + "-somebodys"
+	tag := environment.Busybox(h.t)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.before = func() {
+		requests := []container.DeviceRequest{{Driver: "nvidia", DeviceIDs: uuids, Capabilities: [][]string{{"gpu"}}}}
+		if _, err := h.docker.ContainerCreate(context.Background(), &container.Config{Image: tag}, &container.HostConfig{Resources: container.Resources{DeviceRequests: requests}}, nil, nil, name); err != nil {
+			h.t.Error(err)
+		}
+	}
+	h.t.Cleanup(func() { h.docker.ContainerRemove(context.Background(), name, container.RemoveOptions{Force: true}) })
+	return name
 }
 
 // A task that wants GPUs is refused in words where there are none. Where NVIDIA's driver has some, each gets its own by uuid, says
@@ -189,6 +211,8 @@ func TestGPUs(t *testing.T) {
 	for _, each := range []*executor{a, b, e} {
 		each.done()
 	}
+	other := h.createWithGPUs(g, "GPU-a", "GPU-b")
+	refused(wire.FaultHost, "f", 1, "GPUs of the container (GPU-a) were given away twice at the same time", "held by container "+other+", which is not this daemon's")
 	h.awaitNoContainers()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -201,7 +225,7 @@ func TestGPUs(t *testing.T) {
 			ids = append(ids, r.DeviceIDs...)
 		}
 	}
-	if len(g.created) != 3 || len(ids) != 3 || ids[0] == ids[1] {
+	if len(g.created) != 4 || len(ids) != 4 || ids[0] == ids[1] {
 		t.Errorf("%d containers with %v", len(g.created), ids)
 	}
 }

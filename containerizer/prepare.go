@@ -57,7 +57,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 		return nil, err
 	}
 	if found != nil {
-		s.note, s.devices = found.Config.Labels[engine.NoteLabel], found.Config.Labels[engine.DevicesLabel]
+		s.note, s.hasGPUs = found.Config.Labels[engine.NoteLabel], found.Config.Labels[engine.DevicesLabel] != ""
 	}
 	s.reportCreated()
 	if found != nil && !container.StartedAt(found).IsZero() {
@@ -78,7 +78,7 @@ func (s *session) reportCreated() {
 
 // startContainer starts the container that was created. The spec is nil if an earlier daemon has created it.
 func (s *session) startContainer(ctx context.Context, spec *runspec.Spec) error {
-	if err := s.confirmGPUs(ctx, s.devices); err != nil {
+	if err := s.confirmGPUs(ctx); err != nil {
 		return err
 	}
 	if err := s.checkSize(ctx, spec); err != nil {
@@ -248,7 +248,7 @@ func (s *session) createContainer(ctx context.Context, spec *runspec.Spec, grant
 	created, note := s.withGPUs(spec, grant)
 	warnings, err := s.container.Create(ctx, created)
 	if err == nil {
-		s.note, s.devices = note, created.Config.Labels[engine.DevicesLabel]
+		s.note, s.hasGPUs = note, created.Config.Labels[engine.DevicesLabel] != ""
 	}
 	for _, w := range warnings {
 		s.logger.Warn("the Engine warns", zap.String("warning", w))

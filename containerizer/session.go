@@ -61,7 +61,7 @@ type session struct {
 	// Of run alone.
 	info    taskInfo
 	note    string          // about the pull and the GPUs, for the task's user; empty for none
-	devices string          // the label of the container's GPUs
+	hasGPUs bool            // by the container's label
 	probes  probes          // what is probed while the container runs
 	probing sync.WaitGroup  // as long as it is
 	gone    <-chan struct{} // closed when the executor's process has died

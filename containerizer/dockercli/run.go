@@ -181,8 +181,8 @@ func (r *running) create(ctx context.Context) error {
 		}
 		err = r.createContainer(ctx)
 	}
-	if err == nil && r.grant != nil {
-		if err = r.options.GPUs.Confirm(ctx, r.container.ID(), r.grant.Devices); err != nil {
+	if err == nil && r.grant != nil && len(r.grant.Devices) > 0 {
+		if _, err = r.options.GPUs.Confirm(ctx, r.container.ID()); err != nil {
 			_ = r.container.Remove(ctx) // one that stays is seen by who reads the error
 		}
 	}

@@ -95,29 +95,29 @@ func (b *Book) Take(ctx context.Context, r Request) (grant *Grant, release func(
 	}, nil
 }
 
-// Confirm looks whether a created container may be started with its devices. It may not if another has one of them, and runs or was
-// created before: by another daemon or a person, at the same time, or by ours after a create of an earlier daemon took effect late.
-func (b *Book) Confirm(ctx context.Context, id string, devices []Device) error {
-	if len(devices) == 0 {
-		return nil
-	}
+// Confirm looks whether a created container may be started with the devices that it has, which are not those of a grant where it is the
+// work of an earlier create. It may not if another has one of them, and runs or was created before: by another daemon or a person, at the
+// same time, or by ours after a create of an earlier daemon took effect late. The container is returned as inspected.
+func (b *Book) Confirm(ctx context.Context, id string) (own engine.Container, err error) {
 	if err := b.lock(ctx); err != nil {
-		return err
+		return own, err
 	}
 	defer b.unlock()
 	inv, err := b.discover(ctx)
 	if err != nil {
-		return err
+		return own, err
 	}
-	own, err := b.engine.Inspect(ctx, id)
-	if err != nil {
-		return err
+	if own, err = b.engine.Inspect(ctx, id); err != nil {
+		return own, err
 	}
 	containers, err := b.containers(ctx, inv, own.Name)
 	if err != nil {
-		return err
+		return own, err
 	}
-	keys := inv.keys(devices)
+	keys, devices := inv.held(readWish(own.Config, own.HostConfig, "")), "those that it asks for"
+	if list, err := ParseLabel(own.Config.Labels[engine.DevicesLabel]); err == nil && len(list) > 0 {
+		keys, devices = inv.keys(list), Names(list)
+	}
 	for _, c := range containers {
 		shared := false
 		for key := range c.keys {
@@ -131,14 +131,14 @@ func (b *Book) Confirm(ctx context.Context, id string, devices []Device) error {
 		case engine.IsNotFound(err):
 			continue
 		case err != nil:
-			return err
+			return own, err
 		}
 		first, second := createdAt(own), createdAt(other)
 		if other.State.Running || second.Before(first) || second.Equal(first) && other.ID < own.ID {
-			return &Taken{fmt.Sprintf("GPUs of the container (%s) are held by %s, which was there before", Names(devices), c.who)}
+			return own, &Taken{fmt.Sprintf("GPUs of the container (%s) were given away twice at the same time, and are held by %s", devices, c.who)}
 		}
 	}
-	return nil
+	return own, nil
 }
 
 func (b *Book) discover(ctx context.Context) (*Inventory, error) {

@@ -199,7 +199,10 @@ func TestConfirm(t *testing.T) {
 	a, b := grant(), grant() // two books, before either has created anything
 	first := d.create("first", container.Config{}, container.HostConfig{}, a)
 	second := d.create("second", container.Config{}, container.HostConfig{}, b)
-	confirm := func(c *created, g *Grant) error { return d.book().Confirm(t.Context(), c.id, g.Devices) }
+	confirm := func(c *created, _ *Grant) error {
+		_, err := d.book().Confirm(t.Context(), c.id)
+		return err
+	}
 	if err := confirm(first, a); err != nil {
 		t.Error(err)
 	}
@@ -218,10 +221,11 @@ func TestConfirm(t *testing.T) {
 	if err := confirm(first, a); err != nil {
 		t.Error(err)
 	}
-	if err := d.book().Confirm(t.Context(), "gone", a.Devices); err == nil {
+	if _, err := d.book().Confirm(t.Context(), "gone"); err == nil {
 		t.Error("a container that is not there was confirmed")
 	}
-	if err := d.book().Confirm(t.Context(), "gone", nil); err != nil {
+	third := d.create("third", container.Config{}, requests(ids("cdi", "test.example/gpu=GPU-a")), nil)
+	if err := confirm(third, nil); err == nil || !strings.Contains(err.Error(), "held by task t-first") {
 		t.Error(err)
 	}
 }
@@ -285,7 +289,7 @@ func TestNeverTwiceNeverLost(t *testing.T) {
 			},
 			"start": func(rt *rapid.T) {
 				k := pick(rt, func(k *task) bool { return k.c != nil && k.c.state == container.StateCreated })
-				if err := b.Confirm(rt.Context(), k.c.id, k.grant.Devices); err != nil {
+				if _, err := b.Confirm(rt.Context(), k.c.id); err != nil {
 					d.remove(k.c)
 					tasks = slices.DeleteFunc(tasks, func(other *task) bool { return other == k })
 					return
