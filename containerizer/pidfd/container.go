@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -55,7 +55,7 @@ func FindContainer(container string) (*Process, error) {
 func KillContainer(container string) error {
 	var failures []error
 	for _, pid := range processesOf(container) {
-		if killCgroup(pid, container) == nil {
+		if group, err := cgroup.Of(pid, container); err == nil && group.Kill() == nil {
 			continue
 		}
 		h, err := OpenContainer(pid, container)
@@ -96,41 +96,4 @@ func wholeID(container string) bool {
 func inContainer(pid int, container string) (bool, error) {
 	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	return strings.Contains(string(cgroup), container), err
-}
-
-// killCgroup has the kernel kill a process's container (cgroup version 2, Linux 5.14).
-func killCgroup(pid int, container string) error {
-	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
-		return err
-	}
-	path := unifiedPath(string(cgroup), container)
-	if path == "" {
-		return os.ErrNotExist
-	}
-	var failures []error
-	for _, mounted := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-		err := os.WriteFile(filepath.Join(mounted, path, "cgroup.kill"), []byte("1"), 0)
-		if err == nil {
-			return nil
-		}
-		failures = append(failures, err)
-	}
-	return errors.Join(failures...)
-}
-
-// unifiedPath is the container's own cgroup of version 2, empty if it has none, from the text of /proc/PID/cgroup. The process may
-// be in one below it.
-func unifiedPath(cgroup, container string) string {
-	for line := range strings.Lines(cgroup) {
-		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		if !ok {
-			continue
-		}
-		if before, after, found := strings.Cut(path, container); found {
-			name, _, _ := strings.Cut(after, "/")
-			return before + container + name
-		}
-	}
-	return ""
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mesos-docker-containerizer/containerizer/cgroup"
 )
 
 // id is like that of a container.
@@ -25,8 +27,8 @@ func TestContainerByItsID(t *testing.T) {
 		}
 		for name, directory := range map[string]string{"cgroupfs": id, "systemd": "docker-" + id + ".scope"} {
 			t.Run(filepath.Base(hierarchy)+" "+name, func(t *testing.T) {
-				cgroup := filepath.Join(hierarchy, "pidfd-test-"+strconv.Itoa(os.Getpid()), directory)
-				first, second := sleeper(t, cgroup), sleeper(t, filepath.Join(cgroup, "below"))
+				parent := filepath.Join(hierarchy, "pidfd-test-"+strconv.Itoa(os.Getpid()), directory)
+				first, second := sleeper(t, parent), sleeper(t, filepath.Join(parent, "below"))
 				found, err := FindContainer(id)
 				if err != nil {
 					t.Fatal(err)
@@ -37,6 +39,11 @@ func TestContainerByItsID(t *testing.T) {
 				}
 				if err := KillContainer(id[1:] + "0"); err != nil || found.Ended() {
 					t.Errorf("another container's end ended it: %v", err)
+				}
+				if _, err := os.Stat(filepath.Join(parent, "cgroup.kill")); err == nil && name == "systemd" {
+					if group, err := cgroup.Of(first.Process.Pid, id); err != nil || group.Kill() != nil {
+						t.Errorf("the kernel does not kill the group: %v", err)
+					}
 				}
 				if err := KillContainer(id); err != nil {
 					t.Fatal(err)
@@ -64,9 +71,9 @@ func TestContainerByItsID(t *testing.T) {
 }
 
 // sleeper starts a process in a cgroup that is removed with the test. The first of several is the first of the container.
-func sleeper(t *testing.T, cgroup string) *exec.Cmd {
+func sleeper(t *testing.T, group string) *exec.Cmd {
 	t.Helper()
-	if err := os.MkdirAll(cgroup, 0o755); err != nil {
+	if err := os.MkdirAll(group, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	c := exec.Command("sleep", "1000")
@@ -76,30 +83,17 @@ func sleeper(t *testing.T, cgroup string) *exec.Cmd {
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
 		_ = c.Wait()
-		for ; strings.Contains(cgroup, "pidfd-test-"); cgroup = filepath.Dir(cgroup) {
-			_ = os.Remove(cgroup) // the last test to end there can
+		for ; strings.Contains(group, "pidfd-test-"); group = filepath.Dir(group) {
+			_ = os.Remove(group) // the last test to end there can
 		}
 	})
-	if err := os.WriteFile(cgroup+"/cgroup.procs", []byte(strconv.Itoa(c.Process.Pid)), 0); err != nil {
+	if err := os.WriteFile(group+"/cgroup.procs", []byte(strconv.Itoa(c.Process.Pid)), 0); err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func TestUnifiedPath(t *testing.T) {
-	for cgroup, want := range map[string]string{
-		"0::/docker/" + id + "\n":                                                   "/docker/" + id,
-		"0::/system.slice/docker-" + id + ".scope/init.scope\n":                     "/system.slice/docker-" + id + ".scope",
-		"9:pids:/docker/" + id + "\n1:name=systemd:/docker/" + id + "\n0::/docker/": "",
-		"9:pids:/docker/" + id + "\n":                                               "",
-	} {
-		if got := unifiedPath(cgroup, id); got != want {
-			t.Errorf("%q has %q, want %q", cgroup, got, want)
-		}
-	}
-}
-
-// What is no container's whole id is no part of the name of other cgroups either.
+// What is no container's whole id is no part of the name of other groups either.
 func TestNoIDFindsNothing(t *testing.T) {
 	for _, no := range []string{"", "/", "docker", id[:12], strings.ToUpper(id), id + "/"} {
 		if pids := processesOf(no); len(pids) > 0 {
