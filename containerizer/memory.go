@@ -27,6 +27,7 @@ type memory struct {
 	looks chan struct{} // buffered: the counters may have changed
 
 	mu     sync.Mutex    // guards what follows
+	group  *cgroup.Group // of the running container
 	seen   cgroup.Memory // when it was looked at last
 	killed bool          // somebody had the Engine send SIGKILL, which may have been this daemon
 }
@@ -56,6 +57,8 @@ func (s *session) watchMemory(ctx context.Context, c *engine.Container) {
 		s.logger.Debug("the container's memory cannot be watched", zap.Error(err))
 		return
 	}
+	s.memory.setGroup(group)
+	defer s.memory.setGroup(nil)
 	process, err := pidfd.OpenContainer(c.State.Pid, c.ID)
 	if err != nil {
 		s.logger.Debug("the end of the container's process cannot be watched", zap.Error(err))
@@ -90,6 +93,24 @@ func (s *session) lookAtMemory(group *cgroup.Group) {
 	if seen.Kills > before {
 		s.logger.Warn("the kernel has killed a process of the container for lack of memory", memoryFields(seen)...)
 	}
+}
+
+func (m *memory) setGroup(group *cgroup.Group) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.group = group
+}
+
+// countMemory asks the kernel for the counters of the running container. They are zero without one.
+func (s *session) countMemory() cgroup.Memory {
+	s.memory.mu.Lock()
+	group := s.memory.group
+	s.memory.mu.Unlock()
+	if group == nil {
+		return cgroup.Memory{}
+	}
+	counted, _ := group.Memory() // zero for a group that is gone
+	return counted
 }
 
 func memoryFields(m cgroup.Memory) []zap.Field {

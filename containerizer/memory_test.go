@@ -117,6 +117,9 @@ func TestOutOfMemoryWhileTheDaemonIsAway(t *testing.T) {
 	e.launch(task)
 	e.awaitRunning()
 	awaitText(t, e, "ready\n")
+	if all := h.server.Tasks(); len(all) != 1 || all[0].Used.Limit != 32<<20 || all[0].Used.Usage == 0 || all[0].Used.Peak < all[0].Used.Usage {
+		t.Errorf("tasks %+v", all)
+	}
 	h.stop()
 	if err := h.docker.ContainerKill(t.Context(), e.state.ContainerID, "USR1"); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/go-connections/nat"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
@@ -62,6 +63,8 @@ type TaskReport struct {
 	Started time.Time `json:"started,omitzero"`
 	Memory  int64     `json:"memory,omitempty"` // the limit in bytes, zero for none
 	Ports   []string  `json:"ports,omitempty"`  // of the host: "31000->80/tcp", "31000" in the host's network
+
+	Used cgroup.Memory `json:"memory_used,omitzero"` // as the kernel counts it now, while the container runs
 }
 
 // Names are those by which an admin can ask for the task.
@@ -77,6 +80,7 @@ func (s *Server) Tasks() []TaskReport {
 	reports := []TaskReport{} // an empty list, not null
 	for _, session := range sessions {
 		if r, ok := session.report(); ok {
+			r.Used = session.countMemory()
 			reports = append(reports, r)
 		}
 	}

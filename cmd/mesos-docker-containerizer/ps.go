@@ -33,7 +33,8 @@ before the first, - without one.
 On a terminal the table fits its width: what is left of a task's name is enough to ask for it.
 
 Fields of --format: Task, App, Framework, Executor, PID, Container, ContainerID, Route, State, Doing, Health, Image, Memory (the limit),
-Ports, Sandbox, Age, Created, Started, Since (of the state), as in
+Used.Usage, Used.Peak and Used.Kills (of memory, in bytes, and processes killed for lack of it), Ports, Sandbox, Age, Created, Started,
+Since (of the state), as in
 
   mesos-docker-containerizer ps --format '{{.Task}} {{.State}}'
   mesos-docker-containerizer ps --format 'table {{.Task}}\t{{.Ports}}'
