@@ -114,7 +114,7 @@ func (b *Book) Confirm(ctx context.Context, id string) (own engine.Container, er
 	if err != nil {
 		return own, err
 	}
-	keys, devices := inv.held(readWish(own.Config, own.HostConfig, "")), "those that it asks for"
+	keys, devices := inv.held(wishOf(own)), "those that it asks for"
 	if list, err := ParseLabel(own.Config.Labels[engine.DevicesLabel]); err == nil && len(list) > 0 {
 		keys, devices = inv.keys(list), Names(list)
 	}
@@ -240,10 +240,16 @@ func (b *Book) inspect(ctx context.Context, id string) (wish, error) {
 		return wish{}, nil
 	case err != nil:
 		return wish{}, err
-	case c.HostConfig == nil:
-		return wish{}, nil
 	}
-	return readWish(c.Config, c.HostConfig, ""), nil
+	return wishOf(c), nil
+}
+
+// wishOf is what a container was created with. Inspect names its runtime, also where that is the default.
+func wishOf(c engine.Container) wish {
+	if c.HostConfig == nil {
+		return wish{}
+	}
+	return readWish(c.Config, c.HostConfig, "")
 }
 
 // createdAt is zero for what cannot be read.

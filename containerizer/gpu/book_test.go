@@ -199,33 +199,33 @@ func TestConfirm(t *testing.T) {
 	a, b := grant(), grant() // two books, before either has created anything
 	first := d.create("first", container.Config{}, container.HostConfig{}, a)
 	second := d.create("second", container.Config{}, container.HostConfig{}, b)
-	confirm := func(c *created, _ *Grant) error {
+	confirm := func(c *created) error {
 		_, err := d.book().Confirm(t.Context(), c.id)
 		return err
 	}
-	if err := confirm(first, a); err != nil {
+	if err := confirm(first); err != nil {
 		t.Error(err)
 	}
-	if err := confirm(second, b); err == nil || !strings.Contains(err.Error(), "held by task t-first") {
+	if err := confirm(second); err == nil || !strings.Contains(err.Error(), "held by task t-first") {
 		t.Error(err)
 	}
 	first.at = second.at // the id decides
-	if err, other := confirm(first, a), confirm(second, b); (err == nil) == (other == nil) {
+	if err, other := confirm(first), confirm(second); (err == nil) == (other == nil) {
 		t.Errorf("%v; %v", err, other)
 	}
 	second.state = container.StateRunning
-	if err := confirm(first, a); err == nil || !strings.Contains(err.Error(), "held by task t-second") {
+	if err := confirm(first); err == nil || !strings.Contains(err.Error(), "held by task t-second") {
 		t.Error(err)
 	}
 	second.state = container.StateExited
-	if err := confirm(first, a); err != nil {
+	if err := confirm(first); err != nil {
 		t.Error(err)
 	}
 	if _, err := d.book().Confirm(t.Context(), "gone"); err == nil {
 		t.Error("a container that is not there was confirmed")
 	}
 	third := d.create("third", container.Config{}, requests(ids("cdi", "test.example/gpu=GPU-a")), nil)
-	if err := confirm(third, nil); err == nil || !strings.Contains(err.Error(), "held by task t-first") {
+	if err := confirm(third); err == nil || !strings.Contains(err.Error(), "held by task t-first") {
 		t.Error(err)
 	}
 }

@@ -66,10 +66,12 @@ func buildRules() []Rule {
 		{Name: "cpu-percent", Decision: Refused, Reason: reasonWindows},
 		{Name: "detach", Decision: Refused, Reason: reasonForeground},
 		{Name: "detach-keys", Decision: Refused, Reason: reasonStreams},
+		{Name: "device", Decision: Passed, Reason: "a GPU that it names, or whose node it is, must be one that no other container has (docs/gpus.md)"},
 		{Name: "disable-content-trust", Decision: Refused, Reason: "images are pulled by the daemon, not by this command"},
 		{Name: "env", Decision: Restricted, Reason: "the value must be NAME=value: a bare NAME would copy a variable of the daemon's own environment",
 			check: checkEnv},
 		{Name: "env-file", Decision: Refused, Reason: reasonHostFile},
+		{Name: "gpus", Decision: Passed, Reason: "the daemon asks for devices by name, and for none that another container has (docs/gpus.md)"},
 		{Name: "help", Decision: Refused, Reason: "it would print a text and start nothing"},
 		{Name: "interactive", Decision: Adapted, Reason: "a task has no input, so its standard input is at its end from the start"},
 		{Name: "io-maxbandwidth", Decision: Refused, Reason: reasonWindows},
@@ -94,8 +96,8 @@ func buildRules() []Rule {
 		{Name: "volume", Decision: Passed, Reason: "a host path that begins with a dot is relative to the sandbox and must stay in it"},
 	}
 	passed := `add-host annotation blkio-weight blkio-weight-device cap-add cap-drop cgroup-parent cgroupns cpu-period cpu-quota
-		cpu-rt-period cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems device device-cgroup-rule device-read-bps
-		device-read-iops device-write-bps device-write-iops dns dns-opt dns-option dns-search domainname entrypoint expose gpus
+		cpu-rt-period cpu-rt-runtime cpu-shares cpus cpuset-cpus cpuset-mems device-cgroup-rule device-read-bps
+		device-read-iops device-write-bps device-write-iops dns dns-opt dns-option dns-search domainname entrypoint expose
 		group-add health-cmd health-interval health-retries health-start-interval health-start-period health-timeout hostname
 		init ip ip6 ipc isolation kernel-memory link link-local-ip log-driver log-opt mac-address memory memory-reservation
 		memory-swap memory-swappiness net-alias network-alias no-healthcheck oom-kill-disable oom-score-adj pid pids-limit
