@@ -9,6 +9,9 @@ import (
 	"mesos-docker-containerizer/internal/strictjson"
 )
 
+// commandLinePlace begins the places of flags.
+const commandLinePlace = "command line, "
+
 // ownPrefix begins the names of our variables.
 const ownPrefix = "MESOS_DOCKER_CONTAINERIZER_"
 
@@ -54,22 +57,21 @@ func (s *scan) arguments(args, foreign []string) (rest []string) {
 			rest = append(rest, arg)
 			continue
 		}
-		s.argument(name, text, given, doubleDash)
+		s.argument(name, text, given, doubleDash, foreign)
 	}
 	return rest
 }
 
 // argument reads one flag: --name=value, or --name and --no-name of a boolean.
-func (s *scan) argument(name, text string, given, doubleDash bool) {
-	dashed := func(f *flag) string { return "--" + f.name }
-	place := "command line, --" + strictjson.Shorten(name)
+func (s *scan) argument(name, text string, given, doubleDash bool, foreign []string) {
+	place := commandLinePlace + "--" + strictjson.Shorten(name)
 	short, negated := strings.CutPrefix(name, "no-")
 	f := byName(short)
 	if f == nil || !doubleDash {
 		if !doubleDash {
-			place = "command line, -" + strictjson.Shorten(name)
+			place = commandLinePlace + "-" + strictjson.Shorten(name)
 		}
-		s.mistake(CommandLine, place, unknown("flag", short, dashed))
+		s.mistake(CommandLine, place, unknownFlag(short, foreign))
 		return
 	}
 	c := candidate{flag: f, text: text, origin: Origin{Layer: CommandLine, Place: place}}

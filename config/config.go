@@ -91,7 +91,12 @@ type Config struct {
 
 	origins  map[string]Origin
 	unusable []*Mistake
+	mistakes []*Mistake
 }
+
+// Mistakes are those that a tolerant Load has passed over; without tolerance
+// there are none.
+func (c *Config) Mistakes() []*Mistake { return c.mistakes }
 
 // DockerEnabled says whether DOCKER tasks may be launched at all. Where they
 // may not, Origin("containerizers") is what the refusal should name.

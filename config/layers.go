@@ -193,3 +193,14 @@ func unknown(kind, name string, spell func(*flag) string) error {
 	}
 	return fmt.Errorf("unknown %s; `mesos-docker-containerizer config` lists all flags", kind)
 }
+
+// unknownFlag is unknown for the command line, where a subcommand has flags of
+// its own.
+func unknownFlag(name string, foreign []string) error {
+	known := append(slices.Collect(maps.Keys(flagIndex)), foreign...)
+	slices.Sort(known)
+	if meant := nearest.Name(strings.ReplaceAll(name, "-", "_"), known); meant != "" {
+		return fmt.Errorf("unknown flag; did you mean --%s?", meant)
+	}
+	return errors.New("unknown flag; `mesos-docker-containerizer help SUBCOMMAND` lists those of the subcommand, `mesos-docker-containerizer config` all settings")
+}

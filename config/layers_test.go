@@ -225,7 +225,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		var out strings.Builder
-		if err := Print(&out, c); err != nil || strings.Count(out.String(), "\n") != len(flags)+1 {
+		if err := Print(&out, c.Rows()); err != nil || strings.Count(out.String(), "\n") != len(flags)+1 {
 			t.Fatalf("the table is broken, %v:\n%s", err, out.String())
 		}
 		for _, f := range flags {

@@ -22,6 +22,10 @@ type Options struct {
 	// Foreign are flags, without dashes, that belong to a subcommand. They are
 	// left among the remaining arguments and are no mistakes.
 	Foreign []string
+	// Tolerant is for who can do without a part of the configuration: a mistake
+	// in a file, or in the agent's own variables, is among the Config's Mistakes,
+	// and its flag has the built-in value.
+	Tolerant bool
 }
 
 // Load reads all layers. The arguments it gives back are those that are no
@@ -32,7 +36,7 @@ type Options struct {
 // then there is no Config.
 func Load(o Options) (*Config, []string, error) {
 	files := fileSystem{root: o.Root}
-	s := &scan{files: files}
+	s := &scan{files: files, tolerant: o.Tolerant}
 	for _, f := range flags {
 		s.add(candidate{flag: f, text: f.standard})
 	}
@@ -47,6 +51,9 @@ func Load(o Options) (*Config, []string, error) {
 	}
 	if c.LogDriver != "local" && c.Origin("log_opts").Layer == BuiltIn {
 		c.LogOpts = nil
+	}
+	if o.Tolerant {
+		c.mistakes, s.mistakes = split(s.mistakes)
 	}
 	if err := collect(s.mistakes); err != nil {
 		return nil, nil, err
@@ -69,7 +76,8 @@ type candidate struct {
 
 // scan collects what the layers say.
 type scan struct {
-	files fileSystem
+	files    fileSystem
+	tolerant bool
 	// candidates are in the order of the layers, for each flag.
 	candidates map[*flag][]candidate
 	// mistakes are those that no later layer can make good.
@@ -94,6 +102,9 @@ func (s *scan) settle(c *Config, f *flag) {
 	last := len(all) - 1
 	for i, each := range all {
 		if i == last {
+			if s.tolerant && s.wrong(each) {
+				each = candidate{flag: f, text: f.standard}
+			}
 			c.origins[f.name] = s.settleLast(each, c)
 		} else if !each.origin.Layer.agents() {
 			s.apply(each, new(Config))
@@ -102,6 +113,25 @@ func (s *scan) settle(c *Config, f *flag) {
 	if f.name == "docker_config" && all[last].origin.Layer == OwnFiles && c.DockerConfig != nil {
 		s.keepAgents(c, all)
 	}
+}
+
+// wrong reports whether the last candidate is a mistake, which it notes.
+func (s *scan) wrong(each candidate) bool {
+	before := len(s.mistakes)
+	s.settleLast(each, new(Config))
+	return len(s.mistakes) > before
+}
+
+// split tells the mistakes of files from those of who calls the program.
+func split(all []*Mistake) (files, callers []*Mistake) {
+	for _, m := range all {
+		if m.Origin.Layer < Environment {
+			files = append(files, m)
+		} else {
+			callers = append(callers, m)
+		}
+	}
+	return files, callers
 }
 
 // settleLast applies the last candidate. A value that the agent alone needs to

@@ -363,7 +363,7 @@ func mistakesOf(root string) []string {
 		"command line, --no-port: only a boolean can be negated",
 		"command line, -port: unknown flag; did you mean --port?",
 		"command line, --no-cgroups_enable_cfs: no- takes no value",
-		"command line, --zzzzzz: unknown flag; `mesos-docker-containerizer config` lists all flags",
+		"command line, --zzzzzz: unknown flag; `mesos-docker-containerizer help SUBCOMMAND` lists those of the subcommand",
 		"command line, --socket: file:// must be followed by an absolute path",
 		`command line, --docker_socket: "\xff/" is refused: it is not UTF-8 text`,
 	}
@@ -398,7 +398,7 @@ func TestUnreadable(t *testing.T) {
 
 func TestOneMistake(t *testing.T) {
 	_, _, err := Load(Options{Root: t.TempDir(), Args: []string{"--port=x"}})
-	const want = `the configuration has a mistake: command line, --port: "x" is refused: it is not a port; accepted is a port number from 0 to 65535`
+	const want = `the command line has a mistake: --port: "x" is refused: it is not a port; accepted is a port number from 0 to 65535`
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is %q, want %q", err, want)
 	}
@@ -414,5 +414,42 @@ func TestPermissionDenied(t *testing.T) {
 	}
 	if _, _, err := Load(Options{Root: root}); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestTolerant: mistakes in files cost their own flags alone, and those of who calls the program are none to pass over.
+func TestTolerant(t *testing.T) {
+	root := tree(t, map[string]string{
+		"/etc/mesos-docker-containerizer/log_level":     "loud",
+		"/etc/mesos-docker-containerizer/nosuch":        "1",
+		"/etc/mesos-docker-containerizer/docker_socket": "/run/other.sock",
+		"/etc/mesos-slave/work_dir":                     "relative",
+		"/etc/mesos-agent/work_dir":                     "/srv/mesos",
+	})
+	c, rest, err := Load(Options{Root: root, Tolerant: true, Args: []string{"x", "--run_dir=/r"}})
+	if err != nil || len(rest) != 1 {
+		t.Fatal(rest, err)
+	}
+	if c.LogLevel.String() != "info" || c.Origin("log_level").Layer != BuiltIn || c.DockerSocket != "/run/other.sock" || c.RunDir != "/r" || c.WorkDir != "" {
+		t.Errorf("log_level %v (%v), docker_socket %s, run_dir %s, work_dir %q", c.LogLevel, c.Origin("log_level"), c.DockerSocket, c.RunDir, c.WorkDir)
+	}
+	var said []string
+	for _, m := range c.Mistakes() {
+		said = append(said, m.Error())
+	}
+	for _, flag := range []string{"log_level: ", "nosuch: ", "work_dir"} {
+		if !strings.Contains(strings.Join(said, "\n"), flag) {
+			t.Errorf("%q is not among %q", flag, said)
+		}
+	}
+	if len(said) != 3 {
+		t.Errorf("%d mistakes: %q", len(said), said)
+	}
+	for _, wrong := range []Options{{Args: []string{"--log_level=loud"}}, {Environ: []string{ownPrefix + "LOG_LEVEL=loud"}}} {
+		wrong.Root, wrong.Tolerant = root, true
+		var all *multierror.Error
+		if _, _, err := Load(wrong); !errors.As(err, &all) || len(all.Errors) != 1 {
+			t.Errorf("%v: %v", wrong, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -53,14 +54,20 @@ func collect(mistakes []*Mistake) error {
 }
 
 func formatMistakes(errs []error) string {
-	if len(errs) == 1 {
-		return "the configuration has a mistake: " + errs[0].Error()
+	what, texts := "the command line", make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+		if m, ok := errors.AsType[*Mistake](err); !ok || m.Origin.Layer != CommandLine {
+			what = "the configuration"
+		}
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "the configuration has %d mistakes:", len(errs))
-	for _, err := range errs {
-		b.WriteString("\n  * ")
-		b.WriteString(err.Error())
+	if what == "the command line" {
+		for i := range texts {
+			texts[i] = strings.TrimPrefix(texts[i], commandLinePlace)
+		}
 	}
-	return b.String()
+	if len(texts) == 1 {
+		return what + " has a mistake: " + texts[0]
+	}
+	return fmt.Sprintf("%s has %d mistakes:\n  * %s", what, len(texts), strings.Join(texts, "\n  * "))
 }

@@ -78,17 +78,40 @@ func (f *flag) shown(c *Config) string {
 	return text
 }
 
-// Print writes a table of all flags for people: name, value and origin. Long
+// Row is a Setting in words.
+type Row struct {
+	Name    string  `json:"name"`
+	Value   *string `json:"value"` // nil where the flag is not set
+	Layer   string  `json:"layer"`
+	Origin  string  `json:"origin"`
+	Restart string  `json:"restart"`
+	Doc     string  `json:"doc"`
+}
+
+// Rows lists every flag, in the order of the table.
+func (c *Config) Rows() []Row {
+	var rows []Row
+	for _, s := range c.Effective() {
+		r := Row{s.Name, &s.Value, s.Origin.Layer.String(), s.Origin.String(), s.Restart, s.Doc}
+		if s.Value == "" {
+			r.Value = nil
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// Print writes a table of flags for people: name, value and origin. Long
 // values are shortened; [PrintJSON] has them in full.
-func Print(w io.Writer, c *Config) error {
+func Print(w io.Writer, rows []Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "FLAG\tVALUE\tFROM")
-	for _, s := range c.Effective() {
+	for _, r := range rows {
 		value := "(not set)"
-		if s.Value != "" {
-			value = strictjson.Shorten(printable(s.Value))
+		if r.Value != nil {
+			value = strictjson.Shorten(printable(*r.Value))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", s.Name, value, printable(s.Origin.String()))
+		fmt.Fprintf(t, "%s\t%s\t%s\n", r.Name, value, printable(r.Origin))
 	}
 	return t.Flush()
 }
@@ -101,27 +124,11 @@ func printable(s string) string {
 	return s
 }
 
-// PrintJSON writes all flags as a JSON array for programs. The value of a flag
-// that is not set is null.
-func PrintJSON(w io.Writer, c *Config) error {
-	type row struct {
-		Name    string  `json:"name"`
-		Value   *string `json:"value"`
-		Layer   string  `json:"layer"`
-		Origin  string  `json:"origin"`
-		Restart string  `json:"restart"`
-		Doc     string  `json:"doc"`
-	}
-	var rows []row
-	for _, s := range c.Effective() {
-		r := row{s.Name, &s.Value, s.Origin.Layer.String(), s.Origin.String(), s.Restart, s.Doc}
-		if s.Value == "" {
-			r.Value = nil
-		}
-		rows = append(rows, r)
-	}
+// PrintJSON writes flags, or whatever else there is to tell of them, in JSON
+// for programs.
+func PrintJSON(w io.Writer, value any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(rows)
+	return e.Encode(value)
 }

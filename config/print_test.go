@@ -33,7 +33,7 @@ func golden(t *testing.T, path, got string) {
 func TestPrint(t *testing.T) {
 	c := mustLoad(t, Options{Root: "testdata/host", Environ: []string{ownPrefix + "LOG_LEVEL=debug"}})
 	var out strings.Builder
-	if err := Print(&out, c); err != nil {
+	if err := Print(&out, c.Rows()); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/host.txt", out.String())
@@ -42,7 +42,7 @@ func TestPrint(t *testing.T) {
 func TestPrintJSON(t *testing.T) {
 	c := mustLoad(t, Options{Root: "testdata/host", Args: []string{"--log_opts=splunk-token=hunter2,a=<b>"}})
 	var out strings.Builder
-	if err := PrintJSON(&out, c); err != nil {
+	if err := PrintJSON(&out, c.Rows()); err != nil {
 		t.Fatal(err)
 	}
 	var rows []struct {
@@ -121,4 +121,18 @@ func markdown() string {
 		}
 	}
 	return b.String() + "\n"
+}
+
+func TestDifferences(t *testing.T) {
+	load := func(args ...string) *Config { return mustLoad(t, Options{Root: "testdata/host", Args: args}) }
+	if got := Differences(load(), load("--log_level="+load().LogLevel.String())); len(got) != 0 {
+		t.Errorf("the same values from other places: %+v", got)
+	}
+	got := Differences(load(), load("--log_level=error", `--docker_config={"auths":{"r":{"auth":"aHVudGVyMjo="}}}`))
+	if len(got) != 2 || got[0].Name != "docker_config" || got[1].Name != "log_level" || got[1].Other != "error" || got[1].OtherOrigin != "command line, --log_level" {
+		t.Errorf("%+v", got)
+	}
+	if text := fmt.Sprint(got); strings.Contains(text, "aHVudGVyMjo") {
+		t.Errorf("a secret is shown: %s", text)
+	}
 }

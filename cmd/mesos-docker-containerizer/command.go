@@ -56,11 +56,16 @@ func (c *command) run(t terminal, args []string) int {
 		c.help(t.stdout, own)
 		return exitOK
 	}
-	settings, arguments, err := c.parse(t.environ, args, own)
+	settings, arguments, err := c.parse(t, args, own)
 	if err == nil && !c.arguments && !c.tasks && len(arguments) > 0 {
 		err = fmt.Errorf("unexpected argument %q", arguments[0])
 	}
 	err = withStatus(exitUsage, err)
+	t.reread = func() (*config.Config, error) {
+		again, _ := c.flags()
+		settings, _, err := c.parse(t, args, again)
+		return settings, err
+	}
 	if err == nil {
 		err = act(t, settings, arguments)
 	}
@@ -121,17 +126,18 @@ func (c *command) help(w io.Writer, own *flag.FlagSet) {
 }
 
 // parse reads the whole command line: the command's own flags, the settings, and what remains, in any order. It reports all
-// mistakes in settings at once.
-func (c *command) parse(environ, args []string, own *flag.FlagSet) (settings *config.Config, arguments []string, err error) {
+// mistakes in settings at once, to the person alone if the command can do without what files say.
+func (c *command) parse(t terminal, args []string, own *flag.FlagSet) (settings *config.Config, arguments []string, err error) {
 	args = c.guard(args, own)
 	rest := args
 	if !c.noSettings {
 		var foreign []string
 		own.VisitAll(func(f *flag.Flag) { foreign = append(foreign, f.Name) })
-		if settings, rest, err = config.Load(config.Options{Environ: environ, Args: args, Foreign: foreign}); err != nil {
+		if settings, rest, err = config.Load(config.Options{Environ: t.environ, Args: args, Foreign: foreign, Tolerant: c.asks}); err != nil {
 			return nil, nil, err
 		}
-		if _, err := newPolicy(settings); err != nil {
+		t.warnMistakes(settings)
+		if _, err := newPolicy(settings); err != nil && !c.asks {
 			return nil, nil, err
 		}
 	}

@@ -25,8 +25,8 @@ Checks this host from end to end, as root: agent, its flags and whether they agr
 daemon, sockets, Docker Engine, cgroups, GPUs, policy, credentials, clocks, disks, containers left over. Each check says what was seen and,
 where something should be done, what. It changes nothing, needs no daemon, and takes 8 seconds at most, whatever hangs.
 
-Exit status: 0 when all is well or there are only warnings, 1 when a check failed; 2 when a flag or setting is wrong and 3 without
-being root, with a message in place of a report, with --json, too.
+Exit status: 0 when all is well or there are only warnings, 1 when a check failed, as that of the settings is with a mistake in a file;
+2 when a flag is wrong and 3 without being root, with a message in place of a report, with --json, too.
 `
 
 // systemdDirectory is there where systemd runs (sd_booted).

@@ -70,7 +70,7 @@ func TestArguments(t *testing.T) {
 	own := flag.NewFlagSet("x", flag.ContinueOnError)
 	duration := own.Duration("for", 0, "")
 	asJSON := own.Bool("json", false, "")
-	c, positional, err := new(command).parse([]string{"MESOS_DOCKER_CONTAINERIZER_HOSTNAME=h"},
+	c, positional, err := new(command).parse(terminal{environ: []string{"MESOS_DOCKER_CONTAINERIZER_HOSTNAME=h"}},
 		[]string{"one", "--for", "3s", "-", "--orphan_grace=1mins", "two", "--json", "--", "--for=4s"}, own)
 	if err != nil {
 		t.Fatal(err)

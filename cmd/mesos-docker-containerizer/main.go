@@ -11,6 +11,7 @@ import (
 	"os"
 	"text/tabwriter"
 
+	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
@@ -31,6 +32,9 @@ type terminal struct {
 	stdout  *os.File
 	stderr  io.Writer
 	environ []string
+
+	// reread reads the settings anew, by the same command line. It is set while a subcommand runs.
+	reread func() (*config.Config, error)
 }
 
 // program is the name by which people and scripts call it.
@@ -47,10 +51,10 @@ func commands() []*command {
 		{name: "stop", summary: "end a task as its framework would", usage: stopUsage, define: stop, asks: true, tasks: true},
 		{name: "events", summary: "print changes of tasks as they happen", usage: eventsUsage, define: showEvents, asks: true, tasks: true},
 		{name: "images", summary: "list the images that were pulled for tasks, and clean them up", usage: imagesUsage, define: images,
-			arguments: true, words: []string{"gc"}},
+			arguments: true, words: []string{"gc"}, asks: true},
 		{name: "setup", summary: "put the programs in the place of the agent's own, or take that back", usage: setupUsage, define: runSetup},
-		{name: "doctor", summary: "check this host from end to end, and say what to do", usage: doctorUsage, define: runDoctor},
-		{name: "config", summary: "show every setting and where it comes from", usage: configUsage, define: showConfig},
+		{name: "doctor", summary: "check this host from end to end, and say what to do", usage: doctorUsage, define: runDoctor, asks: true},
+		{name: "config", summary: "show every setting and where it comes from", usage: configUsage, define: showConfig, asks: true},
 		{name: "completion", summary: "print what makes a shell complete the command line", usage: completionUsage, define: completion,
 			noSettings: true, arguments: true, words: shells},
 		{name: "manual", summary: "print a manual page", usage: manualUsage, define: manual,

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/dockercli"
@@ -47,7 +48,7 @@ func serve(*flag.FlagSet) action {
 		logger := newJSONLogger(t, c.LogLevel)
 		ctx, stop := untilToldToEnd()
 		defer stop()
-		if err := runDaemon(ctx, c, logger); err != nil {
+		if err := runDaemon(ctx, c, t.reread, logger); err != nil {
 			logger.Error("the daemon ends", zap.Error(err))
 			return &exitError{status: exitFailed}
 		}
@@ -69,7 +70,7 @@ func untilToldToEnd() (context.Context, func()) {
 
 // runDaemon serves until ctx ends. Executors are accepted at once, whether the Engine answers or not: they have deadlines of
 // their own.
-func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err error) {
+func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Config, error), logger *zap.Logger) (err error) {
 	m := metrics.New(version)
 	docker, err := engine.New(engine.Options{Socket: c.DockerSocket, Observe: m.EngineCall, Logger: logger})
 	if err != nil {
@@ -107,7 +108,8 @@ func runDaemon(ctx context.Context, c *config.Config, logger *zap.Logger) (err e
 		}
 	})
 	defer stopping()
-	if err := serveAdmin(ctx, &group, server, newCommands(c, docker, server, logger), logger, collector.HandleAdmin, m.HandleAdmin); err != nil {
+	if err := serveAdmin(ctx, &group, server, newCommands(c, docker, server, logger), logger, collector.HandleAdmin, m.HandleAdmin,
+		handleSettings(func() *config.Config { return c }, reread)); err != nil {
 		return err
 	}
 	group.Go(func() {
@@ -129,9 +131,9 @@ const abortFile = "aborted.txt"
 
 // tellStatus has systemd show how many tasks there are and whether the Engine answers. It returns what the Engine's answer was.
 func tellStatus(engine error, tasks int) error {
-	line := fmt.Sprintf("%d tasks; the Docker Engine answers", tasks)
+	line := words.Count(tasks, "task") + "; the Docker Engine answers"
 	if engine != nil {
-		line = fmt.Sprintf("%d tasks; the Docker Engine does not answer: %v", tasks, engine)
+		line = fmt.Sprintf("%s; the Docker Engine does not answer: %v", words.Count(tasks, "task"), engine)
 	}
 	_ = systemd.Status(line) // shown to a person who looks, and told again with the next ping
 	return engine

@@ -159,7 +159,7 @@ func TestSetupKeepsTasks(t *testing.T) {
 
 	forced := h.setup(append(daemonFlags, "--undo", "--force")...)
 	forced.wantStatus(exitOK)
-	if h.file("launcher_dir")+h.file("docker")+h.file("containerizers") != "" || !strings.Contains(forced.out(), "1 tasks run on: "+task.id) || !strings.Contains(forced.out(), "stays") {
+	if h.file("launcher_dir")+h.file("docker")+h.file("containerizers") != "" || !strings.Contains(forced.out(), "1 task left running: "+task.id) || !strings.Contains(forced.out(), "stays") {
 		t.Errorf("undone: %s", forced.out())
 	}
 	stock.isFine("after the undo")

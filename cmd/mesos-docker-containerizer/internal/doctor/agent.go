@@ -8,6 +8,8 @@ import (
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
+	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/internal/agentflag"
 )
 
@@ -23,7 +25,7 @@ func (d *doctor) agentAnswers(context.Context) finding {
 	}
 	if seen.Version == "" {
 		return failed(fmt.Sprintf("no agent answers at %s: %v", d.Agent.Address(), plain(err)),
-			"start it (systemctl status mesos-slave), or name its address with --agent=HOST:PORT; without one only the run subcommand starts tasks here")
+			"start it (systemctl status "+words.AgentUnit()+"), or name its address with --agent=HOST:PORT; without one only the run subcommand starts tasks here")
 	}
 	version, err := liveagent.ParseVersion(seen.Version)
 	switch {
@@ -46,7 +48,7 @@ func (d *doctor) agentFlags(context.Context) finding {
 	case err != nil:
 		return warning(fmt.Sprintf("GET /flags: %v", plain(err)), "compare the agent's flags with `mesos-docker-containerizer config` by hand")
 	}
-	text := fmt.Sprintf("%d flags seen", len(seen.Flags))
+	text := words.Count(len(seen.Flags), "flag") + " seen"
 	if seen.Flags["http_executor_domain_sockets"] == "true" {
 		text += "; custom executors reach the agent by a socket (http_executor_domain_sockets)"
 	}
@@ -73,13 +75,23 @@ func (d *doctor) containerizers(context.Context) finding {
 		return ok("containerizers=%s: drop-in and custom executors", value)
 	case docker:
 		return ok("containerizers=%s: drop-in; custom executors need mesos among them", value)
-	case mesos && d.Config.LauncherDir != "" && filepath.Clean(d.Config.LauncherDir) == d.folder():
+	case mesos && d.setUp() && d.Config.Origin("containerizers").Layer < config.OwnFiles:
+		return failed("only the agent's restart is missing: it runs with containerizers="+value+", and "+d.Config.Origin("containerizers").String()+" has docker",
+			restartAgent())
+	case mesos && d.setUp():
 		return failed("containerizers="+value+" although a setup was made for the drop-in route", "mesos-docker-containerizer setup --write, and restart the agent")
 	case mesos:
 		return ok("containerizers=%s: custom executors; the drop-in route needs docker among them (mesos-docker-containerizer setup)", value)
 	}
 	return failed("containerizers="+value+" has neither docker nor mesos", "set containerizers to docker,mesos and restart the agent")
 }
+
+// setUp says that the agent's files name the overlay.
+func (d *doctor) setUp() bool {
+	return d.Config.LauncherDir != "" && filepath.Clean(d.Config.LauncherDir) == d.folder()
+}
+
+func restartAgent() string { return "restart the agent (systemctl restart " + words.AgentUnit() + ")" }
 
 func (d *doctor) launcherDir(context.Context) finding {
 	flags := d.flags()
@@ -92,9 +104,9 @@ func (d *doctor) launcherDir(context.Context) finding {
 		return skipped("the agent has no docker containerizer, so its mesos-docker-executor is not started")
 	case d.dropIn():
 		return ok("the agent starts our executor from %s", live)
-	case d.Config.LauncherDir != "" && filepath.Clean(d.Config.LauncherDir) == d.folder():
-		return failed("the agent runs with launcher_dir="+live+" although "+d.Config.Origin("launcher_dir").String()+" says "+d.Config.LauncherDir,
-			"restart the agent; if that does not help, its start does not read that file, and its command line has to name the folder")
+	case d.setUp():
+		return failed("only the agent's restart is missing: it runs with launcher_dir="+live+", and "+d.Config.Origin("launcher_dir").String()+" says "+d.Config.LauncherDir,
+			restartAgent()+"; if that does not help, its start does not read that file, and its command line has to name the folder")
 	}
 	return warning("the agent starts Mesos's own executor from "+live, "mesos-docker-containerizer setup --mesos-libexec="+live+" --write, and restart the agent; without the drop-in route this may stay")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -58,7 +59,7 @@ func (d *doctor) leftovers(ctx context.Context) finding {
 		all = append(all, warning(fmt.Sprintf("stopped containers are overdue for removal: %s", few(stopped)),
 			"start the daemon with the run_dir they were made under, which removes them; or docker rm -v them"))
 	}
-	return all.joined(fmt.Sprintf("%d containers, none left over", len(list)))
+	return all.joined(words.Count(len(list), "container") + ", none left over")
 }
 
 func few(names []string) string {

@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
+	"mesos-docker-containerizer/config"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -28,12 +31,34 @@ func (d *doctor) daemonAnswers(ctx context.Context) finding {
 	version, err := d.runningVersion(within)
 	switch {
 	case err != nil:
-		return warning(fmt.Sprintf("it serves %d tasks; its version cannot be told: %v", len(tasks), err), "restart the daemon if it is older than the program; no task notices")
+		return warning(fmt.Sprintf("it serves %s; its version cannot be told: %v", words.Count(len(tasks), "task"), err), "restart the daemon if it is older than the program; no task notices")
 	case version != d.Version:
-		return warning(fmt.Sprintf("it serves %d tasks and is of version %s, installed is %s", len(tasks), version, d.Version),
+		return warning(fmt.Sprintf("it serves %s and is of version %s, installed is %s", words.Count(len(tasks), "task"), version, d.Version),
 			"systemctl restart mesos-docker-containerizer; no task notices")
 	}
-	return ok("it serves %d tasks, version %s", len(tasks), version)
+	return ok("it serves %s, version %s", words.Count(len(tasks), "task"), version)
+}
+
+// settings are those in files: whether the daemon would start with them, and whether it has them.
+func (d *doctor) settings(ctx context.Context) finding {
+	var all findings
+	for _, m := range d.Config.Mistakes() {
+		all = append(all, failed("the daemon would not start again: "+m.Error(), "mend it; mesos-docker-containerizer config shows what there is"))
+	}
+	within, cancel := context.WithTimeout(ctx, d.Limit*3/4)
+	defer cancel()
+	var since struct{ Differences []config.Difference }
+	if err := get(within, overSocket(d.AdminSocket), "/config", &since); err != nil {
+		if len(all) > 0 {
+			return all.joined("")
+		}
+		return skipped("the running daemon does not tell its settings: %v", err)
+	}
+	for _, f := range since.Differences {
+		all = append(all, warning(fmt.Sprintf("the daemon runs with %s=%s, and since then %s says %s", f.Name, orNotSet(f.Value), f.OtherOrigin, orNotSet(f.Other)),
+			"systemctl restart mesos-docker-containerizer; no task notices"))
+	}
+	return all.joined("the daemon has what the files say")
 }
 
 // buildInfo finds the version among the daemon's metrics (docs/metrics.md).

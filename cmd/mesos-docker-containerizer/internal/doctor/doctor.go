@@ -84,6 +84,7 @@ var checks = []struct {
 	{"userns", (*doctor).userns},
 	{"programs", (*doctor).programs},
 	{"daemon", (*doctor).daemonAnswers},
+	{"settings", (*doctor).settings},
 	{"sockets", (*doctor).sockets},
 	{"agent", (*doctor).agentAnswers},
 	{"agent_flags", (*doctor).agentFlags},

@@ -57,14 +57,20 @@ func TestFindings(t *testing.T) {
 		"nothing follows from that": {func(h *host) { h.deny() }, "agreement", Skipped, "cannot be seen"},
 		"flags of a strange kind":   {func(h *host) { h.answer("/flags", "<html>") }, "agent_flags", Warning, "by hand"},
 
+		"a file changed since": {func(h *host) {
+			h.settings = `{"differences":[{"name":"log_level","value":"info","other":"debug","other_origin":"/etc/x/log_level"}]}`
+		}, "settings", Warning, "log_level=info, and since then /etc/x/log_level says debug"},
+		"a mistake in a file":       {func(h *host) { h.etc["mesos-docker-containerizer/log_level"] = "loud" }, "settings", Failed, "would not start again"},
+		"a daemon without settings": {func(h *host) { h.settings = "" }, "settings", Skipped, "does not tell"},
+
 		"daemon closed for docker":  {func(h *host) { h.etc["mesos-docker-containerizer/containerizers"] = "mesos" }, "containerizers", Failed, "refuses DOCKER tasks"},
-		"agent without docker":      {func(h *host) { h.agentFlags["containerizers"] = "mesos" }, "containerizers", Failed, "restart the agent"},
+		"agent without docker":      {func(h *host) { h.agentFlags["containerizers"] = "mesos" }, "containerizers", Failed, "only the agent's restart is missing"},
 		"custom executors only":     {func(h *host) { h.agentFlags["containerizers"] = "mesos"; delete(h.etc, "mesos-slave/launcher_dir") }, "containerizers", OK, "custom executors"},
 		"no launcher then":          {func(h *host) { h.agentFlags["containerizers"] = "mesos" }, "launcher_dir", Skipped, "no docker containerizer"},
 		"drop-in only":              {func(h *host) { h.agentFlags["containerizers"] = "docker" }, "containerizers", OK, "need mesos"},
 		"an odd containerizer":      {func(h *host) { h.agentFlags["containerizers"] = "external" }, "containerizers", Failed, "neither"},
 		"executors in containers":   {func(h *host) { h.agentFlags["docker_mesos_image"] = "mesos" }, "containerizers", Failed, "docker_mesos_image"},
-		"not restarted since setup": {func(h *host) { h.agentFlags["launcher_dir"] = h0(h.root, "stock") }, "launcher_dir", Failed, "restart the agent"},
+		"not restarted since setup": {func(h *host) { h.agentFlags["launcher_dir"] = h0(h.root, "stock") }, "launcher_dir", Failed, "only the agent's restart is missing"},
 		"no setup": {func(h *host) {
 			h.agentFlags["launcher_dir"] = "/usr/libexec/mesos"
 			delete(h.etc, "mesos-slave/launcher_dir")
@@ -271,7 +277,7 @@ func TestJSON(t *testing.T) {
 	if got.Version == nil || got.Status == nil {
 		t.Error("version or status is missing")
 	}
-	want := strings.Fields("kernel systemd engine engine_limits cgroups storage_driver live_restore gpus userns programs daemon sockets agent agent_flags containerizers launcher_dir " +
+	want := strings.Fields("kernel systemd engine engine_limits cgroups storage_driver live_restore gpus userns programs daemon settings sockets agent agent_flags containerizers launcher_dir " +
 		"docker_command overlay registration_timeout agreement policy credentials containers clock disk_work_dir disk_docker")
 	var names []string
 	for _, c := range got.Checks {

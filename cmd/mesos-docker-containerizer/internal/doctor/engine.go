@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -142,7 +143,7 @@ func (d *doctor) liveRestore(context.Context) finding {
 	case err != nil:
 		return skipped(noEngine)
 	case h.info.LiveRestoreEnabled:
-		return ok("tasks survive a restart of dockerd; a shutdown takes up to 90 s longer while a container ignores SIGTERM (docs/operating.md)")
+		return ok("tasks survive a restart of dockerd; a shutdown takes up to 90 s longer while a container ignores SIGTERM (%s)", words.Page("operating.md"))
 	case h.info.Swarm.LocalNodeState == "active":
 		return warning("live-restore is off, as it has to be in a swarm: a restart of dockerd ends all tasks", "let this host leave the swarm, and turn live-restore on")
 	}

@@ -47,6 +47,7 @@ type host struct {
 	agentPages     map[string]http.HandlerFunc
 	version, info  string // what the Engine answers
 	tasks, metrics string // what the daemon answers
+	settings       string
 }
 
 func newHost(t *testing.T) *host {
@@ -56,11 +57,12 @@ func newHost(t *testing.T) *host {
 	t.Cleanup(func() { os.RemoveAll(root) })
 	h := &host{
 		t: t, root: root,
-		etc:     map[string]string{},
-		version: `{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}`,
-		info:    `{"Driver":"overlay2","DockerRootDir":` + fmt.Sprintf("%q", root) + `,"CgroupVersion":"1","LiveRestoreEnabled":true,"MemoryLimit":true,"CpuCfsQuota":true,"SystemTime":"NOW"}`,
-		tasks:   `[]`,
-		metrics: "# HELP x\nmesos_docker_containerizer_build_info{goversion=\"go1\",version=\"v1\"} 1\n",
+		etc:      map[string]string{},
+		version:  `{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}`,
+		info:     `{"Driver":"overlay2","DockerRootDir":` + fmt.Sprintf("%q", root) + `,"CgroupVersion":"1","LiveRestoreEnabled":true,"MemoryLimit":true,"CpuCfsQuota":true,"SystemTime":"NOW"}`,
+		tasks:    `[]`,
+		settings: `{"settings":[],"differences":[]}`,
+		metrics:  "# HELP x\nmesos_docker_containerizer_build_info{goversion=\"go1\",version=\"v1\"} 1\n",
 		agentFlags: map[string]string{
 			"containerizers": "docker,mesos", "launcher_dir": h0(root, "overlay"), "docker": h0(root, "overlay/docker"),
 			"docker_socket": h0(root, "docker.sock"), "work_dir": root, "sandbox_directory": "/mnt/mesos/sandbox",
@@ -122,6 +124,7 @@ func (h *host) serve() {
 	h.listen(h0(h.root, "docker.sock"), docker)
 	daemon.Handle("/tasks", text(&h.tasks))
 	daemon.Handle("/metrics", text(&h.metrics))
+	daemon.Handle("/config", text(&h.settings))
 	h.listen(h.AdminSocket, daemon)
 	h.listen(h0(h.root, "executor.sock"), http.NewServeMux())
 	flags := "{\"flags\":{"
@@ -150,7 +153,7 @@ func (h *host) look() (Report, map[string]Check) {
 		path = filepath.Join(h.root, "etc", path)
 		must(h.t, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o600))
 	}
-	c, _, err := config.Load(config.Options{Root: h.root, Args: h.args})
+	c, _, err := config.Load(config.Options{Root: h.root, Args: h.args, Tolerant: true})
 	must(h.t, err)
 	h.Config = c
 	report := Run(h.t.Context(), h.Options)

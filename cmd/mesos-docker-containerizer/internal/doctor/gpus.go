@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/gpu"
 )
@@ -43,7 +44,7 @@ func (d *doctor) gpus(context.Context) finding {
 		seen = fmt.Sprintf("%d: %s", len(all), strings.Join(all, ", "))
 	}
 	if len(inventory.Problems) > 0 {
-		return warning(seen+"; "+strings.Join(inventory.Problems, "; "), "mend the specification, or make it anew with the vendor's tool (docs/gpus.md); tasks get no device that is in doubt")
+		return warning(seen+"; "+strings.Join(inventory.Problems, "; "), "mend the specification, or make it anew with the vendor's tool ("+words.Page("gpus.md")+"); tasks get no device that is in doubt")
 	}
 	return ok("%s", seen)
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -76,7 +78,7 @@ func (d *doctor) diskOfEngine(context.Context) finding {
 	if err != nil || h.info.DockerRootDir == "" {
 		return skipped(noEngine)
 	}
-	return disk(h.info.DockerRootDir, "docker system df; set image_gc_delay, and image_gc_disk_threshold with it, so that unused images go (docs/images.md)")
+	return disk(h.info.DockerRootDir, "docker system df; set image_gc_delay, and image_gc_disk_threshold with it, so that unused images go ("+words.Page("images.md")+")")
 }
 
 // Shares of a disk that have to be free.

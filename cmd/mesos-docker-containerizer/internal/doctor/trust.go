@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/config"
 )
 
@@ -25,9 +26,9 @@ func (d *doctor) policy(context.Context) finding {
 		others = "; executors of other users (socket_group) get only what a rule allows"
 	}
 	if len(set) == 0 {
-		return ok("open: whoever can launch tasks can do on this host what Docker can, as with stock (docs/policy.md)%s", others)
+		return ok("open: whoever can launch tasks can do on this host what Docker can, as with stock (%s)%s", words.Page("policy.md"), others)
 	}
-	return ok("%d rules are set: %s%s", len(set), strings.Join(set, ", "), others)
+	return ok("%s: %s%s", words.Count(len(set), "rule"), strings.Join(set, ", "), others)
 }
 
 // credentials looks at who has the registry credentials and who can read them, never at what they are.

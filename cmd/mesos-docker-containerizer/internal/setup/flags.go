@@ -8,6 +8,7 @@ import (
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/config"
 )
 
@@ -162,5 +163,5 @@ func (p *Plan) noteTimeout() {
 	if value == "" {
 		value = "1mins, its default"
 	}
-	p.note("executor_registration_timeout is left as it is (%s). Executors register before their image is pulled; where a file sets the flag, pull, create and start together may take that long (docs/configuration.md)", value)
+	p.note("executor_registration_timeout is left as it is (%s). Executors register before their image is pulled; where a file sets the flag, pull, create and start together may take that long (%s)", value, words.Page("configuration.md"))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/overlay"
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 )
 
 // ErrTasksLive says that an undo was refused because tasks live on the drop-in route, or may.
@@ -116,7 +117,7 @@ func (o UndoOptions) noTasks(ctx context.Context, report *Report) error {
 		return nil
 	case o.Force:
 		if len(tasks) > 0 {
-			report.add("%d tasks run on: %s", len(tasks), shorten(tasks))
+			report.add("%s left running: %s", words.Count(len(tasks), "task"), shorten(tasks))
 		}
 		return nil
 	case len(tasks) > 0:
