@@ -29,7 +29,9 @@ type pullNote struct {
 // request returns the pull of a note. The agent has removed the directory with its docker_config, so the operator's credentials
 // replace it.
 func (n pullNote) request() image.Request {
-	return image.Request{Reference: n.Reference, Platform: n.Platform, Force: true, ByAgent: true, SandboxDirectory: n.Sandbox}
+	return image.Request{
+		Reference: n.Reference, Task: executorOf(n.Sandbox), Platform: n.Platform, Force: true, ByAgent: true, SandboxDirectory: n.Sandbox,
+	}
 }
 
 // pullNotes are files in a directory, one for each pull, from before the answer until the pull succeeds or its hold ends. An

@@ -48,6 +48,7 @@ func (d *Docker) sandboxOf(line *runspec.RunLine) string {
 // the agent's own environment, and its logins are not for tasks.
 func (d *Docker) credentialsFrom(home string, r image.Request) image.Request {
 	home = filepath.Clean(home)
+	r.Task = executorOf(home)
 	switch {
 	case !filepath.IsAbs(home) || home == d.rootHome:
 	case !below(d.options.WorkDirectory, home) && madeByAgent(home):
@@ -56,6 +57,17 @@ func (d *Docker) credentialsFrom(home string, r image.Request) image.Request {
 		r.SandboxDirectory = home
 	}
 	return r
+}
+
+// executorOf is the id of the executor whose sandbox a path is, empty for none. It is the id of the task as well, unless the framework
+// names executors itself.
+func executorOf(sandbox string) string {
+	_, below, _ := strings.Cut(sandbox, "/executors/")
+	id, _, found := strings.Cut(below, "/runs/")
+	if !found {
+		return ""
+	}
+	return id
 }
 
 // madeByAgent reports whether a directory looks like one that an agent makes for its docker_config: owned by root, with mode

@@ -32,16 +32,18 @@ func (p *Puller) attempt(ctx context.Context, w wanted, report func(Progress)) (
 	defer watchdog.Stop()
 
 	tally, rate := newTally(), meter{}
-	var progress Progress
+	progress := Progress{Status: Asking}
+	quiet := newSilence(progress, report)
 	err := p.engine.Pull(watched, w.ref, w.auth, w.platform, func(m jsonmessage.JSONMessage) {
 		if tally.observe(m) {
 			watchdog.Reset(p.inactivity)
 			progress = tally.progress()
 			progress.Rate = rate.observe(time.Now(), progress.BytesDone)
-			report(progress)
+			quiet.end(progress)
 		}
 	})
 	watchdog.Stop()
+	quiet.stop()
 	if err == nil {
 		err = p.confirm(ctx, w)
 	}

@@ -54,7 +54,7 @@ func (p *Puller) explain(ctx context.Context, e *Error, w wanted) error {
 	case err == nil:
 		e.Kind = Other
 	default:
-		e.Kind = Unreachable
+		e.Kind, e.temporary = Unreachable, true // the registry gave no answer that says otherwise
 		if kind, temporary := classify(err.Error()); kind != 0 {
 			e.Kind, e.temporary = kind, temporary
 		}
@@ -122,6 +122,7 @@ var phrases = []struct {
 	{syscall.ENETUNREACH.Error(), Unreachable, true},
 	{syscall.ETIMEDOUT.Error(), Unreachable, true},
 	{os.ErrDeadlineExceeded.Error(), Unreachable, true},
+	{context.DeadlineExceeded.Error(), Unreachable, true},       // a limit of the Engine's own, for a registry that hangs
 	{"TLS handshake timeout", Unreachable, true},                // net/http
 	{"timeout awaiting response headers", Unreachable, true},    // net/http
 	{"request canceled while waiting for", Unreachable, true},   // net/http, with the Engine's own limit

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"slices"
 	"sync"
 )
 
@@ -19,13 +20,16 @@ type coordinator struct {
 	pulls map[key]*sharedPull // guarded by mu: those a request may join
 }
 
+// work does a pull. It reports progress, and may ask for which tasks.
+type work func(ctx context.Context, report func(Progress), tasks func() []string) error
+
 // sharedPull is a pull in its own goroutine. It is cancelled when its last waiter leaves.
 type sharedPull struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	err    error // written before ended is closed
 
-	waiters int // guarded by coordinator.mu
+	waiters []string // the names of the tasks, which may be empty; guarded by coordinator.mu
 
 	mu       sync.Mutex
 	progress Progress      // guarded by mu
@@ -46,8 +50,8 @@ func (c *coordinator) key(ref, platform, auth string) key {
 // do joins the pull with a key, or starts it with work, and waits for its end. Meanwhile it calls observe, if not nil, with the
 // latest progress; a slow observer misses steps and delays no other waiter. If ctx ends first, do returns the latest progress and
 // ctx's error; the last waiter cancels the pull and waits for its end.
-func (c *coordinator) do(ctx context.Context, k key, observe func(Progress), work func(context.Context, func(Progress)) error) (Progress, error) {
-	p := c.join(ctx, k, work)
+func (c *coordinator) do(ctx context.Context, k key, task string, observe func(Progress), work work) (Progress, error) {
+	p := c.join(ctx, k, task, work)
 	var shown Progress
 	for {
 		progress, changed := p.latest()
@@ -63,26 +67,26 @@ func (c *coordinator) do(ctx context.Context, k key, observe func(Progress), wor
 			}
 			return progress, p.err
 		case <-ctx.Done():
-			c.leave(k, p)
+			c.leave(k, p, task)
 			return progress, ctx.Err()
 		}
 	}
 }
 
-func (c *coordinator) join(ctx context.Context, k key, work func(context.Context, func(Progress)) error) *sharedPull {
+func (c *coordinator) join(ctx context.Context, k key, task string, work work) *sharedPull {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p, running := c.pulls[k]; running {
-		p.waiters++
+		p.waiters = append(p.waiters, task)
 		c.joined()
 		return p
 	}
 	shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p := &sharedPull{cancel: cancel, ended: make(chan struct{}), waiters: 1, changed: make(chan struct{})}
+	p := &sharedPull{cancel: cancel, ended: make(chan struct{}), waiters: []string{task}, changed: make(chan struct{})}
 	c.pulls[k] = p
 	go func() {
 		defer cancel()
-		err := work(shared, p.set)
+		err := work(shared, p.set, func() []string { return c.tasks(p) })
 		c.forget(k, p)
 		p.err = err
 		close(p.ended)
@@ -99,10 +103,21 @@ func (c *coordinator) forget(k key, p *sharedPull) {
 	}
 }
 
-func (c *coordinator) leave(k key, p *sharedPull) {
+// tasks names the tasks that wait for a pull.
+func (c *coordinator) tasks(p *sharedPull) []string {
 	c.mu.Lock()
-	p.waiters--
-	last := p.waiters == 0
+	defer c.mu.Unlock()
+	names := slices.DeleteFunc(slices.Clone(p.waiters), func(name string) bool { return name == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (c *coordinator) leave(k key, p *sharedPull, task string) {
+	c.mu.Lock()
+	if i := slices.Index(p.waiters, task); i >= 0 {
+		p.waiters = slices.Delete(p.waiters, i, i+1)
+	}
+	last := len(p.waiters) == 0
 	if last && c.pulls[k] == p {
 		delete(c.pulls, k)
 	}

@@ -17,7 +17,7 @@ func TestOnePullForManyWaiters(t *testing.T) {
 		c := newCoordinator(func() {})
 		var begun atomic.Int32
 		finish := make(chan error)
-		work := func(_ context.Context, report func(Progress)) error {
+		work := func(_ context.Context, report func(Progress), _ func() []string) error {
 			begun.Add(1)
 			report(Progress{Layers: 1})
 			return <-finish
@@ -26,7 +26,7 @@ func TestOnePullForManyWaiters(t *testing.T) {
 		var seen atomic.Int32
 		for range cap(results) {
 			go func() {
-				_, err := c.do(t.Context(), c.key("app", "", ""), func(p Progress) {
+				_, err := c.do(t.Context(), c.key("app", "", ""), "", func(p Progress) {
 					if p.Layers == 1 {
 						seen.Add(1)
 					}
@@ -47,7 +47,7 @@ func TestOnePullForManyWaiters(t *testing.T) {
 		}
 		// The next request begins anew.
 		go func() { finish <- nil }()
-		if _, err := c.do(t.Context(), c.key("app", "", ""), nil, work); err != nil || begun.Load() != 2 {
+		if _, err := c.do(t.Context(), c.key("app", "", ""), "", nil, work); err != nil || begun.Load() != 2 {
 			t.Errorf("%d pulls, %v", begun.Load(), err)
 		}
 	})
@@ -71,7 +71,7 @@ func TestLeavingWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCoordinator(func() {})
 		var begun, stopped atomic.Int32
-		work := func(ctx context.Context, _ func(Progress)) error {
+		work := func(ctx context.Context, _ func(Progress), _ func() []string) error {
 			begun.Add(1)
 			<-ctx.Done()
 			stopped.Add(1)
@@ -82,7 +82,7 @@ func TestLeavingWaiters(t *testing.T) {
 			left = make(chan struct{})
 			go func() {
 				defer close(left)
-				if _, err := c.do(ctx, c.key("app", "", ""), nil, work); !errors.Is(err, context.Canceled) {
+				if _, err := c.do(ctx, c.key("app", "", ""), "", nil, work); !errors.Is(err, context.Canceled) {
 					t.Error(err)
 				}
 			}()
@@ -117,7 +117,7 @@ func TestSlowObserver(t *testing.T) {
 		c := newCoordinator(func() {})
 		const steps = 1000
 		proceed, hang := make(chan struct{}), make(chan struct{})
-		work := func(_ context.Context, report func(Progress)) error {
+		work := func(_ context.Context, report func(Progress), _ func() []string) error {
 			report(Progress{Status: Asking})
 			<-proceed
 			for n := range steps {
@@ -128,7 +128,7 @@ func TestSlowObserver(t *testing.T) {
 		var last Progress
 		slow, quick := make(chan error), make(chan error)
 		go func() {
-			_, err := c.do(t.Context(), c.key("app", "", ""), func(p Progress) {
+			_, err := c.do(t.Context(), c.key("app", "", ""), "", func(p Progress) {
 				last = p
 				<-hang
 			}, work)
@@ -136,7 +136,7 @@ func TestSlowObserver(t *testing.T) {
 		}()
 		synctest.Wait()
 		go func() {
-			_, err := c.do(t.Context(), c.key("app", "", ""), nil, work)
+			_, err := c.do(t.Context(), c.key("app", "", ""), "", nil, work)
 			quick <- err
 		}()
 		synctest.Wait()

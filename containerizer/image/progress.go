@@ -20,7 +20,12 @@ type Progress struct {
 	BytesExtracted int64 // of BytesTotal; 0 with Engines that do not report it
 	Rate           int64 // bytes per second over the last rateWindow; 0 if unknown
 
-	Trouble string // with Waiting: the error of the last try
+	Silent time.Duration // since the last news, if that is long
+
+	// With Waiting: the try that failed last, from 1, its error, and when the next begins.
+	Try     int
+	Trouble string
+	Next    time.Time
 }
 
 // Status is the state of a pull.
@@ -44,6 +49,9 @@ func (p Progress) String() string {
 	case p.Status == Waiting:
 		return fmt.Sprintf("%s after this failure: %s", p.Status, p.Trouble)
 	case p.Layers == 0 || p.Status == Asking:
+		if p.Silent > 0 {
+			return fmt.Sprintf("%s, which has not answered for %v", p.Status, p.Silent)
+		}
 		return string(p.Status)
 	}
 	text := fmt.Sprintf("%s, %d of %d layers", p.Status, p.LayersDone, p.Layers)
@@ -52,6 +60,9 @@ func (p Progress) String() string {
 	}
 	if p.Status == Downloading && p.Rate > 0 {
 		text += ", " + units.HumanSize(float64(p.Rate)) + "/s"
+	}
+	if p.Silent > 0 {
+		text += fmt.Sprintf(", and nothing since %v", p.Silent)
 	}
 	return text
 }

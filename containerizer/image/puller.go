@@ -99,6 +99,7 @@ func New(o Options) (*Puller, error) {
 // Request is a task's request for an image.
 type Request struct {
 	Reference        string
+	Task             string // for the log; empty for none
 	Platform         *ocispec.Platform
 	Force            bool           // ask the registry even if the image is present
 	SandboxDirectory string         // may have credentials of the task; empty for none
@@ -172,8 +173,8 @@ func (p *Puller) fetch(ctx context.Context, r Request, named reference.Named) er
 	if r.AfterAgent && w.source == "" && p.doneByAgent(ctx, w) {
 		return nil
 	}
-	progress, err := p.shared.do(ctx, key, r.Progress, func(ctx context.Context, report func(Progress)) error {
-		return p.pull(ctx, w, report)
+	progress, err := p.shared.do(ctx, key, r.Task, r.Progress, func(ctx context.Context, report func(Progress), tasks func() []string) error {
+		return p.pull(ctx, w, report, tasks)
 	})
 	if err != nil && ctx.Err() != nil {
 		return left(ctx, w.ref, progress)

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// maxTries bounds the tries of one pull. With their waits they cover half a minute if the registry answers at once: long
+	// MaxTries bounds the tries of one pull. With their waits they cover half a minute if the registry answers at once: long
 	// enough for its restart. The framework must know of a longer outage, because it may have other hosts.
-	maxTries = 6
+	MaxTries = 6
 
 	// firstWait is the wait after the first try. It doubles with each try. A random part, up to half, is left out, so that the
 	// hosts of a cluster do not retry at the same time.
@@ -25,19 +25,20 @@ const (
 )
 
 // pull runs the tries of one pull.
-func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) (err error) {
+func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress), tasks func() []string) (err error) {
 	started := time.Now()
 	defer func() { p.observeEnd(ctx, err, time.Since(started)) }()
 	logger := p.logger.With(zap.String("image", w.ref))
 	if w.platform != nil {
 		logger = logger.With(zap.String("platform", w.platformName()))
 	}
+	served := func() zap.Field { return zap.Strings("tasks", tasks()) }
 	before := p.before(ctx, w)
-	logger.Info("pull started", zap.String("credentials", w.source))
+	logger.Info("pull started", served(), zap.String("credentials", w.source))
 	for try := 1; ; try++ {
 		progress, err := p.runTry(ctx, w, report)
 		if err == nil {
-			logger.Info("pull ended", zap.Duration("duration", time.Since(started)),
+			logger.Info("pull ended", served(), zap.Duration("duration", time.Since(started)),
 				zap.Int("layers", progress.Layers), zap.Int64("bytes", progress.BytesTotal))
 			p.mark(ctx, w, before, logger)
 			return nil
@@ -48,11 +49,12 @@ func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress)) (err
 		}
 		wait, again := p.backOff(ctx, w, err, try)
 		if !again {
-			logger.Warn("pull failed", zap.Duration("duration", time.Since(started)), zap.Error(err))
+			logger.Warn("pull failed", served(), zap.Duration("duration", time.Since(started)), zap.Error(err))
 			return err
 		}
-		logger.Warn("pull failed, trying again", zap.Duration("wait", wait), zap.Error(err))
-		progress.Status, progress.Trouble, progress.Rate = Waiting, err.Error(), 0
+		logger.Warn("pull failed, trying again", served(), zap.Int("try", try), zap.Duration("wait", wait), zap.Error(err))
+		progress.Status, progress.Rate = Waiting, 0
+		progress.Try, progress.Trouble, progress.Next = try, err.Error(), time.Now().Add(wait)
 		report(progress)
 		select {
 		case <-time.After(wait):
@@ -91,7 +93,7 @@ func (p *Puller) backOff(ctx context.Context, w wanted, err error, try int) (wai
 		return 0, false
 	}
 	failed.Tries = try
-	if !failed.temporary || try == maxTries {
+	if !failed.temporary || try == MaxTries {
 		return 0, false
 	}
 	wait = p.firstWait << (try - 1)
