@@ -1,6 +1,7 @@
 package containerizer
 
 import (
+	"cmp"
 	"os"
 	"reflect"
 	"sync"
@@ -194,8 +195,8 @@ func (s *session) take(m wire.Message) {
 	switch {
 	case m.Kill != nil:
 		if ordered := s.container.StopDeadline(); ordered.IsZero() || !ordered.Equal(m.Kill.Deadline) {
-			s.container.Stop(container.StopOrder(*m.Kill))
-			s.report()
+			s.at.stopping(cmp.Or(m.Kill.Why, "its executor asked for it"), m.Kill.Deadline)
+			s.container.Stop(container.StopOrder{Deadline: m.Kill.Deadline, Grace: m.Kill.Grace, Sent: m.Kill.Sent})
 		}
 	case m.Resume != nil:
 		s.container.OutputEnded(outputEnd(m.Resume))
@@ -206,7 +207,7 @@ func (s *session) take(m wire.Message) {
 
 // stopSent tells the executor that the stop signal was sent, which it may have to tell the next daemon.
 func (s *session) stopSent(order container.StopOrder) {
-	s.conn.sendSticky(wire.Message{Kill: new(wire.Kill(order))})
+	s.conn.sendSticky(wire.Message{Kill: new(wire.Kill{Deadline: order.Deadline, Grace: order.Grace, Sent: order.Sent})})
 }
 
 // outputEnd is what the executor says of the end of a stream.

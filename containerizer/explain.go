@@ -2,7 +2,10 @@ package containerizer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path"
 	"slices"
@@ -12,6 +15,7 @@ import (
 	"github.com/containerd/platforms"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
@@ -38,12 +42,18 @@ const atOnce = time.Minute
 // the id of the container and the errors of all that were involved, one within the other.
 func (s *session) explainStart(ctx context.Context, err error) wire.Exited {
 	exit := s.failure(err)
-	if !engine.IsInvalid(err) || s.container == nil || s.container.ID() == "" || ctx.Err() != nil {
+	if !isEngine(err) || s.container == nil || s.container.ID() == "" || ctx.Err() != nil {
 		return exit
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
 	found, inspectErr := s.server.engine.Inspect(ctx, s.container.ID())
+	if inspectErr == nil && !engine.IsInvalid(err) {
+		if text := portFault(&found); text != "" {
+			exit.Message = "Failed to run docker container: " + text + ": " + err.Error()
+		}
+		return exit
+	}
 	if inspectErr != nil || !container.StartedAt(&found).IsZero() || found.Path == "" ||
 		!slices.Contains([]int{codeNotExecutable, codeNotFound}, found.State.ExitCode) {
 		return exit
@@ -53,6 +63,47 @@ func (s *session) explainStart(ctx context.Context, err error) wire.Exited {
 		exit.Message = "Failed to run docker container: " + text
 	}
 	return s.explainPlatform(ctx, &found, exit)
+}
+
+func isEngine(err error) bool {
+	_, ok := errors.AsType[*engine.Error](err)
+	return ok
+}
+
+// portFault names the host ports of a container that something else on this host has; empty if there are none.
+func portFault(c *engine.Container) string {
+	if c.HostConfig == nil {
+		return ""
+	}
+	var taken []string
+	for port, bindings := range c.HostConfig.PortBindings {
+		for _, b := range bindings {
+			if inUse(port.Proto(), net.JoinHostPort(b.HostIP, b.HostPort)) {
+				taken = append(taken, b.HostPort+"/"+port.Proto())
+			}
+		}
+	}
+	if len(taken) == 0 {
+		return ""
+	}
+	slices.Sort(taken)
+	return fmt.Sprintf("host port %s is in use by something else on this host (ss -lnp shows by what)", strings.Join(slices.Compact(taken), ", "))
+}
+
+// inUse reports whether a socket at the address cannot be had because there is one. Of one that could be had nothing is left.
+func inUse(protocol, address string) bool {
+	var closer io.Closer
+	var err error
+	if protocol == "udp" {
+		closer, err = net.ListenPacket("udp", address)
+	} else {
+		closer, err = net.Listen("tcp", address)
+	}
+	if err != nil {
+		return errors.Is(err, unix.EADDRINUSE)
+	}
+	closer.Close()
+	return false
 }
 
 // programFault says what is wrong with the program that the container was to run; empty if nothing is, or that cannot be told.

@@ -13,6 +13,7 @@ import (
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/pidfd"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -130,6 +131,7 @@ func (s *session) judgeMemory(c *engine.Container, end container.End) wire.Exite
 	if seen.Limit == 0 && c.HostConfig != nil {
 		seen.Limit = c.HostConfig.Memory // it had ended before it could be looked at
 	}
+	s.at.note(func(r *record.Record) { r.Memory = &record.Memory{Limit: seen.Limit, Peak: seen.Peak} })
 	exit := wire.Exited{Outcome: wire.OutcomeExited, Code: end.Code, OOM: end.OOM, Message: end.Message}
 	return judgeMemory(exit, seen, killed || s.container.StopOrdered())
 }

@@ -19,7 +19,7 @@ func (s *Server) state() metrics.State {
 		if session.conn.attached() {
 			now.Executors++
 		}
-		now.Tasks[session.at.state()]++
+		now.Tasks[session.at.metric()]++
 	}
 	return now
 }

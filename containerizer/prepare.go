@@ -3,6 +3,7 @@ package containerizer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,10 +12,21 @@ import (
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/gpu"
-	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
+
+// prepareTimeoutError says that the time for a preparation was over.
+type prepareTimeoutError struct {
+	limit  time.Duration
+	source string
+	phase  string
+}
+
+func (e *prepareTimeoutError) Error() string {
+	return fmt.Sprintf("Container was not started within %v (%s); it got as far as: %s", e.limit, e.source, e.phase)
+}
 
 // prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an error
 // s.container has the container that is left, if any. What an earlier daemon had begun is found again and carried on.
@@ -27,6 +39,8 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	if s.info = decodeLaunch(s.order); s.info.err == nil {
 		s.probes, warnings = probesOf(&s.info.task)
 		s.learnTask(&s.info.task)
+		now, _ := s.report()
+		s.at.note(func(r *record.Record) { r.App, r.Asked = now.App, asked(&s.info.task) })
 	}
 	s.conn.sendSticky(wire.Message{Accepted: &wire.Accepted{
 		PrepareDeadline: deadline, ProgressInterval: &s.server.options.ProgressInterval,
@@ -34,7 +48,6 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.hear)
 
-	s.at.wait(metrics.TaskPreparing, "waiting for the Docker Engine")
 	alive, release := cancelOn(ctx, s.gone, errExecutorGone)
 	defer release()
 	bounded, cancel := s.bound(alive, deadline)
@@ -72,6 +85,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 
 // reportCreated says that the container exists and is about to be started, if it was not.
 func (s *session) reportCreated() {
+	s.at.note(func(r *record.Record) { r.ContainerID = s.container.ID() })
 	s.learn(func(r *TaskReport) { r.ContainerID = s.container.ID() })
 	s.conn.sendSticky(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
 }
@@ -84,11 +98,11 @@ func (s *session) startContainer(ctx context.Context, spec *runspec.Spec) error 
 	if err := s.checkSize(ctx, spec); err != nil {
 		return err
 	}
-	s.at.set("copying secrets into the container")
+	s.at.enter(record.Starting, "copying secrets into the container")
 	if err := s.deliverFiles(ctx, spec); err != nil {
 		return err
 	}
-	s.at.set("starting the container")
+	s.at.progress("starting the container")
 	if err := s.container.AttachOutput(ctx); err != nil {
 		return err
 	}
@@ -144,6 +158,7 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 		return nil
 	default:
 	}
+	s.at.enter(record.Waiting, "waiting for the Docker Engine")
 	ticker := time.NewTicker(container.RetryInterval)
 	defer ticker.Stop()
 	for {
@@ -205,11 +220,12 @@ func (s *Server) abandoned(c *engine.Container) bool {
 
 // create translates the task and creates its container, pulling the image first if it has to be.
 func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
-	s.at.set("translating the task")
+	s.at.enter(record.Preparing, "translating the task")
 	spec, err := s.translate(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.at.note(func(r *record.Record) { r.Asked = askedOf(spec, r.Asked.Health) })
 	if err := s.checkPolicy(ctx, spec); err != nil {
 		return nil, err
 	}
@@ -241,7 +257,7 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 }
 
 func (s *session) createContainer(ctx context.Context, spec *runspec.Spec, grant *gpu.Grant) error {
-	s.at.set("creating the container")
+	s.at.enter(record.Creating, "creating the container")
 	if s.note != "" {
 		spec.Config.Labels[engine.NoteLabel] = s.note // for a daemon that starts the container in place of this one
 	}

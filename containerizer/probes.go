@@ -59,7 +59,10 @@ func (s *session) probe(ctx context.Context, c *engine.Container) {
 			}
 		}
 		var toldHealth, toldCheck lastSent
-		run(s.probes.health, func(r health.Result) { s.reportHealth(going, c.ID, s.probes.health.Kind, r, &toldHealth) })
+		grace := time.Duration(s.info.task.GetHealthCheck().GetGracePeriodSeconds() * float64(time.Second))
+		run(s.probes.health, func(r health.Result) {
+			s.reportHealth(going, c.ID, s.probes.health.Kind, r, time.Since(container.StartedAt(c)) <= grace, &toldHealth)
+		})
 		run(s.probes.check, func(r health.Result) { s.reportCheck(s.probes.check.Kind, r, &toldCheck) })
 		both.Wait()
 	})
@@ -75,7 +78,7 @@ func (s *session) tell(result wire.Message, last *lastSent) {
 }
 
 // reportHealth tells the result of a probe, unless it is bad and not by the task's fault.
-func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, last *lastSent) {
+func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, inGrace bool, last *lastSent) {
 	s.logger.Debug("health check", zap.Bool("healthy", r.Succeeded), zap.String("message", r.Message))
 	if !r.Succeeded && !s.blames(ctx, id, kind, r) || ctx.Err() != nil {
 		return
@@ -85,6 +88,7 @@ func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind,
 			report.Health = Healthy
 		}
 	})
+	s.at.probed(r.Succeeded, r.Message, inGrace)
 	s.tell(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, last)
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/image"
-	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
@@ -17,8 +17,7 @@ import (
 func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 	pulling, cancel := cancelOn(ctx, s.container.Stopping(), container.ErrStopped)
 	defer cancel()
-	s.at.enter(metrics.TaskPulling, "pulling "+spec.Image)
-	s.logger.Info("pulling image", zap.String("image", spec.Image))
+	s.at.enter(record.Pulling, "pulling "+spec.Image, zap.String("image", spec.Image))
 	engineAway := func(err error) bool {
 		pull, ok := errors.AsType[*image.Error](err)
 		return ok && pull.Kind == image.NoEngine
@@ -29,14 +28,11 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 			Reference:        spec.Image,
 			Platform:         spec.Platform,
 			Force:            spec.ForcePull,
+			Task:             s.task,
 			SandboxDirectory: s.attach.Sandbox,
 			AfterAgent:       s.attach.Route == wire.RouteDropIn,
 			Progress: func(p image.Progress) {
-				enter := s.at.enter
-				if p.Status == image.Waiting || p.Status == image.Queued {
-					enter = s.at.wait
-				}
-				enter(metrics.TaskPulling, "pulling "+spec.Image+": "+p.String())
+				s.at.pulling(spec.Image, p)
 				s.conn.sendOnce(wire.Message{Progress: progressOf(spec.Image, p)}, nil)
 			},
 		})

@@ -14,7 +14,6 @@ import (
 	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
-	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/internal/lookup"
 )
 
@@ -90,7 +89,7 @@ func (s *Server) Tasks() []TaskReport {
 	return reports
 }
 
-// known is what is known of a task beside its phase, for admins.
+// known is what is known of a task beside its history, for admins.
 type known struct {
 	mu    sync.Mutex // guards what follows
 	facts TaskReport // Task is empty until the server knows the task by its name
@@ -196,23 +195,4 @@ func hostPorts(info *mesos.TaskInfo) (ports []string) {
 		}
 	}
 	return ports
-}
-
-// report is the phase in one word and in many.
-func (p *phase) report() (state TaskState, doing string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.waits:
-		state = StateWaiting
-	case p.kind == metrics.TaskPulling:
-		state = StatePulling
-	case p.kind == metrics.TaskRunning:
-		state = StateRunning
-	case p.kind == metrics.TaskEnded:
-		state = StateEnded
-	default:
-		state = StateStarting
-	}
-	return state, p.text
 }

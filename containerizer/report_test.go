@@ -9,7 +9,6 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/containerizer/engine"
-	"mesos-docker-containerizer/containerizer/metrics"
 )
 
 func TestPortsOfReport(t *testing.T) {
@@ -29,33 +28,6 @@ func TestPortsOfReport(t *testing.T) {
 		Range: []mesos.Value_Range{{Begin: 31000, End: 31000}, {Begin: 31005, End: 31009}}}}}}
 	if got, want := hostPorts(info), []string{"31000", "31005-31009"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-func TestStateOfPhase(t *testing.T) {
-	changes := 0
-	p := &phase{changed: func() { changes++ }}
-	want := func(state TaskState, doing string) {
-		t.Helper()
-		if got, text := p.report(); got != state || text != doing {
-			t.Errorf("%s, %q, want %s, %q", got, text, state, doing)
-		}
-	}
-	want(StateStarting, "")
-	p.wait(metrics.TaskPreparing, "waiting for the Docker Engine")
-	want(StateWaiting, "waiting for the Docker Engine")
-	p.set("a")
-	want(StateStarting, "a")
-	p.enter(metrics.TaskPulling, "b")
-	want(StatePulling, "b")
-	p.wait(metrics.TaskPulling, "c")
-	want(StateWaiting, "c")
-	p.enter(metrics.TaskRunning, "d")
-	want(StateRunning, "d")
-	p.enter(metrics.TaskEnded, "e")
-	want(StateEnded, "e")
-	if changes != 6 {
-		t.Errorf("%d changes were told", changes)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/pidfd"
 	"mesos-docker-containerizer/containerizer/policy"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/internal/agentflag"
@@ -87,6 +88,9 @@ type Options struct {
 	DefaultContainerDNS *agentflag.ContainerDNS
 	LogDriver           string
 	LogOpts             map[string]string
+
+	// Records keep what becomes of tasks. Nil for a server whose tasks nobody asks about afterwards.
+	Records *record.Store
 
 	// Metrics are told what happens, and belong to one server. Nil is for those who do not want to know.
 	Metrics *metrics.Metrics
@@ -169,6 +173,7 @@ func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 
+	s.group.Go(func() { s.options.Records.Run(ctx) })
 	s.group.Go(func() { s.watch.run(ctx) })
 	s.group.Go(func() { s.late.Run(ctx) })
 	s.group.Go(func() { s.recover(ctx) })

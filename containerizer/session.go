@@ -14,9 +14,9 @@ import (
 
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
-	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/pidfd"
 	"mesos-docker-containerizer/containerizer/policy"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -51,7 +51,7 @@ type session struct {
 
 	memory memory // of the running container
 
-	at    phase // for admins and for the message of a task that does not get further
+	at    history
 	known known // for admins
 
 	// Set by enlist, under the server's lock, and read-only from then on.
@@ -109,6 +109,10 @@ func (s *session) launch(order wire.Launch) {
 			OutputLost: s.outputLost, StopSent: s.stopSent, StopGrace: s.stopGrace, Trusted: s.user == nil,
 			Gone: func() { s.conn.sendSticky(wire.Message{Gone: &wire.Gone{}}) },
 		})
+		s.at.open(record.Record{
+			Task: order.Task, Framework: s.attach.Framework, Executor: s.attach.Executor, Route: string(s.attach.Route),
+			Sandbox: s.attach.Sandbox, Container: s.container.Name(),
+		}, s.attach.State, s.server.options.Records, s.logger)
 		close(s.launched)
 	})
 }
@@ -140,15 +144,11 @@ func (s *session) run(ctx context.Context, executor *pidfd.Process) {
 		return
 	}
 	if state := s.attach.State; state != nil && state.Exited {
-		s.at.enter(metrics.TaskEnded, "ended, its update is sent")
+		s.at.enter(record.Ended, "ended, its update is sent")
+		s.at.progress("ended, its update is sent")
 		close(s.ended)
 		s.removeEnded(ctx)
 		return
-	}
-	if s.attach.State == nil {
-		s.logger.Info("task launched")
-	} else {
-		s.logger.Info("task taken up again")
 	}
 
 	exit := s.runTask(ctx)
@@ -166,14 +166,14 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 		s.countLaunch(began, err)
 	}
 	if err != nil {
+		s.at.failed(err)
 		return s.explainStart(ctx, err)
 	}
 	announced := s.announce(prepared.ID) // before anybody can know that it runs
 	defer func() { announced.end(context.Cause(ctx)) }()
 	s.reportRunning(prepared)
 	s.learnContainer(prepared)
-	s.at.enter(metrics.TaskRunning, "running")
-	s.logger.Info("container runs", zap.String("container", prepared.ID), zap.String("image", prepared.Config.Image))
+	s.at.enter(record.Running, "running", zap.String("image", prepared.Config.Image))
 
 	exited, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
@@ -199,8 +199,8 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 	case <-s.gone:
 		s.orphaned.Do(func() {
 			s.container.AbandonOutput()
-			s.logger.Warn("the executor has died; stopping its container")
 			s.server.options.Metrics.OrphanStopped()
+			s.at.stopping("the executor has died", time.Now().Add(s.stopGrace))
 			s.container.StopWithin(s.stopGrace)
 		})
 	case <-ctx.Done():
@@ -232,10 +232,8 @@ func (s *session) outputLost(err error) {
 
 // conclude reports the outcome and has the container removed once it is not needed any more.
 func (s *session) conclude(ctx context.Context, exit wire.Exited) {
-	s.logger.Info("task ended", zap.String("outcome", string(exit.Outcome)), zap.Int("status", exit.Code),
-		zap.Bool("oom", exit.OOM), zap.String("message", exit.Message))
 	s.countEnd(exit)
-	s.at.enter(metrics.TaskEnded, fmt.Sprintf("ended (%s, status %d), its update is on the way", exit.Outcome, exit.Code))
+	s.at.ended(exit, fmt.Sprintf("ended (%s, status %d), its update is on the way", exit.Outcome, exit.Code))
 	s.conn.sendSticky(wire.Message{Exited: &exit})
 	close(s.ended)
 	if s.awaitDone(ctx) && s.container.ID() != "" {

@@ -23,6 +23,7 @@ func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.
 	if session == nil {
 		return false, nil
 	}
+	session.at.stopping("the agent's docker command asked for it", time.Now().Add(grace))
 	session.container.StopWithin(grace)
 	select {
 	case <-ending.over:

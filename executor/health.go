@@ -86,7 +86,7 @@ func (e *executor) onHealth(m *wire.Health) {
 	})
 	if kill {
 		e.task.cause.unhealthy = message
-		e.stop(e.grace(nil), true)
+		e.stop(e.grace(nil), "its "+message)
 	}
 }
 

@@ -25,7 +25,7 @@ func (e *executor) onKill(id mesos.TaskID, policy *mesos.KillPolicy) {
 		e.Logger.Warn("kill of another task ignored", zap.String("task", id.Value))
 		return
 	}
-	e.stop(e.grace(policy), true)
+	e.stop(e.grace(policy), "the agent asked for it, for the framework or the master")
 }
 
 // onStop stops the task for an admin of the host, as a kill by the framework would.
@@ -41,7 +41,7 @@ func (e *executor) onStop(s *wire.Stop) {
 	if s.Grace != nil {
 		grace = max(0, *s.Grace)
 	}
-	e.stop(grace, true)
+	e.stop(grace, "an admin of this host asked for it")
 }
 
 // grace is how long the container may take to end by itself: the kill's own policy, else the task's, else the executor's
@@ -58,22 +58,22 @@ func (e *executor) grace(policy *mesos.KillPolicy) time.Duration {
 // stop asks the daemon to stop the container within grace. It may be repeated: the latest grace period holds, counted from when it
 // was first asked for, since masters repeat a kill that they are not sure of. The task ends as killed unless its container has
 // ended already.
-func (e *executor) stop(grace time.Duration, announce bool) {
+func (e *executor) stop(grace time.Duration, why string) {
 	if e.task.exit != nil {
 		return
 	}
 	e.completion.stop() // a kill cancels it, contract 3.4
 	e.task.cause.killed = true
-	e.sendKill(grace)
-	if announce && e.reportsKilling && !e.task.killing {
+	e.sendKill(grace, why)
+	if e.reportsKilling && !e.task.killing {
 		e.task.killing = true
 		e.update(mesos.TASK_KILLING, nil)
 	}
 }
 
 // sendKill asks the daemon to stop the container, and again at each new connection.
-func (e *executor) sendKill(grace time.Duration) {
-	kill := wire.Kill{Deadline: time.Now().Add(grace), Grace: grace}
+func (e *executor) sendKill(grace time.Duration, why string) {
+	kill := wire.Kill{Deadline: time.Now().Add(grace), Grace: grace, Why: why}
 	if earlier := e.task.state.Kill; earlier != nil && earlier.Grace == grace {
 		kill = *earlier
 	}
@@ -97,7 +97,7 @@ func (e *executor) onCompletion() {
 	}
 	e.Logger.Info("max_completion_time is over", zap.String("task", e.task.info.TaskID.Value))
 	e.task.cause.completed = true
-	e.sendKill(0)
+	e.sendKill(0, "its max_completion_time is over")
 }
 
 // onShutdown stops the task so that its terminal update can leave before the agent destroys the executor. An executor without a task
@@ -121,6 +121,6 @@ func (e *executor) onShutdown() error {
 		}
 		grace = min(grace, left)
 	}
-	e.stop(grace, true)
+	e.stop(grace, "the agent shuts its executor down")
 	return nil
 }

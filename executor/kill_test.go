@@ -114,7 +114,7 @@ func TestKillWithoutADaemon(t *testing.T) {
 			return *sent[len(sent)-1].Attach.State.Kill
 		}
 		time.Sleep(time.Minute)
-		want := wire.Kill{Deadline: asked.Add(10 * time.Second), Grace: 10 * time.Second}
+		want := wire.Kill{Deadline: asked.Add(10 * time.Second), Grace: 10 * time.Second, Why: "the agent asked for it, for the framework or the master"}
 		if got := attached(); !reflect.DeepEqual(got, want) {
 			t.Errorf("the next daemon is told %+v, want %+v", got, want)
 		}

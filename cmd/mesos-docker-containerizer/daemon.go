@@ -10,11 +10,12 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
 // newServer puts the daemon's core together from the configuration. The Engine's client is the caller's to close.
-func newServer(c *config.Config, docker *engine.Client, m *metrics.Metrics, runDirectory string, logger *zap.Logger) (*containerizer.Server, error) {
+func newServer(c *config.Config, docker *engine.Client, m *metrics.Metrics, runDirectory string, records *record.Store, logger *zap.Logger) (*containerizer.Server, error) {
 	images, err := newPuller(c, docker, m, logger)
 	if err != nil {
 		return nil, err
@@ -49,6 +50,7 @@ func newServer(c *config.Config, docker *engine.Client, m *metrics.Metrics, runD
 		DefaultContainerDNS: c.DefaultContainerDNS,
 		LogDriver:           c.LogDriver,
 		LogOpts:             c.LogOpts,
+		Records:             records,
 		Metrics:             m,
 		Logger:              logger,
 	})

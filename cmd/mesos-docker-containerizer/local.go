@@ -134,7 +134,7 @@ func (d *localDaemon) serve(t terminal, c *config.Config, directory, socket, ori
 		return fmt.Errorf("no Docker Engine answers at %s (%s): %w; start it, or name another with --docker_socket=PATH", socket, origin, err)
 	}
 	fmt.Fprintf(t.stderr, "mesos-docker-containerizer: using the Docker Engine at %s (%s)\n", socket, origin)
-	server, err := newServer(c, d.docker, metrics.New(version), directory, logger)
+	server, err := newServer(c, d.docker, metrics.New(version), directory, nil, logger)
 	if err != nil {
 		return err
 	}

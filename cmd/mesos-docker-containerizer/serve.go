@@ -22,6 +22,7 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/systemd"
 )
 
@@ -77,7 +78,7 @@ func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Con
 		return err
 	}
 	defer func() { err = errors.Join(err, docker.Close()) }()
-	server, err := newServer(c, docker, m, c.RunDir, logger)
+	server, err := newServer(c, docker, m, c.RunDir, record.NewStore(stateDirectory(c), logger), logger)
 	if err != nil {
 		return err
 	}

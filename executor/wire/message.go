@@ -142,6 +142,9 @@ type Kill struct {
 	Deadline time.Time     `json:"deadline"`
 	Grace    time.Duration `json:"grace,omitempty"`
 	Sent     time.Time     `json:"sent,omitzero"`
+
+	// Why says who asked for it and why, for admins of the host: "the agent asked for it". It is empty from older executors.
+	Why string `json:"why,omitempty"`
 }
 
 // Resume says that the output stream ended while the container, as far as the executor knows, runs on. The daemon opens a new

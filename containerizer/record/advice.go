@@ -1,0 +1,103 @@
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// Advice is the next step for a person; empty where there is nothing to do.
+func (r *Record) Advice() string {
+	switch {
+	case r.End == nil:
+		return r.adviceAlive()
+	case r.Refusal != nil:
+		return fmt.Sprintf("take it out of the task, or change %s (%s) and run `mesos-docker-containerizer reload`", r.Refusal.Rule,
+			cmp.Or(r.Refusal.Source, "/etc/mesos-docker-containerizer/"+r.Refusal.Rule))
+	case r.Stop != nil && len(r.Probes) > 0:
+		return "look at what the task printed before it failed its health check: " + r.sandboxFile("stderr")
+	case r.Stop != nil:
+		return ""
+	case r.End.Outcome == "unknown":
+		return "look at the logs of the daemon and of the Engine: journalctl -u mesos-docker-containerizer -u docker"
+	case r.End.OOM:
+		return fmt.Sprintf("give the task more than %s of memory, or make it need less", bytesText(r.limit()))
+	case r.End.Outcome == "failed" && (r.failedIn() == Pulling || r.failedIn() == Retrying):
+		return r.advicePull()
+	case r.End.Outcome == "failed" && r.End.Fault == "task":
+		return fmt.Sprintf("correct the task, which failed while %s", r.failedIn())
+	case r.End.Outcome == "failed":
+		return fmt.Sprintf("mend this host, on which the task failed while %s; `mesos-docker-containerizer doctor` checks it", r.failedIn())
+	case r.End.Code != 0:
+		return "look at what the task printed last: " + r.sandboxFile("stderr")
+	}
+	return ""
+}
+
+func (r *Record) adviceAlive() string {
+	switch r.State() {
+	case Waiting:
+		return "see why the Engine does not answer: systemctl status docker"
+	case Pulling, Retrying:
+		if r.Pull != nil {
+			return "nothing if the registry comes back; see whether this host reaches it: " + r.askRegistry()
+		}
+	case Unhealthy:
+		return "look at what the task prints: " + r.sandboxFile("stderr")
+	}
+	return ""
+}
+
+// advicePull is about a pull that has failed for good. The kinds are those of docs/images.md.
+func (r *Record) advicePull() string {
+	kind := ""
+	if r.Pull != nil {
+		kind = r.Pull.Kind
+	}
+	switch kind {
+	case "not_found", "invalid", "wrong_platform":
+		return "correct the image of the task: " + r.Asked.Image
+	case "denied", "credentials":
+		return "check the credentials for " + r.registry() + " (docs/operating.md, \"Credentials\")"
+	case "not_pulled":
+		return "load the image on this host, or change pull_policy"
+	case "unknown_host":
+		return "check the registry's name and the name servers of this host: getent hosts " + strings.Split(r.registry(), ":")[0]
+	case "disk_full":
+		return "make room on the Engine's disk: `mesos-docker-containerizer images gc`, docker system df"
+	case "no_engine":
+		return "see why the Engine does not answer: systemctl status docker"
+	}
+	return "see whether this host reaches the registry: " + r.askRegistry()
+}
+
+// registry is the host of the image's registry.
+func (r *Record) registry() string {
+	named, err := reference.ParseNormalizedNamed(r.Asked.Image)
+	if err != nil {
+		return "the registry"
+	}
+	return reference.Domain(named)
+}
+
+func (r *Record) askRegistry() string {
+	host := r.registry()
+	if host == "docker.io" {
+		host = "registry-1.docker.io"
+	}
+	return "curl -v https://" + host + "/v2/"
+}
+
+// failedIn is the last state before the end.
+func (r *Record) failedIn() State {
+	if n := len(r.Steps); n > 1 {
+		return r.Steps[n-2].State
+	}
+	return ""
+}
+
+func (r *Record) sandboxFile(name string) string {
+	return strings.TrimSuffix(r.Sandbox, "/") + "/" + name
+}
