@@ -33,8 +33,11 @@ type history struct {
 
 // open begins the history of a task, or goes on with the one that an earlier daemon has recorded.
 func (h *history) open(of record.Record, state *wire.State, store *record.Store, logger *zap.Logger) {
-	if state != nil && store.Load(&of) && !state.Exited {
-		of.End = nil // of which the executor has not heard
+	if state != nil {
+		if store.Load(&of) && !state.Exited {
+			of.End = nil // of which the executor has not heard
+		}
+		of.ContainerID = state.ContainerID
 	}
 	h.mu.Lock()
 	h.store, h.logger, h.record = store, logger, of
@@ -54,6 +57,9 @@ func (h *history) enter(state record.State, text string, fields ...zap.Field) {
 // change is enter, with what else is known now. The function must not block.
 func (h *history) change(state record.State, text string, more func(*record.Record), fields ...zap.Field) {
 	h.note(func(r *record.Record) {
+		if r.Stop != nil && state == record.Running { // found running by a daemon that was told to stop it
+			return
+		}
 		if more != nil {
 			more(r)
 		}
