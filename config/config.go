@@ -147,20 +147,7 @@ const (
 )
 
 func (l Layer) String() string {
-	switch l {
-	case AgentDefaults:
-		return "agent defaults"
-	case AgentFiles:
-		return "agent files"
-	case OwnFiles:
-		return "own files"
-	case Environment:
-		return "environment"
-	case CommandLine:
-		return "command line"
-	default:
-		return "built-in"
-	}
+	return [...]string{"built-in", "agent defaults", "agent files", "own files", "environment", "command line"}[l]
 }
 
 // agents says whether the layer belongs to the Mesos agent.

@@ -172,17 +172,9 @@ func (s *scan) checkMarker(c candidate, path string, layer Layer) error {
 // leftover says that a file is not configuration: it is hidden, a backup of an
 // editor or of a package manager, or a note to people.
 func leftover(name string) bool {
-	for _, prefix := range []string{".", "#", "README"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	for _, suffix := range []string{"~", ".bak", ".orig", ".swp", ".rpmsave", ".rpmnew", ".rpmorig", ".ucf-old", ".ucf-new", ".ucf-dist"} {
-		if strings.HasSuffix(name, suffix) {
-			return true
-		}
-	}
-	return strings.Contains(name, ".dpkg-")
+	suffixes := []string{"~", ".bak", ".orig", ".swp", ".rpmsave", ".rpmnew", ".rpmorig", ".ucf-old", ".ucf-new", ".ucf-dist"}
+	return slices.ContainsFunc([]string{".", "#", "README"}, func(p string) bool { return strings.HasPrefix(name, p) }) ||
+		slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) }) || strings.Contains(name, ".dpkg-")
 }
 
 // unknown reports a name that is no flag's, with the one that may have been

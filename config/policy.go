@@ -25,10 +25,7 @@ type Policy struct {
 // is for the host to say, when the socket is made.
 func groupValue(p *string) value {
 	read := func(s string) (string, error) {
-		odd := func(r rune) bool {
-			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.$", r)
-		}
-		if s == "" || len(s) > 32 || s[0] == '-' || strings.ContainsFunc(s, odd) {
+		if s == "" || len(s) > 32 || s[0] == '-' || !consistsOf(s, "-_.$") {
 			return "", errors.New("it is not the name of a group")
 		}
 		return s, nil

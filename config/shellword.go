@@ -140,6 +140,9 @@ func (p *shellParser) doubleQuoted(b *strings.Builder, w *shellWord) error {
 // dollar reads an expansion, which is a fault, or a dollar that is none.
 func (p *shellParser) dollar(b *strings.Builder, w *shellWord) error {
 	p.skip(1)
+	for strings.HasPrefix(p.rest(), "\\\n") { // a shell joins lines before it looks
+		p.skip(2)
+	}
 	rest := p.rest()
 	name := variableName.FindString(rest)
 	switch {

@@ -187,6 +187,13 @@ func choiceValue(p *string, words ...string) value {
 
 func identity(s string) string { return s }
 
+// consistsOf reports whether a text has nothing but letters and digits of ASCII and the given signs.
+func consistsOf(s, signs string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(signs, r)
+	})
+}
+
 // pathValue accepts an absolute path other than the root and stores it clean.
 func pathValue(p *string) value {
 	return field[string]{p, absolutePath, identity, "an absolute path", plain}
@@ -274,10 +281,7 @@ func addressValue(p *string) value {
 
 func hostnameValue(p *string) value {
 	read := func(s string) (string, error) {
-		odd := func(r rune) bool {
-			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.:", r)
-		}
-		if len(s) > 253 || strings.ContainsFunc(s, odd) {
+		if len(s) > 253 || !consistsOf(s, "-_.:") {
 			return "", errors.New("it is not a host name")
 		}
 		return s, nil
@@ -313,10 +317,7 @@ func containerizersValue(p *[]string) value {
 
 func logDriverValue(p *string) value {
 	read := func(s string) (string, error) {
-		odd := func(r rune) bool {
-			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:@", r)
-		}
-		if strings.ContainsFunc(s, odd) {
+		if !consistsOf(s, "-_./:@") {
 			return "", errors.New("it is not the name of a log driver")
 		}
 		return s, nil
@@ -327,17 +328,15 @@ func logDriverValue(p *string) value {
 var logLevels = []zapcore.Level{zapcore.DebugLevel, zapcore.InfoLevel, zapcore.WarnLevel, zapcore.ErrorLevel}
 
 func logLevelValue(p *zapcore.Level) value {
-	read := func(s string) (zapcore.Level, error) {
-		for _, l := range logLevels {
-			if s == l.String() {
-				return l, nil
-			}
-		}
-		return 0, errors.New("it is not a level")
-	}
 	var words []string
 	for _, l := range logLevels {
 		words = append(words, l.String())
+	}
+	read := func(s string) (zapcore.Level, error) {
+		if i := slices.Index(words, s); i >= 0 {
+			return logLevels[i], nil
+		}
+		return 0, errors.New("it is not a level")
 	}
 	return choice[zapcore.Level]{field[zapcore.Level]{p, read, zapcore.Level.String, "debug, info, warn or error", plain}, words}
 }
