@@ -11,7 +11,7 @@ import (
 
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/config/marathon"
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // agentID makes up the id of the agent that exists for one run, in the form of a master's.

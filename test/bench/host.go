@@ -15,7 +15,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 )

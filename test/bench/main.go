@@ -12,7 +12,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"mesos-docker-containerizer/containerizer/engine"
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 	"mesos-docker-containerizer/test/environment"
 )
 

@@ -13,7 +13,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/containerizer/runspec"
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // settle lets executors finish attaching to the daemon, and the machine come to rest, before a clock starts.

@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // pss is the proportional set size of a process in MB: what it has alone, and its share of what it has with others.

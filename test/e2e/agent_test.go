@@ -12,7 +12,7 @@ import (
 	mesosexec "github.com/mesos/mesos-go/api/v1/lib/executor"
 
 	"mesos-docker-containerizer/executor/agent"
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // outage is long enough for an executor to run into every answer that an agent gives while it starts.

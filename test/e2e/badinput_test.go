@@ -5,9 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"mesos-docker-containerizer/internal/localagent"
+
 	"github.com/docker/docker/api/types/container"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-	"mesos-docker-containerizer/executor/localagent"
 )
 
 // A task that cannot be run fails with words for its author; its executor ends well and nothing is left.

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/client"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // restartable is an Engine of the test's own with live-restore. The helpers of this package use it until the test ends.

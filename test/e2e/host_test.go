@@ -19,7 +19,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 	"mesos-docker-containerizer/test/environment"
 )
 

@@ -2,7 +2,7 @@
 //
 //	localagent -> mesos-docker-executor -> daemon -> Engine -> container
 //
-// The agent is executor/localagent, in this process, and starts the real program mesos-docker-executor, built once per run and
+// The agent is internal/localagent, in this process, and starts the real program mesos-docker-executor, built once per run and
 // with the race detector where the tests have it. The daemon is a containerizer.Server in this process, behind its Unix socket
 // and stopped and started at will. The Engine is the one of test/environment. The tests say what a task sees inside its
 // container and what a framework sees in its updates; what each part does by itself is tested beside it.

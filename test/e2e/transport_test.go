@@ -17,7 +17,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // certificate makes a key pair for 127.0.0.1 that has signed itself, and writes the certificate to a file.

@@ -39,7 +39,7 @@ var links = []struct {
 	{"executor/...", heavy, "it is linked into the executor, of which there is one per task"},
 	{"executor/...", []string{"containerizer/...", "config/...", "systemd/..."}, "executor and daemon meet in executor/wire only"},
 	{"cmd/mesos-docker-cli", []string{"executor/...", "github.com/prometheus/..."}, "it translates the agent's docker commands and owns nothing"},
-	{"containerizer/...", []string{"executor", "executor/agent/...", "executor/localagent/..."}, "the daemon never speaks to the agent; executor and daemon meet in executor/wire only"},
+	{"containerizer/...", []string{"executor", "executor/agent/...", "internal/localagent/..."}, "the daemon never speaks to the agent; executor and daemon meet in executor/wire only"},
 	{"containerizer/engine/...", []string{"containerizer", "executor/..."}, "it is a leaf: the Engine's side of the daemon alone"},
 	{"containerizer/image/...", []string{"containerizer", "executor/..."}, "it is a leaf: pulls alone"},
 	{"containerizer/runspec/...", []string{"containerizer", "executor/..."}, "it is a leaf: from a task to what the Engine creates, without side effects"},
@@ -137,7 +137,7 @@ func TestImporters(t *testing.T) {
 
 // localAgentImports is all that the stand-in for the agent may import beside the standard library: it plays the other side and
 // must not agree with ours by sharing its code.
-var localAgentImports = []string{"internal/agentflag", "executor/agent", "executor/localagent/...", "github.com/mesos/mesos-go/...", "go.uber.org/zap/...", "golang.org/x/sys/..."}
+var localAgentImports = []string{"internal/agentflag", "executor/agent", "internal/localagent/...", "github.com/mesos/mesos-go/...", "go.uber.org/zap/...", "golang.org/x/sys/..."}
 
 func TestTransportWireAndLocalAgentStandAlone(t *testing.T) {
 	g := packages(t)
@@ -147,7 +147,7 @@ func TestTransportWireAndLocalAgentStandAlone(t *testing.T) {
 	}{
 		{"executor/wire", []string{"internal/transport"}},
 		{"internal/transport/...", []string{"internal/transport/..."}},
-		{"executor/localagent/...", localAgentImports},
+		{"internal/localagent/...", localAgentImports},
 	} {
 		for from, p := range g {
 			if !g.own(from) || !matches(rule.from, from) {

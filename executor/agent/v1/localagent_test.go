@@ -18,7 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/executor/agent"
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // testExecutor as the first argument turns the test binary into an executor.
