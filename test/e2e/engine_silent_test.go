@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // endFile is a shell condition: the test has called k.tellEnd.
