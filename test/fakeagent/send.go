@@ -75,6 +75,25 @@ func (a *Agent) Reconnect() error {
 	return a.send("ReconnectExecutorMessage", &reconnectExecutor{AgentID: a.agentID()})
 }
 
+// LateReconnect delivers the ReconnectExecutorMessage of an agent that had this address and is no more.
+func (a *Agent) LateReconnect() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	conn, err := net.Dial("tcp", endpoint(a.executor))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	data, err := a.encode(outgoing{"ReconnectExecutorMessage", &reconnectExecutor{AgentID: a.agentID()}})
+	if err == nil {
+		_, err = conn.Write(data)
+	}
+	if err == nil {
+		_, err = io.ReadAtLeast(conn, make([]byte, 64), 1) // the answer: it was taken
+	}
+	return err
+}
+
 func (a *Agent) sendOne(name string, m proto.Message) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -163,7 +163,7 @@ func (r *run) loop(ctx context.Context, messages <-chan message) error {
 func (r *run) connect(ctx context.Context, hello func() opening) {
 	r.disconnect()
 	ctx, cancel := context.WithCancel(ctx)
-	l := &link{run: r, agent: r.agent, cancel: cancel, done: make(chan struct{})}
+	l := &link{run: r, agent: r.agent, asked: r.registered, cancel: cancel, done: make(chan struct{})}
 	r.link = l
 	go func() {
 		defer close(l.done)
@@ -276,7 +276,8 @@ func (r *run) belongTo(agentID string) {
 // reconnect follows the agent that says it is ours after a restart, and says what it may have missed. An agent may ask more
 // than once, and then takes only the first answer that reaches it (contract 5.2): while our link to it had not ended, it
 // may be one that has taken us already and will not read in this answer what was lost on that link. So the updates follow again
-// by themselves, which an agent that has them acknowledges again.
+// by themselves, which an agent that has them acknowledges again. An answer too many makes an agent shut us down, so one that has just
+// got an answer, perhaps to the request of an agent that has died since, gets no other.
 func (r *run) reconnect(ctx context.Context, m message, agentID string) {
 	if m.from != r.agent && m.connection < r.asked {
 		r.logger.Info("a request for re-registration has come late, from an agent before this one", zap.Stringer("agent", m.from))
@@ -287,6 +288,10 @@ func (r *run) reconnect(ctx context.Context, m message, agentID string) {
 	r.agent, r.asked = m.from, m.connection
 	if agentID != "" {
 		r.belongTo(agentID)
+	}
+	if again && r.link.answered() {
+		r.logger.Info("the agent has been answered already")
+		return
 	}
 	r.connect(ctx, func() opening { return r.reregistration(again) })
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,10 +17,13 @@ import (
 )
 
 const (
-	// linkPatience is for how long a link that is refused is tried again. An agent that has just written to us listens, and
-	// kills us if we say nothing for 2 s.
+	// linkPatience is for how long a link that cannot be made is tried again. An agent that has asked for one listens, and kills us
+	// if we say nothing for 2 s; one that refuses it has died since, and its successor asks, too.
 	linkPatience = 2 * time.Second
 	linkRetry    = 100 * time.Millisecond
+
+	// freshLink is how long a link is certainly what it seems to be. Of one that is old the end may have been lost (MESOS-5332).
+	freshLink = 10 * time.Second
 
 	// linkTimeout bounds one attempt, TLS included.
 	linkTimeout = 10 * time.Second
@@ -39,9 +43,44 @@ type opening struct {
 type link struct {
 	run    *run
 	agent  upid
+	asked  bool // the agent has asked for it
 	cancel context.CancelFunc
 	done   chan struct{} // closed at the end
 	err    error         // why it ended; readable after done
+
+	told atomic.Pointer[telling] // nil before the agent was told anything
+}
+
+// telling is when a re-registration was written, and on which connection.
+type telling struct {
+	conn net.Conn
+	at   time.Time
+}
+
+// answered reports whether the agent at the other end has been sent a re-registration a short while ago, and lives.
+func (l *link) answered() bool {
+	told := l.told.Load()
+	if told == nil || time.Since(told.at) > freshLink {
+		return false
+	}
+	conn := told.conn
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn()
+	}
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	state := 0 // the first byte of struct tcp_info. What has been read yet of the connection says less.
+	if raw.Control(func(fd uintptr) { state, err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_INFO) }) != nil || err != nil {
+		return false
+	}
+	const established = 1
+	return byte(state) == established
 }
 
 // ended is closed when the link has ended by itself or been cancelled. A nil link never ends.
@@ -91,6 +130,9 @@ func (l *link) deliver(ctx context.Context, conn net.Conn, o opening) error {
 	if err := l.write(conn, o.name, o.body); err != nil {
 		return err
 	}
+	if o.name == reregisterExecutor {
+		l.told.Store(&telling{conn, time.Now()})
+	}
 	l.run.logger.Info("linked with the agent", zap.Stringer("agent", l.agent), zap.Stringer("executor_address", l.run.self), zap.String("message", o.name))
 	o.body = nil
 	for seen := o.seen; ; {
@@ -125,7 +167,8 @@ func (l *link) connect(ctx context.Context) (net.Conn, error) {
 		attempt, cancel := context.WithTimeout(ctx, linkTimeout)
 		conn, err := dial(attempt, "tcp", l.agent.address)
 		cancel()
-		if err == nil || time.Since(began)+linkRetry > linkPatience {
+		refused := l.asked && errors.Is(err, syscall.ECONNREFUSED)
+		if err == nil || refused || time.Since(began)+linkRetry > linkPatience {
 			return conn, err
 		}
 		if err := agent.Sleep(ctx, linkRetry); err != nil {

@@ -98,7 +98,7 @@ func TestAgentRestart(t *testing.T) {
 	}
 }
 
-// An agent that asks again gets the same again.
+// An agent that asks again before it has the answer gets one.
 func TestReconnectIsRepeated(t *testing.T) {
 	a := newAgent(t, fakeagent.Options{RetriesReconnect: true})
 	f := start(t, environment(t, a))
@@ -109,9 +109,51 @@ func TestReconnectIsRepeated(t *testing.T) {
 		must(t, a.Reconnect())
 	}
 	f.expect(executor.Event_SUBSCRIBED)
-	must(t, a.Reconnect())
-	must(t, a.AwaitReceived(patiently(t), reregisterExecutor, 2))
 	f.acknowledged(status(1, mesos.TASK_RUNNING))
+}
+
+// An agent that dies right after it has asked is answered by nobody: what it asked for would reach the next one, which asks itself and
+// takes a second answer for that of an executor gone wrong.
+func TestReconnectOfAnAgentThatDies(t *testing.T) {
+	for name, late := range map[string]func(*fakeagent.Agent) error{
+		"before the next one": func(a *fakeagent.Agent) error {
+			if err := a.LateReconnect(); err != nil {
+				return err
+			}
+			return a.Start(false)
+		},
+		"read when the next one listens": func(a *fakeagent.Agent) error {
+			if err := a.Start(false); err != nil {
+				return err
+			}
+			if err := a.LateReconnect(); err != nil {
+				return err
+			}
+			return a.AwaitReceived(patiently(t), reregisterExecutor, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAgent(t, fakeagent.Options{Port: freePort(t)})
+			f := start(t, environment(t, a))
+			f.launched(a)
+			for range 2 {
+				a.Stop()
+				f.quiet(50 * time.Millisecond)
+				must(t, late(a))
+				if name == "before the next one" {
+					f.quiet(3 * linkRetry)
+				} else {
+					f.expect(executor.Event_SUBSCRIBED)
+				}
+				must(t, a.Reconnect())
+				if name == "before the next one" {
+					f.expect(executor.Event_SUBSCRIBED)
+				}
+				f.quiet(3 * linkRetry)
+			}
+			f.acknowledged(status(1, mesos.TASK_RUNNING))
+		})
+	}
 }
 
 // The agent is another one, but the old connections have not noticed.
