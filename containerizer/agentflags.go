@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
@@ -75,7 +74,7 @@ func (s *session) refuseCNI(ctx context.Context, defined map[string]string, join
 				"network %q is a CNI network (defined in %s), which is not supported: only Docker's network %q can be joined; "+
 					"create a Docker network named %q and use that alone, or take it out of network_infos", name, file, joined, name)}
 		}
-		err := container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) error {
+		err := s.container.Insist(ctx, func(ctx context.Context) error {
 			_, err := s.server.engine.InspectNetwork(ctx, name)
 			return err
 		})

@@ -3,7 +3,6 @@ package containerizer
 import (
 	"context"
 
-	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
@@ -15,7 +14,7 @@ func (s *session) checkPolicy(ctx context.Context, spec *runspec.Spec) error {
 	if s.user != nil {
 		s.user.Confine(spec.Config, spec.HostConfig)
 	}
-	return container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) error {
+	return s.container.Insist(ctx, func(ctx context.Context) error {
 		return s.server.options.Policy.Check(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
 			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,

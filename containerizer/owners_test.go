@@ -259,6 +259,28 @@ func TestOwnersLoseAnAnswer(t *testing.T) {
 	}
 }
 
+// An internal error of the Engine may pass, and may hide that it did what it was asked.
+func TestOwnersAreRefusedOnce(t *testing.T) {
+	const create, start, attach = `/containers/create`, `/containers/.*/start`, `/containers/.*/attach`
+	for name, kinds := range map[string][3]fakeengine.Kind{
+		"not done": {fakeengine.Fail, fakeengine.Fail, fakeengine.Fail},
+		"done":     {fakeengine.FailDone, fakeengine.Fail, fakeengine.FailDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			owners(t, func(t *testing.T, _ *host, p *fakeengine.Proxy, o containerOwner) {
+				for i, path := range []string{create, attach, start} {
+					p.Fault(kinds[i], http.MethodPost, path, 1)
+				}
+				o.begin(ownedName(), "echo once; exit 5")
+				if got, text := o.await(); got != (outcome{Ran: true, Code: 5, Stdout: "once\n"}) {
+					t.Errorf("%+v, %q", got, text)
+				}
+				o.release()
+			})
+		})
+	}
+}
+
 // A start that was lost is not repeated without a pause.
 func TestOwnersPauseBetweenStarts(t *testing.T) {
 	owners(t, func(t *testing.T, _ *host, p *fakeengine.Proxy, o containerOwner) {

@@ -9,7 +9,6 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
@@ -27,7 +26,7 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 		return nil, s.info.err
 	}
 	var info engine.Info
-	if err := container.RetryWhileUnavailable(ctx, 0, func(ctx context.Context) (err error) {
+	if err := s.container.Insist(ctx, func(ctx context.Context) (err error) {
 		info, err = s.server.engineInfo(ctx)
 		return err
 	}); err != nil {

@@ -30,6 +30,7 @@ func (c *Container) Create(ctx context.Context, spec Spec) (warnings []string, e
 		return nil, err
 	}
 	var unsettled time.Time // since when the Engine has owed an answer
+	refused := refusals{Container: c}
 	for {
 		if c.StopOrdered() {
 			return nil, ErrStopped
@@ -38,6 +39,12 @@ func (c *Container) Create(ctx context.Context, spec Spec) (warnings []string, e
 		if err == nil {
 			c.id, c.tty, c.mayAppear = id, spec.Config.Tty, false
 			return warnings, nil
+		}
+		if engine.IsInternal(err) {
+			if err := refused.pause(ctx, err); err != nil {
+				return warnings, err
+			}
+			continue
 		}
 		conflict := engine.IsConflict(err)
 		if !conflict && !engine.IsUnavailable(err) && ctx.Err() == nil {
@@ -66,7 +73,7 @@ func (c *Container) Create(ctx context.Context, spec Spec) (warnings []string, e
 			}
 			continue
 		}
-		if err := c.pauseUnlessStopped(ctx); err != nil {
+		if err := c.pauseUnlessStopped(ctx, RetryInterval); err != nil {
 			return warnings, err
 		}
 	}
@@ -89,9 +96,9 @@ func (c *Container) overdue(since time.Time, conflict bool) bool {
 }
 
 // pauseUnlessStopped waits before the Engine is asked again.
-func (c *Container) pauseUnlessStopped(ctx context.Context) error {
+func (c *Container) pauseUnlessStopped(ctx context.Context, wait time.Duration) error {
 	select {
-	case <-time.After(RetryInterval):
+	case <-time.After(wait):
 		return nil
 	case <-c.Stopping():
 		return ErrStopped
@@ -107,7 +114,7 @@ func (c *Container) makeRoom(ctx context.Context, found *engine.Container, confl
 		return &NameInUseError{Name: c.options.Name, ID: found.ID, err: conflict}
 	}
 	if c.options.Late.hold.Holds(c.options.Name) {
-		return c.pauseUnlessStopped(ctx)
+		return c.pauseUnlessStopped(ctx, RetryInterval)
 	}
 	c.options.Logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
 	err := c.options.Engine.Remove(ctx, found.ID)
@@ -126,7 +133,7 @@ func (c *Container) Abandon() {
 
 // CopyTo unpacks a tar archive at the root of the created container's file system, again if an answer was lost.
 func (c *Container) CopyTo(ctx context.Context, archive []byte) error {
-	return RetryWhileUnavailable(ctx, c.options.Patience, func(ctx context.Context) error {
+	return c.Insist(ctx, func(ctx context.Context) error {
 		return c.options.Engine.CopyTo(ctx, c.id, archive)
 	})
 }

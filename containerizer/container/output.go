@@ -68,17 +68,34 @@ type output struct {
 const uncertain = -1
 
 // AttachOutput gives the owner the output of the container, which has not been started, from its first byte on. An attach whose
-// answer was lost is made again: nothing has come of it yet.
+// answer was lost, or that has failed, is made again: nothing has come of it yet.
 func (c *Container) AttachOutput(ctx context.Context) error {
 	var stream *os.File
 	losses := c.losses()
-	if err := RetryWhileUnavailable(ctx, c.options.Patience, func(ctx context.Context) (err error) {
+	if err := c.Insist(ctx, func(ctx context.Context) (err error) {
 		stream, err = c.options.Engine.AttachOutput(ctx, c.id)
 		return err
 	}); err != nil {
 		return err
 	}
 	return c.handOver(stream, losses, Stream{})
+}
+
+// renewOutput gives the owner another stream before a start is repeated: the Engine ends the one there is when a start fails. If the
+// owner has yet to see that, the log has what would be missing.
+func (c *Container) renewOutput(ctx context.Context) error {
+	c.output.mu.Lock()
+	ended := !c.output.open
+	c.output.mu.Unlock()
+	if ended {
+		if err := c.AttachOutput(ctx); err != nil {
+			return err
+		}
+	}
+	c.output.mu.Lock()
+	defer c.output.mu.Unlock()
+	c.output.losses = uncertain
+	return nil
 }
 
 func (c *Container) handOver(stream *os.File, losses int, kind Stream) error {

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/pidfd"
 )
 
 // Remove removes the container. If the Engine does not answer, it is removed later.
@@ -86,6 +87,11 @@ func (r *Removal) step(ctx context.Context) (wait time.Duration, done bool, err 
 		return 0, false, nil
 	case time.Now().Before(due):
 		return time.Until(due), false, nil
+	}
+	if StartedAt(&c).IsZero() { // as the Engine says, which leaves alone what it does not know of
+		if err := pidfd.KillContainer(c.ID); err != nil {
+			return killRepeat, false, err
+		}
 	}
 	if err := r.Engine.Remove(ctx, r.ID); err != nil {
 		return killRepeat, false, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -55,6 +57,59 @@ func RetryWhile(ctx context.Context, repeat func(error) bool, limit time.Duratio
 				return context.Cause(ctx)
 			}
 			return last
+		}
+	}
+}
+
+// How long a call is repeated that the Engine refuses with an internal error, and how long the waits between are.
+const (
+	refusalPatience = 10 * time.Second
+	refusalWaitMin  = 200 * time.Millisecond
+	refusalWaitMax  = 2 * time.Second
+)
+
+// refusals decides whether a call is repeated that the Engine has refused with an internal error. That may be for good, as for a
+// host port that is taken, or pass, as while containerd is restarted, and only words tell which. So the call is repeated for
+// refusalPatience. While the Engine, or containerd behind it, is seen to be away, the time does not count.
+type refusals struct {
+	*Container
+	first time.Time // zero before the first refusal
+	since time.Time // from when the time counts
+	wait  time.Duration
+}
+
+// pause waits before a call that has failed is repeated, as often as the Engine did not answer. It returns why the call is not repeated:
+// the call's error, ErrStopped, or the cause of ctx.
+func (r *refusals) pause(ctx context.Context, err error) error {
+	if !engine.IsInternal(err) {
+		return r.pauseUnlessStopped(ctx, RetryInterval)
+	}
+	now := time.Now()
+	if r.first.IsZero() {
+		r.first, r.since = now, now
+	}
+	if away, askErr := r.options.Engine.ContainerdAway(ctx); away || engine.IsUnavailable(askErr) {
+		r.since = now
+	}
+	r.wait = min(max(2*r.wait, refusalWaitMin), refusalWaitMax)
+	next := now.Add(r.wait)
+	if limit := r.options.Patience; next.After(r.since.Add(refusalPatience)) || limit > 0 && next.After(r.first.Add(limit)) {
+		return err
+	}
+	r.options.Logger.Warn("the Engine has failed at a call; making it again", zap.Duration("after", r.wait), zap.Error(err))
+	return r.pauseUnlessStopped(ctx, r.wait)
+}
+
+// Insist makes a call that may be made twice until the Engine does it, or refuses it for good.
+func (c *Container) Insist(ctx context.Context, call func(context.Context) error) error {
+	refused := refusals{Container: c}
+	for {
+		err := RetryWhileUnavailable(ctx, c.options.Patience, call)
+		if !engine.IsInternal(err) {
+			return err
+		}
+		if err := refused.pause(ctx, err); err != nil {
+			return err
 		}
 	}
 }

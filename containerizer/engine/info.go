@@ -63,6 +63,19 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return info, err
 }
 
+// unknownCommit is what the Engine says of the version of a containerd that does not answer.
+const unknownCommit = "N/A"
+
+// ContainerdAway asks whether the Engine gets an answer from containerd, which it needs for starts.
+func (c *Client) ContainerdAway(ctx context.Context) (away bool, err error) {
+	err = c.call(ctx, "ask for the Engine's info", "", pingLimit, func(ctx context.Context, api *client.Client) error {
+		answer, err := api.Info(ctx)
+		away = answer.ContainerdCommit.ID == unknownCommit
+		return err
+	})
+	return away, err
+}
+
 // Platform asks the Engine for the platform of its host.
 func (c *Client) Platform(ctx context.Context) (ocispec.Platform, error) {
 	info, err := c.Info(ctx)

@@ -43,6 +43,8 @@ const (
 	Fail
 	// Forget answers that there is no such container; the real Engine hears nothing of the request.
 	Forget
+	// FailDone has the real Engine do it and answers with an internal error.
+	FailDone
 	// Silence answers the header of a stream, and nothing more until the caller gives up.
 	Silence
 )
@@ -195,7 +197,10 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 			p.reverse.ServeHTTP(&discard{header: http.Header{}}, late)
 		})
 		abort(w)
-	case kind == Fail:
+	case kind == Fail, kind == FailDone:
+		if kind == FailDone {
+			p.reverse.ServeHTTP(&discard{header: http.Header{}}, r)
+		}
 		refuse(w, http.StatusInternalServerError, "made to fail")
 	case kind == Forget:
 		refuse(w, http.StatusNotFound, "No such container: made to be forgotten")
