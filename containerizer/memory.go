@@ -36,6 +36,7 @@ type memory struct {
 // hear takes an event of the session's container, or the end of a gap between events.
 func (s *session) hear(event engine.Event) {
 	s.container.Look()
+	s.foreign.hear(event)
 	if event.Action == "kill" && event.Signal == sigkill {
 		s.memory.mu.Lock()
 		s.memory.killed = true

@@ -60,7 +60,7 @@ func (s *session) countEnd(exit wire.Exited) {
 		s.server.options.Metrics.TaskEnded(metrics.EndOOM)
 	case s.container.StopOrdered():
 		s.server.options.Metrics.TaskEnded(metrics.EndKilled)
-	case exit.Code == 0:
+	case exit.Code == 0 && !exit.Foreign:
 		s.server.options.Metrics.TaskEnded(metrics.EndFinished)
 	default:
 		s.server.options.Metrics.TaskEnded(metrics.EndFailed)

@@ -49,7 +49,8 @@ type session struct {
 
 	ending atomic.Pointer[ending] // nil while no container is known to run
 
-	memory memory // of the running container
+	memory  memory       // of the running container
+	foreign foreignKills // of that, too
 
 	at    history
 	known known // for admins
@@ -85,6 +86,7 @@ func newSession(s *Server, a *wire.Attach, p peer) *session {
 		done:     make(chan struct{}),
 		ended:    make(chan struct{}),
 		memory:   memory{looks: make(chan struct{}, 1)},
+		foreign:  foreignKills{died: make(chan struct{})},
 		unwatch:  func() {},
 	}
 	opened.at.changed = func() { opened.report() }
@@ -190,7 +192,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	}
 	cancel()
 	beside.Wait() // for the last figures of its memory
-	return s.explainExit(ctx, prepared, s.judgeMemory(prepared, end))
+	return s.explainExit(ctx, prepared, s.judgeForeign(ctx, prepared, s.judgeMemory(prepared, end)))
 }
 
 // stopWithExecutor takes the executor's death for the order to stop the container.

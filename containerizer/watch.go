@@ -17,6 +17,9 @@ const (
 	reopenMax = 3 * time.Second
 )
 
+// maxMissed bounds the events that are kept of one container.
+const maxMissed = 8
+
 // watch is the one stream of Engine events. An event wakes the session of its container, which then inspects; it carries no
 // meaning itself, because the Engine drops events under load. After every gap in the stream all sessions are woken. What happens
 // to a container that no session has asked for, and every opening of the stream, is reason for a scan.
@@ -32,22 +35,28 @@ type watch struct {
 	wakes   map[string]func(engine.Event) // by container name; guarded by mu
 	trouble error                         // why the Engine is away, nil while the stream is open; guarded by mu
 	losses  []time.Time                   // when the Engine went away; guarded by mu
+	returns []time.Time                   // when it came back, after each of losses but perhaps the last; guarded by mu
 	opens   int                           // how often the stream was opened; guarded by mu
+	missed  map[string][]engine.Event     // kills and ends of containers without a wake, by name; guarded by mu
 }
 
 func newWatch(e *engine.Client, instance string, late *container.LateRemovals, logger *zap.Logger) *watch {
 	return &watch{
 		engine: e, label: engine.InstanceLabel(instance), logger: logger, late: late,
-		scans: make(chan struct{}, 1), wakes: map[string]func(engine.Event){},
+		scans: make(chan struct{}, 1), wakes: map[string]func(engine.Event){}, missed: map[string][]engine.Event{},
 	}
 }
 
 // subscribe has wake called for each event of the named container, and with none after a gap, until the returned function is called.
-// wake must not block.
+// Kills and the end that came before are told at once. wake must not block.
 func (w *watch) subscribe(name string, wake func(engine.Event)) (cancel func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wakes[name] = wake
+	for _, event := range w.missed[name] {
+		wake(event)
+	}
+	delete(w.missed, name)
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -93,18 +102,35 @@ func (w *watch) lostAt(n int) time.Time {
 	return w.losses[n]
 }
 
-// run keeps the stream open until ctx ends.
+// engineStop is how long before its own end an Engine may begin to stop its containers.
+const engineStop = 30 * time.Second
+
+// lostAround reports whether the Engine was away at a time, or went away soon after.
+func (w *watch) lostAround(at time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, lost := range w.losses {
+		if at.After(lost.Add(-engineStop)) && (i >= len(w.returns) || at.Before(w.returns[i])) {
+			return true
+		}
+	}
+	return false
+}
+
+// run keeps the stream open until ctx ends. It begins with what the Engine remembers, some hundred events, and goes on after a gap with
+// the last event seen: they tell of kills while nobody listened.
 func (w *watch) run(ctx context.Context) {
 	wait := reopenMin
+	since := time.Unix(1, 0)
 	for ctx.Err() == nil {
-		stream, err := w.engine.Events(ctx, time.Time{}, w.label)
+		stream, err := w.engine.Events(ctx, since, w.label)
 		if err == nil {
 			wait = reopenMin
 			w.setTrouble(nil)
 			w.countOpen()
 			w.wakeAll()
 			w.askForScan()
-			err = w.follow(stream)
+			err = w.follow(stream, &since)
 		}
 		if ctx.Err() != nil {
 			return
@@ -119,12 +145,11 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-func (w *watch) follow(stream *engine.EventStream) error {
+func (w *watch) follow(stream *engine.EventStream, last *time.Time) error {
 	defer stream.Close()
 	for event := range stream.Events() {
-		w.mu.Lock()
-		wake := w.wakes[event.Name]
-		w.mu.Unlock()
+		*last = event.Time
+		wake := w.wakeFor(event)
 		switch {
 		case wake != nil:
 			wake(event)
@@ -136,6 +161,22 @@ func (w *watch) follow(stream *engine.EventStream) error {
 		}
 	}
 	return stream.Err()
+}
+
+// wakeFor is who wants to know of an event, nil for nobody. Then what may matter to a session that is yet to attach is kept.
+func (w *watch) wakeFor(event engine.Event) func(engine.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wake := w.wakes[event.Name]
+	switch event.Action {
+	case "kill", "die":
+		if kept := w.missed[event.Name]; wake == nil && len(kept) < maxMissed {
+			w.missed[event.Name] = append(kept, event)
+		}
+	default: // it is another container, or there is none any more
+		delete(w.missed, event.Name)
+	}
+	return wake
 }
 
 func (w *watch) askForScan() {
@@ -159,8 +200,11 @@ func (w *watch) setTrouble(err error) {
 	w.mu.Lock()
 	was := w.trouble
 	w.trouble = err
-	if was == nil && err != nil {
+	switch {
+	case was == nil && err != nil:
 		w.losses = append(w.losses, time.Now())
+	case was != nil && err == nil:
+		w.returns = append(w.returns, time.Now())
 	}
 	w.mu.Unlock()
 	switch {

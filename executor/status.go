@@ -60,7 +60,7 @@ func terminal(exit wire.Exited, cause endCause) (state mesos.TaskState, reason *
 		if exit.Message != "" {
 			message += ": " + exit.Message
 		}
-		if exit.Code == 0 {
+		if exit.Code == 0 && !exit.Foreign {
 			state = mesos.TASK_FINISHED
 		}
 	case wire.OutcomeFailed:

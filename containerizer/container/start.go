@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"errors"
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/pidfd"
@@ -46,9 +45,7 @@ func (c *Container) settleStart(ctx context.Context, failure error, refused *ref
 		left := c.processLeft()
 		if over != nil && left {
 			c.options.Logger.Warn("killing what is left of a start that has failed")
-			if err := pidfd.KillContainer(c.id); err != nil { // the Engine, which knows of no start, would not stop it
-				over = errors.Join(over, err)
-			}
+			killAll(c.id, c.options.Logger) // the Engine, which knows of no start, would not stop it
 		}
 		switch {
 		case over != nil:

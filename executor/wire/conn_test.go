@@ -64,7 +64,7 @@ func samples() []Message {
 		{Check: &Check{ExitCode: new(int32(0))}},
 		{Check: &Check{StatusCode: new(uint32(503)), Succeeded: new(false), Message: "m"}},
 		{Gone: &Gone{}},
-		{Exited: &Exited{Outcome: OutcomeExited, Code: 137, OOM: true, Message: "m", Fault: FaultTask}},
+		{Exited: &Exited{Outcome: OutcomeExited, Code: 137, OOM: true, Foreign: true, Message: "m", Fault: FaultTask}},
 		{Exited: &Exited{Outcome: OutcomeUnknown, Gone: true}},
 	}
 }

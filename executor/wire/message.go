@@ -314,6 +314,9 @@ type Exited struct {
 	// OOM says that it ended for lack of memory. Older daemons say it of each container in which some process was killed for that.
 	OOM bool `json:"oom,omitempty"`
 
+	// Foreign says that it was ended past the agent, of which Message tells. It has not finished then, even with status 0.
+	Foreign bool `json:"foreign,omitempty"`
+
 	// Message is for the framework's user. For OutcomeExited it is what goes behind the status, often empty.
 	Message string `json:"message,omitempty"`
 	Fault   Fault  `json:"fault,omitempty"`

@@ -197,6 +197,6 @@ func TestContainerIsKilled(t *testing.T) {
 	if err := h.docker.ContainerKill(t.Context(), k.container(t), "KILL"); err != nil {
 		t.Fatal(err)
 	}
-	wantMessage(t, k.end(t), mesos.TASK_FAILED, "Container exited with status 137")
+	wantMessage(t, k.end(t), mesos.TASK_FAILED, "Container exited with status 137: SIGKILL came through the Docker Engine")
 	k.wantStates(t, "STARTING RUNNING FAILED")
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,7 +18,7 @@ import (
 	"mesos-docker-containerizer/internal/localagent"
 )
 
-// restartable is an Engine of the test's own with live-restore. The helpers of this package use it until the test ends.
+// restartable is an Engine of the test's own. The helpers of this package use it until the test ends.
 type restartable struct {
 	directory string
 	flags     []string // of dockerd, besides
@@ -28,9 +29,9 @@ type restartable struct {
 }
 
 // newRestartable starts an Engine with a network of its own.
-func newRestartable(t *testing.T) *restartable {
+func newRestartable(t *testing.T, flags ...string) *restartable {
 	t.Helper()
-	r := &restartable{directory: shortDirectory(t)}
+	r := &restartable{directory: shortDirectory(t), flags: flags}
 	r.begin(t)
 	return r
 }
@@ -256,5 +257,55 @@ func cutLastRecord(t *testing.T, log string) {
 	}
 	if err := os.Truncate(log, file.Size()-10); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// killContainerd kills the Engine's containerd, which the Engine starts again after a while.
+func (r *restartable) killContainerd(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(r.directory + "/exec/containerd/containerd.pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An Engine that cannot do anything, for its containerd is away, fails at calls. Tasks that are launched then start when it can.
+func TestContainerdIsKilled(t *testing.T) {
+	engine := newRestartable(t)
+	h := newHost(t)
+	h.launch(t, shell(t, "echo once")).finish(t)
+	engine.killContainerd(t)
+	var tasks []*task
+	for range 3 {
+		tasks = append(tasks, h.launch(t, shell(t, "echo once")))
+	}
+	for _, k := range tasks {
+		k.finish(t)
+		if got := k.output(t, "stdout"); got != "once\n" {
+			t.Errorf("output %q", got)
+		}
+	}
+}
+
+// Without live-restore an Engine ends its containers when it ends or, killed, when it starts again. A task that obeys has not finished.
+func TestEngineEndsTasks(t *testing.T) {
+	engine := newRestartable(t, "--live-restore=false")
+	h := newHost(t)
+	for name, signal := range map[string]syscall.Signal{"stopped": syscall.SIGTERM, "killed": syscall.SIGKILL} {
+		k := h.launch(t, probe(t, "hold"))
+		k.awaitReady(t)
+		engine.end(t, signal)
+		engine.start(t)
+		status := k.end(t)
+		if got := status.GetMessage(); status.GetState() != mesos.TASK_FAILED || !strings.Contains(got, "came from the Docker Engine, which was stopped") {
+			t.Errorf("Engine %s: %s %q", name, status.GetState(), got)
+		}
 	}
 }
