@@ -66,7 +66,7 @@ func (s *session) judgeForeign(ctx context.Context, c *engine.Container, exit wi
 			continue
 		}
 		by := "came through the Docker Engine and not from Mesos, as by docker stop or docker kill"
-		if s.server.watch.lostAround(kill.Time) {
+		if s.server.watch.lostAround(kill.Time) || !s.server.engine.Listens(ctx) {
 			by = "came from the Docker Engine, which was stopped: without live-restore it stops its containers"
 		}
 		exit.Foreign = true

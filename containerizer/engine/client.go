@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,6 +79,17 @@ func (c *Client) Ping(ctx context.Context) error {
 		_, err := api.Ping(ctx)
 		return err
 	})
+}
+
+// Listens reports whether the Engine takes connections. One that is being stopped does not, while it still answers on those it has.
+func (c *Client) Listens(ctx context.Context) bool {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", c.socket)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 // call runs one request within a limit and turns what went wrong into an *Error.
