@@ -65,7 +65,7 @@ func (s *session) judgeForeign(ctx context.Context, c *engine.Container, exit wi
 		if err != nil || !ends(unix.Signal(number), c.Config.StopSignal, exit.Code) {
 			continue
 		}
-		by := "came through the Docker Engine and not from Mesos, as by docker stop or docker kill"
+		by := "came through the Docker Engine and not from Mesos, as by docker stop, docker kill or an Engine that is stopped"
 		if s.server.watch.lostAround(kill.Time) || !s.server.engine.Listens(ctx) {
 			by = "came from the Docker Engine, which was stopped: without live-restore it stops its containers"
 		}

@@ -184,6 +184,7 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 			labels, _ := engine.ParseLabels(c.Config.Labels)
 			return labels.Ours(s.instance.id, c.Name)
 		},
+		Turn:    s.turns.take,
 		Stopped: s.options.Metrics.OrphanStopped, Removed: s.options.Metrics.ContainerRemoved,
 	}
 	removal.Run(ctx)

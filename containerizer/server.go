@@ -106,6 +106,7 @@ type Server struct {
 	watch    *watch
 	late     *container.LateRemovals
 	hold     *container.RemovalHold
+	turns    turns
 	events   events
 
 	recovered chan struct{} // closed when the containers of an earlier server are known

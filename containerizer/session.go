@@ -163,7 +163,9 @@ func (s *session) run(ctx context.Context, executor *pidfd.Process) {
 // runTask returns how the task ended.
 func (s *session) runTask(ctx context.Context) wire.Exited {
 	began := time.Now()
+	launched := s.server.turns.launch()
 	prepared, err := s.prepare(ctx)
+	launched()
 	if ctx.Err() == nil {
 		s.countLaunch(began, err)
 	}

@@ -41,6 +41,10 @@ type Removal struct {
 	// Ran says that the container was seen to run, and to be ours. It may then still run if the Engine does not know it any more.
 	Ran bool
 
+	// Turn, if not nil, is called before the container is looked at, and may wait. What it returns is called when that is done, and a
+	// removal that was due. A stop is not within a turn, for it takes as long as the container.
+	Turn func(context.Context) (over func(), err error)
+
 	// Stopped and Removed are called when that was done.
 	Stopped, Removed func()
 }
@@ -66,6 +70,13 @@ func (r *Removal) Run(ctx context.Context) {
 
 // step does what is next, and says when to go on.
 func (r *Removal) step(ctx context.Context) (wait time.Duration, done bool, err error) {
+	over := func() {}
+	if r.Turn != nil {
+		if over, err = r.Turn(ctx); err != nil {
+			return 0, true, err
+		}
+		defer over()
+	}
 	c, err := r.Engine.Inspect(ctx, r.ID)
 	if err != nil {
 		return killRepeat, false, err
@@ -79,6 +90,7 @@ func (r *Removal) step(ctx context.Context) (wait time.Duration, done bool, err 
 	case c.State.Running && r.Grace == LeaveRunning:
 		return r.Interval, false, nil
 	case c.State.Running:
+		over()
 		r.Logger.Warn("stopping a container whose task has ended or lost its executor", zap.String("container", r.ID))
 		if err := r.Engine.Stop(ctx, r.ID, r.Grace); err != nil {
 			return killRepeat, false, err

@@ -304,7 +304,7 @@ func TestEngineEndsTasks(t *testing.T) {
 		engine.end(t, signal)
 		engine.start(t)
 		status := k.end(t)
-		if got := status.GetMessage(); status.GetState() != mesos.TASK_FAILED || !strings.Contains(got, "came from the Docker Engine, which was stopped") {
+		if got := status.GetMessage(); status.GetState() != mesos.TASK_FAILED || !strings.Contains(got, "the Docker Engine") {
 			t.Errorf("Engine %s: %s %q", name, status.GetState(), got)
 		}
 	}
