@@ -119,6 +119,7 @@ func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Con
 	if err := systemd.Ready(); err != nil {
 		return err
 	}
+	group.Go(func() { giveBack(ctx, allocatedBytes, releaseMemory) })
 	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),
 		zap.String("engine", c.DockerSocket), zap.String("run_dir", c.RunDir))
 	if text := refusal(c); text != "" {
