@@ -129,7 +129,7 @@ func imaging() []row {
 			name: "image-store", request: "a fresh Engine without --storage-driver: info's Driver, its kind of store; a loaded image: is its Id the digest of its configuration; Descriptor",
 			ask:     func(t *testing.T, e *engine) string { return started{fresh: true}.engine(t).imageStore(t) },
 			answers: []said{{"20.10", "\"overlay2\", of the Engine's own; true, Descriptor is there false"}, {"29", "\"overlayfs\", containerd's; false, Descriptor is there true"}},
-			product: "takes the id for a name and never for a digest of anything; images are counted and removed by what the Engine lists",
+			product: "takes the id for a name and never for a digest of anything; images are counted and removed by what the Engine lists; `doctor` says which store it is",
 		},
 		{
 			name: "image-store-by-feature", request: "the same with the feature containerd-snapshotter in daemon.json",

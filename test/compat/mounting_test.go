@@ -77,7 +77,7 @@ func mounting() []row {
 					e.prints(t, object{"Mounts": []object{{"Type": "bind", "Source": directory, "Target": "/x", "ReadOnly": true, "BindOptions": object{"ReadOnlyNonRecursive": true}}}}, "touch /x/below/f 2>/dev/null && echo written || echo refused")
 			},
 			answers: []said{{"20.10", "written, with ReadOnlyNonRecursive written"}, {"26", "refused, with ReadOnlyNonRecursive written"}},
-			product: "sends `ro` and no more: on Engine 20.10 a task can write what is mounted below a read-only volume",
+			product: "sends `ro` and no more: on Engine 20.10 a task can write what is mounted below a read-only volume, as `doctor` says",
 		},
 		{
 			name: "mount-options-of-another-type", request: "Mounts of type volume with TmpfsOptions",

@@ -113,6 +113,7 @@ func TestFindings(t *testing.T) {
 		"Engine is too new":          {func(h *host) { h.version = `{"Version":"40","ApiVersion":"1.99","MinAPIVersion":"1.60"}` }, "engine", Failed, "speaks up to 1.51"},
 		"Engine 27":                  {func(h *host) { h.version = `{"Version":"27","ApiVersion":"1.47"}` }, "engine", OK, "with ours they do"},
 		"Engine 29":                  {func(h *host) { h.version = `{"Version":"29","ApiVersion":"1.52","MinAPIVersion":"1.44"}` }, "engine", OK, "do not recover"},
+		"mounts below volumes":       {func(h *host) {}, "engine", OK, "below a read-only volume"},
 		"no memory limits":           {func(h *host) { h.info = strings.Replace(h.info, `"MemoryLimit":true`, `"MemoryLimit":false`, 1) }, "engine_limits", Failed, "cgroup_enable=memory"},
 		"cgroup v2":                  {func(h *host) { h.v2(); h.agentFlags["containerizers"] = "mesos" }, "cgroups", OK, "custom executors"},
 		"cgroup v2, a ClusterD":      {func(h *host) { h.v2() }, "cgroups", OK, "all routes"},

@@ -15,6 +15,7 @@ import (
 // API versions at which something changes for us or for stock agents (contract 1.10).
 const (
 	oldestAPI       = "1.40" // of Engine 19.03; the oldest that is spoken
+	mountsBelow     = "1.44" // of Engine 25: a read-only volume is that for what is mounted below it, too
 	imageLostConfig = "1.45" // of Engine 26: image inspect without ContainerConfig, which stock agents insist on
 	lostIPAddress   = "1.52" // of Engine 29: container inspect without NetworkSettings.IPAddress
 )
@@ -55,6 +56,9 @@ func (d *doctor) engineVersion(context.Context) finding {
 		return failed(seen+"; this release speaks up to "+d.API, "upgrade mesos-docker-containerizer, or set min-api-version in /etc/docker/daemon.json")
 	case err != nil:
 		return failed(seen+fmt.Sprintf("; GET /info: %v", err), "see whether dockerd hangs (journalctl -u docker)")
+	}
+	if older(v.APIVersion, mountsBelow) {
+		seen += "; tasks can write what is mounted below a read-only volume"
 	}
 	switch {
 	case older(v.APIVersion, imageLostConfig):
