@@ -190,7 +190,7 @@ func (e *executor) onOutputEnd(end outputEnd) {
 		e.Logger.Error("some of the task's output could not be written", zap.Error(end.lost))
 	}
 	if end.err == nil && !e.task.received.end(e.task.kind.Past) {
-		e.Logger.Warn("the Engine's log does not tell what of the output was received before its restart; some of it may be there twice",
+		e.Logger.Warn("the Engine's log does not tell what of the output was received before its restart; some of it may be there twice, and is missing where the log was rotated meanwhile",
 			zap.Int("limit_bytes", maxLag))
 	}
 	if e.task.exit != nil {

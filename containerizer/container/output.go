@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -256,7 +257,7 @@ func (w *wait) goOnWithoutLog(ctx context.Context, losses int, err error) (time.
 	w.output.refused = true
 	w.output.mu.Unlock()
 	if w.end == nil {
-		return w.attachAnew(ctx, losses, err)
+		return w.attachAnew(ctx, last, losses, err)
 	}
 	if !known && (last.Unreadable != "" || !w.reachedEnd(last)) {
 		w.options.OutputLost(err)
@@ -265,12 +266,17 @@ func (w *wait) goOnWithoutLog(ctx context.Context, losses int, err error) (time.
 }
 
 // attachAnew gives the owner of a container that runs on what is yet to come, where the log cannot be had.
-func (w *wait) attachAnew(ctx context.Context, losses int, refusal error) (again time.Duration, settled bool, err error) {
+func (w *wait) attachAnew(ctx context.Context, last OutputEnd, losses int, refusal error) (again time.Duration, settled bool, err error) {
 	stream, err := w.options.Engine.AttachOutput(ctx, w.id)
 	switch {
 	case err == nil:
-		w.options.Logger.Warn("output is lost, since the log cannot be had", zap.Error(refusal))
-		return 0, !w.options.WholeOutput, w.handOver(stream, losses, Stream{Resumed: true, Lost: refusal.Error()})
+		lost := refusal.Error()
+		from := w.missingSince(last)
+		if !from.IsZero() {
+			lost = fmt.Sprintf("%s; what was written in the %v from %s on is missing", lost, time.Since(from).Round(time.Millisecond), from.UTC().Format(time.RFC3339Nano))
+		}
+		w.options.Logger.Warn("output is lost, since the log cannot be had", zap.Error(refusal), zap.Time("since", from))
+		return 0, !w.options.WholeOutput, w.handOver(stream, losses, Stream{Resumed: true, Lost: lost})
 	case ctx.Err() != nil:
 		return 0, false, context.Cause(ctx)
 	}

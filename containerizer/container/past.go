@@ -40,6 +40,26 @@ func (w *wait) lossOf(last OutputEnd) time.Time {
 	return earlier(last.Ended, lost.Add(lossSlack))
 }
 
+// missingSince is when the Engine was lost after which the output is missing, as far as is known; zero if it is not.
+func (w *wait) missingSince(last OutputEnd) time.Time {
+	w.output.mu.Lock()
+	opened := w.output.opened
+	w.output.mu.Unlock()
+	if w.options.LostAt != nil {
+		if lost := w.options.LostAt(opened); !lost.IsZero() {
+			return lost
+		}
+	}
+	switch p := last.Position; {
+	case p == nil:
+		return time.Time{}
+	case !p.Until.IsZero():
+		return p.Until
+	default:
+		return p.Since // where the log went on after the loss
+	}
+}
+
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a

@@ -230,7 +230,7 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 	for name, k := range map[string]*task{"without a log": none, "with a damaged log": damaged} {
 		had := len(k.output(t, "stdout"))
 		eventually(t, "more output of the one "+name, func() bool { return len(k.output(t, "stdout")) > had })
-		if got := k.output(t, "stderr"); !strings.Contains(got, "some of the task's output is lost") {
+		if got := k.output(t, "stderr"); !strings.Contains(got, "some of the task's output is lost") || !strings.Contains(got, "what was written in the ") {
 			t.Errorf("%s the loss is not said: %s", name, got)
 		}
 		if err := os.WriteFile(filepath.Join(k.Sandbox, "end"), nil, 0o600); err != nil {
