@@ -73,7 +73,7 @@ var firstAPI = map[string]string{
 // firstAPIOfPart is the same for a part of an option's value, which the docker command does not look at: an older Engine mounts the
 // whole volume, or fails at the start.
 var firstAPIOfPart = map[string]map[string]string{
-	"mount":        {"volume-subpath": "1.45"},
+	"mount":        {"volume-subpath": "1.45", "bind-create-src": "1.42"},
 	"security-opt": {"seccomp=builtin": "1.42", "seccomp:builtin": "1.42"},
 }
 

@@ -39,6 +39,7 @@ func TestOptionsOfNewerEngines(t *testing.T) {
 		{"gpus", "all", "1.39", "1.40", ""},
 		{"platform", "linux/amd64", "1.40", "1.41", ""},
 		{"mount", "type=volume,src=v,dst=/x,volume-subpath=s", "1.44", "1.45", " volume-subpath"},
+		{"mount", "type=bind,src=/tmp,dst=/x,bind-create-src=true", "1.41", "1.42", " bind-create-src"},
 		{"security-opt", "seccomp=builtin", "1.41", "1.42", " seccomp=builtin"},
 		{"security-opt", "seccomp:builtin", "1.41", "1.42", " seccomp:builtin"},
 		{"network", "name=x,gw-priority=7", "1.47", "1.48", " gw-priority"},

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/docker/docker/api"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -98,6 +99,9 @@ func (p parameter) check() error {
 		would := ""
 		if key := suggest(p.name); key != "" {
 			would = "; the key would be " + Quote(key)
+		}
+		if p.name == "umask" {
+			would = "; docker 29 has it, for Engines from API 1.56 on, and this release speaks up to " + api.DefaultVersion
 		}
 		if p.name == "" || p.name[0] == '-' {
 			return fault(p.field, "bad flag syntax: %s%s", Quote("--"+p.name), would)

@@ -78,7 +78,7 @@ func buildRules() []Rule {
 		{Name: "io-maxiops", Decision: Refused, Reason: reasonWindows},
 		{Name: "label", Decision: Restricted, Reason: "labels that begin with " + engine.LabelPrefix + " are the containerizer's own", check: checkLabel},
 		{Name: "label-file", Decision: Refused, Reason: reasonHostFile},
-		{Name: "mount", Decision: Passed, Reason: "a source that begins with a dot is relative to the sandbox and must stay in it"},
+		{Name: "mount", Decision: Passed, Reason: "a source that begins with a dot is relative to the sandbox and must stay in it; docker 29's bind-create-src has the Engine make a missing source, from API 1.42 on"},
 		{Name: "name", Decision: Refused, Reason: "the agent names the container and finds it by that name"},
 		{Name: "net", Decision: Passed, Reason: "the first net or network replaces the network of the task, further ones are added"},
 		{Name: "network", Decision: Passed, Reason: "the first net or network replaces the network of the task, further ones are added"},

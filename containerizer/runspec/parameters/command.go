@@ -54,6 +54,7 @@ func create(request runspec.ParseRequest) (runspec.ParseResult, error) {
 	// like, and the version is pinned.
 	//lint:ignore SA1019 see above
 	cmd := dockercommand.NewCreateCommand(&docker{engine: engine})
+	readCreateSource(cmd.Flags())
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.SetOut(io.Discard)
 	cmd.SetErr(io.Discard)

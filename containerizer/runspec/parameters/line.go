@@ -22,7 +22,9 @@ var pullPolicies = []string{dockercommand.PullImageAlways, dockercommand.PullIma
 // values.
 func readLine(arguments []string) (*runspec.RunLine, error) {
 	//lint:ignore SA1019 see create
-	line, err := readOptions(dockercommand.NewRunCommand(&docker{}).Flags(), arguments)
+	known := dockercommand.NewRunCommand(&docker{}).Flags()
+	readCreateSource(known)
+	line, err := readOptions(known, arguments)
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +34,7 @@ func readLine(arguments []string) (*runspec.RunLine, error) {
 	engine := &recorder{}
 	//lint:ignore SA1019 see create
 	run := dockercommand.NewRunCommand(&docker{engine: engine})
+	readCreateSource(run.Flags())
 	// Whatever the options say, this command is to pull nothing and to ask nobody whom to trust.
 	run.PreRunE = func(run *cobra.Command, _ []string) error {
 		return errors.Join(run.Flags().Set("pull", dockercommand.PullImageNever), run.Flags().Set("disable-content-trust", "true"))

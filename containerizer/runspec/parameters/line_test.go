@@ -45,7 +45,8 @@ func TestReadLine(t *testing.T) {
 
 // What the line says and what the same options give a task are one thing.
 func TestLineEqualsOptions(t *testing.T) {
-	options := []string{"--memory=64m", "--env=A=b", "--cap-add=SYS_ADMIN", "--pid=host", "--publish=8080:80", "--tmpfs=/run:size=1m", "--gpus=all"}
+	options := []string{"--memory=64m", "--env=A=b", "--cap-add=SYS_ADMIN", "--pid=host", "--publish=8080:80", "--tmpfs=/run:size=1m", "--gpus=all",
+		"--mount=type=bind,src=/a,dst=/t,bind-create-src"}
 	line, err := readLine(append(slices.Clone(options), "busybox", "sleep", "1"))
 	if err != nil {
 		t.Fatal(err)

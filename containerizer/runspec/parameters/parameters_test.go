@@ -95,6 +95,10 @@ var meanings = []struct {
 	{[]string{"memory-swap=-1"}, "HostConfig/MemorySwap", `-1`},
 	{[]string{"mount=type=tmpfs,target=/t,tmpfs-size=1m"}, "HostConfig/Mounts", `[{"Target":"/t","TmpfsOptions":{"SizeBytes":1048576},"Type":"tmpfs"}]`},
 	{[]string{`mount=type=bind,"source=./a b",target=/t`}, "HostConfig/Mounts", `[{"Source":"/sandbox/a b","Target":"/t","Type":"bind"}]`},
+	{[]string{"mount=type=bind,src=./a,dst=/t,bind-create-src"}, "HostConfig/Mounts", `[{"BindOptions":{"CreateMountpoint":true},"Source":"/sandbox/a","Target":"/t","Type":"bind"}]`},
+	{[]string{`mount=type=bind,bind-create-src=1,"src=/a,b",dst=/t,bind-propagation=shared,ro`, "mount=type=bind,src=/b,dst=/u"}, "HostConfig/Mounts",
+		`[{"BindOptions":{"CreateMountpoint":true,"Propagation":"shared"},"ReadOnly":true,"Source":"/a,b","Target":"/t","Type":"bind"},{"Source":"/b","Target":"/u","Type":"bind"}]`},
+	{[]string{"mount=type=bind,src=/a,dst=/t,bind-create-src=false"}, "HostConfig/Mounts", `[{"BindOptions":{},"Source":"/a","Target":"/t","Type":"bind"}]`},
 	{[]string{"net=host"}, "HostConfig/NetworkMode", `"host"`},
 	{[]string{"network=name=weave,ip=10.0.0.9,alias=web"}, "Networking/EndpointsConfig/weave/IPAMConfig", `{"IPv4Address":"10.0.0.9"}`},
 	{[]string{"network=weave", "ip=10.0.0.9"}, "Networking/EndpointsConfig/weave/IPAMConfig", `{"IPv4Address":"10.0.0.9"}`},
@@ -152,6 +156,7 @@ func TestParametersThatFail(t *testing.T) {
 	}{
 		{[]string{"hostname=h", "lxc-conf=x"}, "unknown flag: --lxc-conf", 1, "lxc-conf"},
 		{[]string{"e=A=B"}, `unknown flag: --e; the key would be "env"`, 0, "e"},
+		{[]string{"umask=0022"}, "unknown flag: --umask; docker 29 has it, for Engines from API 1.56 on, and this release speaks up to 1.51", 0, "umask"},
 		{[]string{"=x"}, `bad flag syntax: "--"`, 0, ""},
 		{[]string{"-x=y"}, `bad flag syntax: "---x"`, 0, "-x"},
 		{[]string{"memory=lots"}, `invalid argument "lots" for "-m, --memory" flag: invalid size: 'lots'`, 0, "memory"},
@@ -165,6 +170,11 @@ func TestParametersThatFail(t *testing.T) {
 		{[]string{"user=u", "network=name=weave,color=red"},
 			`invalid argument "name=weave,color=red" for "--net" flag: invalid field key color`, 1, "network"},
 		{[]string{"log-driver=none", "log-opt=splunk-token=hush"}, "invalid logging opts for driver none", 1, "log-opt"},
+		{[]string{"mount=type=volume,src=v,dst=/x,bind-create-src"},
+			`invalid argument "type=volume,src=v,dst=/x,bind-create-src" for "--mount" flag: cannot mix 'bind-*' options with mount type 'volume'`, 0, "mount"},
+		{[]string{"mount=type=bind,src=/x,dst=/x,bind-create-src=yes"},
+			`invalid argument "type=bind,src=/x,dst=/x,bind-create-src=yes" for "--mount" flag: invalid value for 'bind-create-src': invalid boolean value ("yes"): must be one of "true", "1", "false", or "0" (default "true")`, 0, "mount"},
+		{[]string{"mount=bind-create-src"}, `invalid argument "bind-create-src" for "--mount" flag: target is required`, 0, "mount"},
 		{[]string{"mount=type=bind,src=../x,dst=/x"}, `"../x" leaves the sandbox`, 0, "mount"},
 		{[]string{"volume=./../../etc:/x"}, `"./../../etc" leaves the sandbox`, 0, "volume"},
 	}
@@ -257,6 +267,7 @@ func FuzzParameters(f *testing.F) {
 	f.Add("label=x", "y")
 	f.Add("volume", "./a:/b:ro")
 	f.Add("mount", `type=bind,"src=./a,b",dst=/x`)
+	f.Add("mount", `type=bind,src=/a,dst=/x,bind-create-src=1`)
 	f.Add("network", "name=n,alias=a")
 	f.Add("security-opt", "seccomp:/etc/passwd")
 	f.Fuzz(func(t *testing.T, key, value string) {
