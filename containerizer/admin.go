@@ -20,6 +20,7 @@ const adminTimeout = 10 * time.Second
 //
 //	GET  /tasks                   a JSON list of TaskReport
 //	GET  /tasks/CONTAINER         an Inspection
+//	GET  /stats                   a JSON list of TaskStats
 //	GET  /events                  a TaskReport in JSON for each change of state or health from now on, until the client leaves
 //	POST /tasks/CONTAINER/stop    StopRequest; answers when the task has ended
 //	POST /tasks/CONTAINER/exec    ExecRequest; answers ExecStarted with a file, see AskFile
@@ -30,6 +31,7 @@ const adminTimeout = 10 * time.Second
 // A refusal is a line of text, with a status of HTTP that is not 200.
 func (s *Server) HandleAdmin(mux *http.ServeMux) {
 	mux.HandleFunc("GET /tasks", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Tasks()) })
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.stats()) })
 	mux.HandleFunc("GET /events", s.tellEvents)
 	handle := func(pattern string, answer func(*session, http.ResponseWriter, *http.Request)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

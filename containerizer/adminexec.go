@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"path"
-	"time"
 
 	docker "github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
@@ -136,9 +135,9 @@ func (s *Server) resizeExec(w http.ResponseWriter, r *http.Request) {
 
 // LogRequest asks for what the Engine has kept of a task's output.
 type LogRequest struct {
-	Follow bool      `json:"follow,omitempty"`
-	Since  time.Time `json:"since,omitzero"`
-	Lines  *int      `json:"lines,omitempty"` // the last ones; nil for all
+	Follow bool   `json:"follow,omitempty"`
+	Since  string `json:"since,omitempty"` // as the Engine takes it: seconds since 1970, with a fraction; empty for all
+	Lines  *int   `json:"lines,omitempty"` // the last ones; nil for all
 }
 
 // LogOpened comes with the log, multiplexed unless there is a terminal.
@@ -160,10 +159,7 @@ func (s *session) openLog(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the task has no container yet", http.StatusConflict)
 		return
 	}
-	options := engine.LogOptions{Follow: order.Follow}
-	if !order.Since.IsZero() {
-		options.Since = fmt.Sprintf("%d.%09d", order.Since.Unix(), order.Since.Nanosecond())
-	}
+	options := engine.LogOptions{Follow: order.Follow, Since: order.Since}
 	if order.Lines != nil {
 		options.Tail = fmt.Sprint(*order.Lines)
 	}

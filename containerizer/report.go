@@ -94,6 +94,7 @@ type known struct {
 	mu    sync.Mutex // guards what follows
 	facts TaskReport // Task is empty until the server knows the task by its name
 	told  TaskReport // as last published
+	pid   int        // of the container's first process; 0 if none is known
 }
 
 // learn notes facts of the task.
@@ -144,6 +145,9 @@ func (s *session) learnTask(info *mesos.TaskInfo) {
 
 // learnContainer notes what the Engine says of the container.
 func (s *session) learnContainer(c *engine.Container) {
+	s.known.mu.Lock()
+	s.known.pid = c.State.Pid
+	s.known.mu.Unlock()
 	s.learn(func(r *TaskReport) {
 		r.ContainerID, r.Image = c.ID, c.Config.Image
 		r.Created, r.Started = container.CreatedAt(c), container.StartedAt(c)

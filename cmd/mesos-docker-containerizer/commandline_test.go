@@ -92,6 +92,8 @@ var commandLines = []struct {
 	{`stop --run_dir=/nonexistent`, 2, ``, "name one task; `mesos-docker-containerizer ps` lists them"},
 	{`stop --grace=x web`, 2, ``, "invalid value \"x\" for flag -grace: parse error; `mesos-docker-containerizer help stop` lists the flags"},
 	{`inspect --run_dir=/nonexistent web`, 3, ``, `no daemon answers at /nonexistent/admin.sock: dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
+	{`logs --run_dir=/nonexistent`, 2, ``, "name one task; `mesos-docker-containerizer ps` lists them"},
+	{`logs --since=soon web`, 2, ``, `--since: failed to parse value as time or duration: "soon"`},
 	{`events --run_dir=/nonexistent`, 3, ``, `no daemon answers at /nonexistent/admin.sock: dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
 	{`images x --run_dir=/nonexistent`, 2, ``, `unexpected argument "x"`},
 	{`doctor --json x`, 2, ``, `unexpected argument "x"`},

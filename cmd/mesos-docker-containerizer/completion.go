@@ -4,8 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +53,7 @@ func complete(t terminal, args []string) error {
 		Use: program, DisableFlagParsing: true, SilenceErrors: true, SilenceUsage: true,
 		Run: func(*cobra.Command, []string) {},
 		ValidArgsFunction: func(_ *cobra.Command, before []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return completions(before, word)
+			return completions(t, before, word)
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -62,7 +64,7 @@ func complete(t terminal, args []string) error {
 }
 
 // completions returns how a word can go on that follows others, each with what it means behind a tab.
-func completions(before []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func completions(t terminal, before []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var all []cobra.Completion
 	add := func(text, meaning string) {
 		if strings.HasPrefix(text, word) {
@@ -86,6 +88,11 @@ func completions(before []string, word string) ([]cobra.Completion, cobra.ShellC
 		for _, w := range c.words {
 			add(w, "")
 		}
+		if c.tasks {
+			for _, name := range taskNames(t, c, before[1:], word) {
+				add(name, "")
+			}
+		}
 		if c.arguments && c.words == nil {
 			return all, cobra.ShellCompDirectiveDefault
 		}
@@ -93,6 +100,38 @@ func completions(before []string, word string) ([]cobra.Completion, cobra.ShellC
 	}
 	return c.flagCompletions(word)
 }
+
+// completionTimeout is how long a person waits for a shell.
+const completionTimeout = time.Second
+
+// taskNames are the names of tasks with which a word can go on, of the daemon that the words before it are for; none if it is away. Names
+// that a shell or a terminal would not take as they are, are left out.
+func taskNames(t terminal, c *command, before []string, word string) (names []string) {
+	own, _ := c.flags()
+	t.stderr = io.Discard
+	settings, arguments, err := c.parse(t, before, own)
+	if err != nil || c.operands > 0 && len(arguments) >= c.operands {
+		return nil
+	}
+	reports, err := askTasks(settings, completionTimeout)
+	if err != nil {
+		return nil
+	}
+	for _, r := range reports {
+		all := r.Names()
+		for _, name := range []string{all.Task, all.App, all.Container, all.ContainerID} {
+			if word == "" && name != all.Task || !plainName.MatchString(name) {
+				continue
+			}
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// plainName matches names without anything that means something to shells.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9/_.-]+$`)
 
 // flagCompletions completes the name of a flag or, behind its =, the value.
 func (c *command) flagCompletions(word string) (all []cobra.Completion, directive cobra.ShellCompDirective) {

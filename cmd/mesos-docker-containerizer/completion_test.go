@@ -24,9 +24,9 @@ func TestCompletions(t *testing.T) {
 		want      string // without what they mean
 		directive cobra.ShellCompDirective
 	}{
-		{"", "", "serve run ps inspect exec stop events images setup doctor config completion manual version help", noFiles},
+		{"", "", "serve run ps logs stats inspect exec stop events images setup doctor config completion manual version help", noFiles},
 		{"", "co", "config completion", noFiles},
-		{"help", "s", "serve stop setup", noFiles},
+		{"help", "s", "serve stats stop setup", noFiles},
 		{"nosuch", "", "", noFiles},
 		{"nosuch", "--", "", noFiles},
 		{"images", "", "gc", noFiles},
@@ -42,7 +42,7 @@ func TestCompletions(t *testing.T) {
 		{"ps", "--log_level=", "debug info warn error", noFiles},
 		{"ps", "--pull_policy=a", "always", noFiles},
 	} {
-		got, directive := completions(strings.Fields(test.before), test.word)
+		got, directive := completions(terminal{}, strings.Fields(test.before), test.word)
 		for i := range got {
 			got[i], _, _ = strings.Cut(got[i], "\t")
 		}

@@ -48,6 +48,8 @@ func commands() []*command {
 		{name: "ps", summary: "list the daemon's tasks and what they are doing", usage: psUsage, define: ps, asks: true, tasks: true},
 		{name: "why", summary: "explain a task of the last 24 hours: what became of it, why, and what to do", usage: whyUsage, define: why,
 			asks: true, tasks: true},
+		{name: "logs", summary: "print what a task has written", usage: logsUsage, define: logs, asks: true, tasks: true},
+		{name: "stats", summary: "show what tasks use of processors and memory", usage: statsUsage, define: stats, asks: true, tasks: true},
 		{name: "inspect", summary: "print all that is known of a task", usage: inspectUsage, define: inspect, asks: true, tasks: true},
 		{name: "exec", summary: "run a command in a task's container", usage: execUsage, define: execInContainer, asks: true, tasks: true, operands: 1},
 		{name: "stop", summary: "end a task as its framework would", usage: stopUsage, define: stop, asks: true, tasks: true},

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 
@@ -116,14 +115,20 @@ func (t terminal) width() int {
 
 // withNames are the tasks of which a name begins with one of the words, or all tasks without words.
 func withNames(reports []containerizer.TaskReport, words []string) []containerizer.TaskReport {
+	return matching(reports, containerizer.TaskReport.Names, words)
+}
+
+// matching is withNames for whatever has the names of a task. The order is that of the words.
+func matching[T any](all []T, names func(T) lookup.Names, words []string) []T {
 	if len(words) == 0 {
-		return reports
+		return all
 	}
-	found := []containerizer.TaskReport{}
+	found, seen := []T{}, map[lookup.Names]bool{}
 	for _, word := range words {
-		for _, r := range lookup.All(reports, containerizer.TaskReport.Names, word) {
-			if !slices.ContainsFunc(found, func(f containerizer.TaskReport) bool { return f.Container == r.Container }) {
-				found = append(found, r)
+		for _, item := range lookup.All(all, names, word) {
+			if !seen[names(item)] {
+				seen[names(item)] = true
+				found = append(found, item)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-// Package cgroup reads what the kernel counts of a container's memory, and kills its processes. A read costs a few small files of the kernel's and no call
+// Package cgroup reads what the kernel counts of a container's memory and processor time, and kills its processes. A read costs a few small files of the kernel's and no call
 // of the Engine, and keeps nothing open.
 package cgroup
 
@@ -41,7 +41,10 @@ var (
 
 // Of finds the control group of a container by one of its processes. The group is the one whose name has the container's id, as every
 // runtime names it, also where the process has moved on to a group below it.
-func Of(pid int, container string) (*Group, error) {
+func Of(pid int, container string) (*Group, error) { return of(pid, container, "memory") }
+
+// of is Of for the group in which a controller counts.
+func of(pid int, container, controller string) (*Group, error) {
 	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
 	if err != nil {
 		return nil, fmt.Errorf("look for control groups: %w", err)
@@ -50,35 +53,35 @@ func Of(pid int, container string) (*Group, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for the control group of container %s: %w", container, err)
 	}
-	return find(string(membership), mounts, container)
+	return find(string(membership), mounts, container, controller)
 }
 
 // find is Of for the text of a process's cgroup file. Each of its lines is ID:CONTROLLERS:PATH, of version 2 without controllers.
-func find(membership string, mounts []*mountinfo.Info, container string) (*Group, error) {
-	for _, f := range []*files{version1, version2} { // where there are both, version 1 counts memory if it knows it
+func find(membership string, mounts []*mountinfo.Info, container, controller string) (*Group, error) {
+	for _, f := range []*files{version1, version2} { // where there are both, version 1 counts what it knows
 		for line := range strings.Lines(membership) {
 			parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
-			if len(parts) != 3 || !f.counts(parts[1]) {
+			if len(parts) != 3 || !f.counts(parts[1], controller) {
 				continue
 			}
 			path := containersOwn(parts[2], container)
 			for _, m := range mounts {
 				below, err := filepath.Rel(m.Root, path)
-				if m.FSType == f.fsType && (f == version2 || f.counts(m.VFSOptions)) && path != "" && err == nil && filepath.IsLocal(below) {
+				if m.FSType == f.fsType && (f == version2 || f.counts(m.VFSOptions, controller)) && path != "" && err == nil && filepath.IsLocal(below) {
 					return &Group{filepath.Join(m.Mountpoint, below), f}, nil
 				}
 			}
 		}
 	}
-	return nil, fmt.Errorf("no control group of container %s counts its memory", container)
+	return nil, fmt.Errorf("no control group of container %s has the controller %s", container, controller)
 }
 
-// counts reports whether a hierarchy with these controllers, of which one of version 2 has no list, counts memory.
-func (f *files) counts(controllers string) bool {
+// counts reports whether a hierarchy with these controllers, of which one of version 2 has no list, has the one that counts.
+func (f *files) counts(controllers, controller string) bool {
 	if f == version2 {
 		return controllers == ""
 	}
-	return slices.Contains(strings.Split(controllers, ","), "memory")
+	return slices.Contains(strings.Split(controllers, ","), controller)
 }
 
 // containersOwn cuts a path after the element with the container's id; empty without one.

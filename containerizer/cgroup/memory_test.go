@@ -37,7 +37,7 @@ func TestFind(t *testing.T) {
 		"nothing mounted":          {"0::/docker/" + id + "\n", nil, ""},
 		"no lines of the kernel's": {"memory\n:\n" + id, v1, ""},
 	} {
-		group, err := find(test.membership, test.mounts, id)
+		group, err := find(test.membership, test.mounts, id, "memory")
 		if err != nil && test.want == "" {
 			continue
 		}
@@ -91,7 +91,7 @@ func FuzzFind(f *testing.F) {
 		{FSType: "cgroup2", Root: "/", Mountpoint: "/c"}, {FSType: "cgroup", Root: "/", Mountpoint: "/c", VFSOptions: "memory"},
 	}
 	f.Fuzz(func(t *testing.T, membership string) {
-		group, err := find(membership, mounts, id)
+		group, err := find(membership, mounts, id, "memory")
 		if err == nil && (!strings.HasPrefix(group.directory, "/c/") || !strings.Contains(filepath.Base(group.directory), id)) {
 			t.Errorf("%q is in %s", membership, group.directory)
 		}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	timetypes "github.com/docker/docker/api/types/time"
+
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/sandboxlog"
+	"mesos-docker-containerizer/config"
+	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/internal/transport/stdcopy"
+)
+
+const logsUsage = `
+Usage: mesos-docker-containerizer logs [-f] [--tail=N] [--since=TIME] [--stderr] TASK [FLAG...]
+
+Prints what a task has written, from stdout in its sandbox, or stderr, where the executor writes its own log, too. Files that a log rotator
+of the agent's has renamed (stdout.1, stdout.2) come first; compressed ones are not read. With -f it goes on through rotations until the
+task has ended, or Ctrl-C. Output is passed on as it is, escape sequences included.
+
+Files have no times: with --since the output is what the Docker Engine's log has (log_driver, log_opts), until the container is removed.
+
+TASK is the beginning of a name, as in ps. The sandbox of a task that has ended is kept by the agent for a while; ps names the sandbox
+of one that runs.
+
+Exit status: 0, 1 when there is no such task or no output can be read, 2 when a flag or setting is wrong, 3 when no daemon answers.
+`
+
+// Times of logs -f.
+const (
+	logInterval  = 200 * time.Millisecond // between two looks at a file
+	endsInterval = 2 * time.Second        // between two questions whether the task has ended
+)
+
+// logs prints a task's output.
+func logs(own *flag.FlagSet) action {
+	var follow bool
+	own.BoolVar(&follow, "f", false, "follow the output")
+	own.BoolVar(&follow, "follow", false, "the same")
+	lines := own.Int("tail", -1, "only the last `N` lines; default: all")
+	since := own.String("since", "", "only what was written since a `TIME`, as 10m or 2024-11-28T12:00:00Z, from the Docker Engine's log")
+	stderr := own.Bool("stderr", false, "what the task has written to stderr")
+	return func(t terminal, c *config.Config, arguments []string) error {
+		if len(arguments) != 1 {
+			return withStatus(exitUsage, errOneTask)
+		}
+		name := "stdout"
+		if *stderr {
+			name = "stderr"
+		}
+		order := containerizer.LogRequest{Follow: follow}
+		if *since != "" {
+			from, err := timetypes.GetTimestamp(*since, time.Now())
+			if err != nil {
+				return withStatus(exitUsage, fmt.Errorf("--since: %w", err))
+			}
+			order.Since = from
+		}
+		if *lines >= 0 {
+			order.Lines = lines
+		}
+		task, err := askTask(c, arguments[0])
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		if *since != "" {
+			return t.engineLog(ctx, c, task, order, *stderr)
+		}
+		return t.sandboxLog(ctx, c, task, name, *lines, follow)
+	}
+}
+
+// sandboxLog prints a file of the task's sandbox.
+func (t terminal) sandboxLog(ctx context.Context, c *config.Config, task containerizer.TaskReport, name string, lines int, follow bool) error {
+	log, err := sandboxlog.Open(task.Sandbox, name, lines)
+	if err != nil {
+		return fmt.Errorf("output of the task: %w", err)
+	}
+	defer log.Close()
+	ticker := time.NewTicker(logInterval)
+	defer ticker.Stop()
+	asked := time.Now()
+	for ended := !follow; ; {
+		lost, err := log.Copy(t.stdout)
+		if lost {
+			fmt.Fprintln(t.stderr, program+": the file was cut or removed, and some of the output with it")
+		}
+		if err != nil {
+			return fmt.Errorf("output of the task: %w", err)
+		}
+		if ended {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		if time.Since(asked) > endsInterval {
+			ended, asked = hasEnded(c, task), time.Now()
+		}
+	}
+}
+
+// hasEnded says that the daemon, which may be away, knows the task no more, or that it has ended.
+func hasEnded(c *config.Config, task containerizer.TaskReport) bool {
+	var now containerizer.TaskReport
+	err := askDaemon(c, http.MethodGet, pathOf(task, ""), psTimeout, &now)
+	if refused, ok := errors.AsType[*containerizer.RefusedError](err); ok {
+		return refused.Status == http.StatusNotFound
+	}
+	return err == nil && now.State == containerizer.StateEnded
+}
+
+// engineLog prints what the Engine has kept.
+func (t terminal) engineLog(ctx context.Context, c *config.Config, task containerizer.TaskReport, order containerizer.LogRequest, stderr bool) error {
+	var opened containerizer.LogOpened
+	stream, err := askFile(c, pathOf(task, "/log"), order, &opened)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	stop := context.AfterFunc(ctx, func() { stream.Close() })
+	defer stop()
+	var out, errs io.Writer = t.stdout, io.Discard
+	if stderr {
+		out, errs = errs, out
+	}
+	if err := stdcopy.Copy(stream, opened.TTY, out, errs); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the Docker Engine's log: %w", err)
+	}
+	return nil
+}
