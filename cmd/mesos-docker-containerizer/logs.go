@@ -17,6 +17,7 @@ import (
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/sandboxlog"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/internal/transport/stdcopy"
 )
 
@@ -29,8 +30,8 @@ task has ended, or Ctrl-C. Output is passed on as it is, escape sequences includ
 
 Files have no times: with --since the output is what the Docker Engine's log has (log_driver, log_opts), until the container is removed.
 
-TASK is the beginning of a name, as in ps. The sandbox of a task that has ended is kept by the agent for a while; ps names the sandbox
-of one that runs.
+TASK is the beginning of a name, as in ps, also that of a task that has ended in the last 24 hours, as long as the agent keeps its
+sandbox (its gc_delay).
 
 Exit status: 0, 1 when there is no such task or no output can be read, 2 when a flag or setting is wrong, 3 when no daemon answers.
 `
@@ -69,6 +70,12 @@ func logs(own *flag.FlagSet) action {
 			order.Lines = lines
 		}
 		task, err := askTask(c, arguments[0])
+		if err != nil && *since == "" {
+			// Of a task that has ended, or while the daemon is away, there is the record.
+			if ended, recordErr := record.Find(stateDirectory(c), arguments[0]); recordErr == nil {
+				task, err, follow = containerizer.TaskReport{Sandbox: ended.Sandbox}, nil, false
+			}
+		}
 		if err != nil {
 			return err
 		}
