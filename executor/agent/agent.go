@@ -23,8 +23,8 @@ type Cursor uint64
 
 // Outbox is the executor's side of delivery: tasks and updates the agent has not acknowledged. It is safe for concurrent use.
 type Outbox interface {
-	// Unacknowledged returns the tasks without any acknowledged update and all unacknowledged updates, oldest first, for a
-	// (re-)subscription, and the Cursor behind the last of them. The caller must not change what is returned.
+	// Unacknowledged returns, for a (re-)subscription, the tasks without an acknowledged update and all unacknowledged updates, oldest
+	// first. The Cursor stands behind the last of them. The caller must not change the slices.
 	Unacknowledged() (tasks []mesos.TaskInfo, updates []mesos.TaskStatus, seen Cursor)
 
 	// Next blocks until an unacknowledged update recorded behind the Cursor exists and returns it with its own Cursor. It

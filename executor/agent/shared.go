@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// FirstAllocation bounds what is allocated on the word of a length alone, in bytes; beyond it memory follows the bytes that arrive.
+// FirstAllocation, in bytes, bounds the allocation for an announced length. Beyond it memory grows with the bytes that arrive.
 const FirstAllocation = 64 << 10
 
-// largeMessage is the size from which the memory of a message is given back at once instead of at the next collection, which in
-// an executor with little to do may be minutes away. Below it a collection costs more than it frees.
+// largeMessage is the size from which the memory of a message is freed at once. The next collection of an idle executor may be minutes
+// away. Below this size a collection costs more than it frees.
 const largeMessage = 1 << 20
 
-// ReleaseAfter gives memory back after a message of a size in bytes, if that was large. The caller refers to it no more.
+// ReleaseAfter frees memory after a large message; size is in bytes. The caller must hold no reference to the message.
 func ReleaseAfter(size int) {
 	if size >= largeMessage {
 		debug.FreeOSMemory()

@@ -16,8 +16,8 @@ import (
 // processID is what the stock executor calls itself.
 const processID = "executor(1)"
 
-// listen opens the socket for the agent's messages and returns it with the address that the agent is to use. The variables are
-// the task's to override: what cannot be used is passed over, with a warning.
+// listen opens the socket for the agent's messages and returns it with the address for the agent. A task can override the variables,
+// so listen ignores unusable values and logs a warning.
 func listen(ctx context.Context, v agent.Libprocess, agentAddress string, logger *zap.Logger) (net.Listener, upid, error) {
 	host := route(ctx, agentAddress)
 	bind := host
@@ -52,7 +52,7 @@ func listen(ctx context.Context, v agent.Libprocess, agentAddress string, logger
 	return listener, upid{processID, net.JoinHostPort(host, port)}, nil
 }
 
-// listenOn takes addresses only: a name would be looked up, and what the task writes there is not worth that.
+// listenOn accepts addresses only. It does not look up names, because the task may have written them.
 func listenOn(ctx context.Context, ip, port string) (net.Listener, error) {
 	if ip != "" {
 		if _, err := netip.ParseAddr(ip); err != nil {
@@ -103,8 +103,8 @@ type upid struct {
 
 func (u upid) String() string { return u.id + "@" + u.address }
 
-// parseUPID reads what a message says of its sender. That ends up in the head of our own messages, so only what libprocess
-// itself makes is accepted.
+// parseUPID parses the sender of a message. Our own messages repeat it in their head, so it accepts only what libprocess itself
+// writes.
 func parseUPID(s string) (upid, error) {
 	id, address, found := strings.Cut(s, "@")
 	host, port, err := net.SplitHostPort(address)

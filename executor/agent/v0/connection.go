@@ -1,13 +1,13 @@
 // Package v0 is the executor's connection to the Mesos agent over libprocess, the protocol of the stock docker executor
 // (contract 5.2). Agents recover the executors of their docker containerizer over no other.
 //
-// New takes what the agent said in the environment, Run does the rest until its context ends: it listens for the agent's
-// messages and hands them to the executor as events of the v1 API, registers, and delivers the updates of the executor's outbox
-// (agent.Outbox). Nothing else is kept here, so nothing is lost with a connection: what the agent has not acknowledged is part
-// of the next re-registration.
+// New takes the environment that the agent has set. Run works until its context ends: it listens for the agent's messages and
+// hands them to the executor as events of the v1 API, it registers, and it delivers the updates of the executor's outbox
+// (agent.Outbox). The connection keeps nothing else, so nothing is lost with it: the next re-registration has all that the agent
+// has not acknowledged.
 //
-// There are two TCP connections, one for each direction: the agent opens one to our address and sends its messages there
-// (server), we open one to the agent's (link). Messages have the form of HTTP requests; the responses carry nothing.
+// There are two TCP connections, one for each direction. The agent opens one to our address and sends its messages there
+// (server). We open one to the agent's address (link). Messages have the form of HTTP requests. The responses carry nothing.
 //
 // # When the agent is away
 //
@@ -23,10 +23,10 @@
 //
 // # Caveats
 //
-// The protocol knows no authentication. Messages are taken only from the agent's own address, which on its host is not proof of
-// much. A message for an executor or a framework that is not ours is ignored: ports are used again, and an agent writes to the
-// last address it knows of an executor. Updates are sent once per link: the agent stores what it has read or dies, and then
-// gets them again. LIBPROCESS_PORT, if the task sets it, is taken from the task.
+// The protocol has no authentication. The connection takes messages only from the agent's own address, which proves little on its
+// host. It ignores a message for another executor or framework: ports are used again, and an agent writes to the last address that
+// it knows of an executor. It sends each update once per link: the agent either stores what it has read or dies, and then gets it
+// again. If the task sets LIBPROCESS_PORT, the task's value counts.
 package v0
 
 import (
@@ -79,8 +79,8 @@ func New(options Options) (*Connection, error) {
 	return c, nil
 }
 
-// Run registers with the agent and serves it until ctx ends, whose error it then returns. Any other error says that no socket
-// could be opened. It owns neither outbox nor events, closes nothing of theirs, and has no goroutine left when it returns.
+// Run registers with the agent and serves it until ctx ends. It then returns ctx's error; any other error means that it could not
+// open a socket. It owns neither outbox nor events and closes neither. No goroutine is left when it returns.
 func (c *Connection) Run(ctx context.Context, outbox agent.Outbox, events chan<- *agent.Event) error {
 	listener, self, err := listen(ctx, c.env.Libprocess, c.env.AgentAddress, c.logger)
 	if err != nil {
@@ -115,17 +115,17 @@ type run struct {
 	asked uint64 // the connection on which it asked for re-registration; 0 if it has not
 	link  *link  // nil while there is none
 
-	registered bool                      // the agent has taken us
-	subscribed executor.Event_Subscribed // what it said then
+	registered bool                      // the agent has accepted us
+	subscribed executor.Event_Subscribed // the content of its answer
 
-	deadline *time.Timer // when the executor has to be told to shut down; nil while there is no reason to
-	told     bool        // that it was, by the agent or by us
+	deadline *time.Timer // the time of our own SHUTDOWN to the executor; nil while there is no reason for one
+	told     bool        // the executor has had a SHUTDOWN, from the agent or from us
 
 	peer     atomic.Pointer[netip.Addr] // the agent's address as seen on the last link
 	identity atomic.Pointer[identity]
 }
 
-// trusts tells whether the agent is known to have an address.
+// trusts reports whether an address is known to be the agent's.
 func (r *run) trusts(peer netip.Addr) bool {
 	known := r.peer.Load()
 	return known != nil && *known == peer
@@ -159,7 +159,7 @@ func (r *run) loop(ctx context.Context, messages <-chan message) error {
 	}
 }
 
-// connect replaces the link. What hello returns is sent first on it.
+// connect replaces the link. The new one begins with the message that hello returns.
 func (r *run) connect(ctx context.Context, hello func() opening) {
 	r.disconnect()
 	ctx, cancel := context.WithCancel(ctx)
@@ -206,7 +206,7 @@ func (r *run) stopDeadline() {
 	}
 }
 
-// shutDown tells the executor that the agent is gone for good.
+// shutDown sends the executor a SHUTDOWN, because the agent is gone for good.
 func (r *run) shutDown(ctx context.Context) error {
 	if r.told {
 		return nil
@@ -214,8 +214,7 @@ func (r *run) shutDown(ctx context.Context) error {
 	return r.deliver(ctx, &agent.Event{Type: executor.Event_SHUTDOWN})
 }
 
-// receive acts on a message of the agent. A message that cannot be understood is as good as lost; it fails only with ctx's
-// error.
+// receive acts on a message of the agent. It ignores a message that it cannot decode. It fails only with ctx's error.
 func (r *run) receive(ctx context.Context, m message) error {
 	log := r.logger.With(zap.String("message", m.name), zap.Stringer("sender", m.from))
 	got, err := decode(m.name, m.body)
@@ -266,18 +265,17 @@ func (r *run) checkRecipient(got received) error {
 	return nil
 }
 
-// belongTo notes the agent's id. Until the agent has said it we know it only from the environment, which is the task's to set.
+// belongTo stores the agent's id. Before the agent's own message the id is known only from the environment, which the task can set.
 func (r *run) belongTo(agentID string) {
 	ours := *r.identity.Load()
 	ours.agent = agentID
 	r.identity.Store(&ours)
 }
 
-// reconnect follows the agent that says it is ours after a restart, and says what it may have missed. An agent may ask more
-// than once, and then takes only the first answer that reaches it (contract 5.2): while our link to it had not ended, it
-// may be one that has taken us already and will not read in this answer what was lost on that link. So the updates follow again
-// by themselves, which an agent that has them acknowledges again. An answer too many makes an agent shut us down, so one that has just
-// got an answer, perhaps to the request of an agent that has died since, gets no other.
+// reconnect answers an agent that asks for re-registration after a restart. An agent may ask more than once, and it takes only the
+// first answer that reaches it (contract 5.2). If our link to it has not ended, it may have accepted us already and not read the
+// updates in this answer, so the link sends them again. An agent that has them acknowledges them again. A superfluous answer makes an
+// agent shut us down. So an agent that has just got an answer, perhaps to the request of an agent that has died since, gets no other.
 func (r *run) reconnect(ctx context.Context, m message, agentID string) {
 	if m.from != r.agent && m.connection < r.asked {
 		r.logger.Info("a request for re-registration has come late, from an agent before this one", zap.Stringer("agent", m.from))

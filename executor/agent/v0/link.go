@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// linkPatience is for how long a link that cannot be made is tried again. An agent that has asked for one listens, and kills us
-	// if we say nothing for 2 s; one that refuses it has died since, and its successor asks, too.
+	// linkPatience is how long a link that cannot be made is retried. An agent that has asked for one listens, and it kills us if we
+	// send nothing for 2 s. An agent that refuses it has died since, and its successor asks, too.
 	linkPatience = 2 * time.Second
 	linkRetry    = 100 * time.Millisecond
 
@@ -38,8 +38,7 @@ type opening struct {
 	seen agent.Cursor
 }
 
-// link is our connection to an agent, which carries our messages; that it ends is how the agent's death is noticed. It belongs
-// to a run.
+// link is our connection to an agent and carries our messages. Its end shows that the agent has died. It belongs to a run.
 type link struct {
 	run    *run
 	agent  upid
@@ -91,7 +90,7 @@ func (l *link) ended() <-chan struct{} {
 	return l.done
 }
 
-// live connects, opens the link with what hello returns and delivers updates until the link ends, and returns why it did.
+// live connects, sends the message that hello returns, and delivers updates until the link ends. It returns the reason of the end.
 func (l *link) live(parent context.Context, hello func() opening) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -115,7 +114,7 @@ func (l *link) live(parent context.Context, hello func() opening) error {
 	return fmt.Errorf("write to the agent: %w", err)
 }
 
-// discard reads what the agent answers, which says nothing, and returns how that ended.
+// discard reads the agent's answers, which have no meaning, and returns the error that ended the reading.
 func discard(conn net.Conn) error {
 	var buf [256]byte
 	for {
@@ -157,7 +156,7 @@ func (l *link) write(conn net.Conn, name string, body []byte) error {
 	return err
 }
 
-// connect tries for a short while.
+// connect retries for linkPatience.
 func (l *link) connect(ctx context.Context) (net.Conn, error) {
 	dial := l.dial
 	if l.run.secure != nil {
@@ -177,8 +176,8 @@ func (l *link) connect(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// dial connects from the address that we name as ours, for the agent may insist on that
-// (LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH), if it is an address of this host.
+// dial connects from the address in our messages if this host has it, because the agent may require that
+// (LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH).
 func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	if host, _, err := net.SplitHostPort(l.run.self.address); err == nil {

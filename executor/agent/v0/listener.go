@@ -22,11 +22,11 @@ const (
 	// maxConnections bounds how many connections are served at once. An agent has one or two.
 	maxConnections = 64
 
-	// requestTimeout bounds how long one message may be under way, and how long a new connection may be silent. Between two
-	// messages an agent may be silent for ever.
+	// requestTimeout bounds the time of one message, and the silence of a new connection. Between two messages an agent may be silent
+	// without limit.
 	requestTimeout = time.Minute
 
-	// answerTimeout bounds how long a sender may leave our answers unread. It still gets its messages through.
+	// answerTimeout bounds how long a sender may leave our answers unread. Its messages still count.
 	answerTimeout = 5 * time.Second
 )
 
@@ -41,7 +41,7 @@ type message struct {
 	connection uint64
 }
 
-// server takes the agent's messages. Each connection has a goroutine of its own, so that none waits for another's peer.
+// server receives the agent's messages. Each connection has its own goroutine, so that none waits for another's peer.
 type server struct {
 	self     upid
 	listener net.Listener
@@ -88,8 +88,8 @@ func (s *server) serve(ctx context.Context) {
 	}
 }
 
-// acceptable tells whether a connection comes from the agent's address: the one by which we know it or, since it runs on our
-// host, the one it has reached us at.
+// acceptable reports whether a connection comes from the agent's address: the known one or, since the agent runs on our host, the
+// address at which it has reached us.
 func (s *server) acceptable(conn net.Conn) bool {
 	peer, ok := addressOf(conn.RemoteAddr())
 	local, _ := addressOf(conn.LocalAddr())
@@ -109,7 +109,7 @@ func addressOf(a net.Addr) (netip.Addr, bool) {
 	return address.Unmap(), ok
 }
 
-// connection serves one connection to its end, which without a single byte is an agent that looks whether we live.
+// connection serves one connection to its end. A connection without a byte is an agent that checks whether we live.
 func (s *server) connection(ctx context.Context, conn net.Conn, number uint64) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -162,7 +162,7 @@ func (s *server) ended(ctx context.Context, conn net.Conn, err error) {
 	s.logger.Debug("a connection broke", zap.Error(err))
 }
 
-// handle hands a message on and returns the code to answer. It fails only with ctx's error.
+// handle passes a message on and returns the status of the answer. It fails only with ctx's error.
 func (s *server) handle(ctx context.Context, req *request, number uint64) (code int, err error) {
 	name, isMessage := strings.CutPrefix(req.name, messagePrefix)
 	switch {
@@ -186,7 +186,7 @@ func (s *server) handle(ctx context.Context, req *request, number uint64) (code 
 
 var phrases = map[int]string{202: "Accepted", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
 
-// answer says what became of a message, and tells whether that could be sent. Senders discard it, and some never read it.
+// answer sends the status of a message and reports whether that succeeded. Senders discard the answer, and some never read it.
 func answer(conn net.Conn, code int) bool {
 	conn.SetWriteDeadline(time.Now().Add(answerTimeout))
 	_, err := fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\n\r\n", code, phrases[code])

@@ -26,19 +26,19 @@ const (
 	messagePrefix         = "mesos.internal."
 )
 
-// received is a decoded message of the agent: an event, and what the connection itself needs of it.
+// received is a decoded message of the agent: an event, and the fields that the connection itself needs.
 type received struct {
-	event       *agent.Event // nil where the executor has no business with it
-	agentID     string       // the agent's id, where the message says it
-	frameworkID string       // whom the message is for, where it says so
+	event       *agent.Event // nil for a message that is not for the executor
+	agentID     string       // the agent's id, if the message has it
+	frameworkID string       // of the recipient, if the message has it
 	executorID  string
 }
 
-// errUnknownMessage is the error for a message that executors do not get.
+// errUnknownMessage is the error for a message that is never sent to executors.
 var errUnknownMessage = errors.New("no message for an executor")
 
-// decode turns a message into what it says. Embedded messages have the same numbers in mesos and mesos.v1 (contract
-// 5.0), so they are decoded as the latter. The event shares no memory with body.
+// decode decodes a message. Embedded messages have the same field numbers in mesos and mesos.v1 (contract 5.0), so it decodes them as
+// mesos.v1. The event shares no memory with body.
 func decode(name string, body []byte) (r received, err error) {
 	defer func() {
 		// The generated decoders check lengths incompletely (CVE-2021-3121): they can index out of range.
@@ -56,10 +56,10 @@ func decode(name string, body []byte) (r received, err error) {
 	return r, nil
 }
 
-// identity is whom our messages are from, as the agent knows us.
+// identity is the sender of our messages, as the agent knows it.
 type identity struct {
 	framework, executor string
-	agent               string // whose executor we are; an update that names another is dropped
+	agent               string // the agent of the executor; it drops updates that name another
 }
 
 func (i identity) register() []byte {
@@ -69,7 +69,7 @@ func (i identity) register() []byte {
 	return e.buf
 }
 
-// reregister returns a ReregisterExecutorMessage. What cannot be encoded is left out of it and part of the error.
+// reregister returns a ReregisterExecutorMessage. It leaves out what cannot be encoded; the error says what that is.
 func (i identity) reregister(tasks []mesos.TaskInfo, updates []mesos.TaskStatus) (body []byte, err error) {
 	var e encoder
 	e.id(1, i.executor)
@@ -93,8 +93,8 @@ func (i identity) reregister(tasks []mesos.TaskInfo, updates []mesos.TaskStatus)
 	return e.buf, err
 }
 
-// statusUpdate returns a StatusUpdateMessage. Without our own address in it the agent would take the update for one of its own
-// and never acknowledge it.
+// statusUpdate returns a StatusUpdateMessage. It has our own address: without it the agent would take the update for its own and
+// never acknowledge it.
 func (i identity) statusUpdate(status mesos.TaskStatus, self upid) ([]byte, error) {
 	update, err := i.update(status)
 	if err != nil {

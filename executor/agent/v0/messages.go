@@ -15,10 +15,10 @@ import (
 
 // form says how a message of the agent is decoded.
 type form struct {
-	event  func() *agent.Event // an empty one; nil where the executor has no business with the message
-	fields map[int]put         // by number; all others are skipped
+	event  func() *agent.Event // returns an empty event; nil for a message that is not for the executor
+	fields map[int]put         // by number; other fields are skipped
 
-	// required names the fields without which the message is refused.
+	// required has the names of fields that must be present.
 	required map[int]string
 }
 
@@ -48,8 +48,8 @@ var (
 
 func agentInfo(r *received, value []byte) error { return r.event.Subscribed.AgentInfo.Unmarshal(value) }
 
-// messages are those that executors get (contract 5.2). A ReregisterExecutorMessage leaves its event incomplete: it
-// repeats neither the executor nor the framework. A ShutdownExecutorMessage has nothing in it from agents before 0.23.
+// messages are those that agents send to executors (contract 5.2). An ExecutorReregisteredMessage repeats neither the executor nor the
+// framework, so its event is incomplete. A ShutdownExecutorMessage is empty from agents before 0.23.
 var messages = map[string]form{
 	executorRegistered: {
 		event: func() *agent.Event {
@@ -160,7 +160,7 @@ func (m form) decode(body []byte) (received, error) {
 	return r, nil
 }
 
-// complete fills in what an event of subscription repeats of its message.
+// complete copies into a SUBSCRIBED event the ids that only its message has.
 func (r *received) complete() {
 	if r.event == nil || r.event.Subscribed == nil {
 		return

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// errMalformed says that bytes are not the protocol buffer they should be.
+// errMalformed is the error for bytes that are not a valid protocol buffer.
 var errMalformed = errors.New("malformed protocol buffer")
 
 // Wire types of protocol buffers.
@@ -17,7 +17,7 @@ const (
 	wireFixed32 = 5
 )
 
-// encoder appends the fields of a message. The envelopes of this protocol consist of bytes, messages and doubles only.
+// encoder appends the fields of a message. The envelopes of this protocol have only bytes, messages and doubles.
 type encoder struct{ buf []byte }
 
 func (e *encoder) tag(number, kind int) {
@@ -42,8 +42,8 @@ func (e *encoder) id(number int, value string) {
 	e.bytes(number, inner.buf)
 }
 
-// fields calls take for each length-delimited field of a message, in order, and skips all others: no envelope has a field of
-// another kind that an executor needs. The value is a part of data.
+// fields calls take for each length-delimited field of a message, in order. It skips fields of other types: executors need none of
+// them. The value is a part of data.
 func fields(data []byte, take func(number int, value []byte) error) error {
 	for len(data) > 0 {
 		tag, n := binary.Uvarint(data)
@@ -65,7 +65,7 @@ func fields(data []byte, take func(number int, value []byte) error) error {
 	return nil
 }
 
-// field returns the value of a field, where it is length-delimited, and how many bytes the field takes.
+// field returns the value of a length-delimited field, nil for other types, and the number of bytes that the field takes.
 func field(data []byte, kind int) (value []byte, size int, err error) {
 	switch kind {
 	case wireVarint:

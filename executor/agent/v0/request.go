@@ -13,13 +13,13 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-// Bounds of one request. A TaskInfo carries what a framework puts into it, but a master takes far less than this from one.
+// Bounds of one request. A framework decides how large a TaskInfo is, but a master accepts far less than this.
 const (
 	maxHead = 16 << 10
 	maxBody = 64 << 20
 )
 
-// errRequest says that bytes are not a request that libprocess sends. What follows on the connection cannot be understood.
+// errRequest is the error for bytes that libprocess does not send. The rest of the connection cannot be parsed either.
 var errRequest = errors.New("not a libprocess message")
 
 // request is a message on the wire, HTTP in the forms that libprocess has used since Mesos 0.20 (contract 5.2).
@@ -32,9 +32,8 @@ type request struct {
 	last     bool // the sender will send no more on this connection
 }
 
-// readRequest returns the next request. The error is io.EOF where the connection ends between two requests,
-// io.ErrUnexpectedEOF where it ends within one. Go's own parser ignores the Transfer-Encoding of HTTP/1.0, which is how agents
-// before 0.22 send every message.
+// readRequest returns the next request. The error is io.EOF if the connection ends between two requests, and io.ErrUnexpectedEOF if
+// it ends within one. Go's own parser ignores the Transfer-Encoding of HTTP/1.0, with which agents before 0.22 send every message.
 func readRequest(r *bufio.Reader) (*request, error) {
 	left := maxHead
 	line, err := requestLine(r, &left)
@@ -64,7 +63,7 @@ func readRequest(r *bufio.Reader) (*request, error) {
 	return req, nil
 }
 
-// requestLine skips the empty lines that may stand before a request.
+// requestLine skips empty lines before a request.
 func requestLine(r *bufio.Reader, left *int) (string, error) {
 	for {
 		line, err := headLine(r, left)
@@ -74,7 +73,7 @@ func requestLine(r *bufio.Reader, left *int) (string, error) {
 	}
 }
 
-// headLine reads a line of at most *left bytes, which it takes off.
+// headLine reads a line of at most *left bytes and subtracts its length from *left.
 func headLine(r *bufio.Reader, left *int) (string, error) {
 	var line []byte
 	for {
@@ -118,7 +117,7 @@ func (req *request) start(line string) error {
 	return nil
 }
 
-// header takes one line. An obsolete folded line is refused like anything else that is no header.
+// header parses one line. It refuses an obsolete folded line like any other line that is not a header.
 func (req *request) header(line string, b *bodyHead) error {
 	name, value, found := strings.Cut(line, ":")
 	if !found || name == "" || strings.ContainsAny(name, " \t") {
@@ -149,7 +148,7 @@ func (req *request) header(line string, b *bodyHead) error {
 	return nil
 }
 
-// bodyHead is what a head says of the body. Without either header there is none, as in a message whose protocol buffer is empty.
+// bodyHead has the headers that describe the body. Without them the body is empty, as is the protocol buffer of such a message.
 type bodyHead struct {
 	chunked bool
 	sized   bool

@@ -36,9 +36,9 @@ const (
 	maxResponseHeader = 64 << 10
 )
 
-// client sends calls to the agent's executor API: mesos-go's client over an HTTP client of our own. mesos-go's would send the
-// calls through a proxy that the task's environment names, could not be interrupted while it dials, knows neither the domain
-// socket, https nor the token, and ends the stream at an event of 4 MiB.
+// client sends calls to the agent's executor API: mesos-go's client over an HTTP client of our own. mesos-go's HTTP client would use a
+// proxy that the task's environment names, cannot be interrupted while it dials, supports neither the domain socket nor https nor
+// the token, and ends the stream at an event of 4 MiB.
 type client struct {
 	env  agent.Environment
 	http *http.Client
@@ -106,7 +106,7 @@ func (c *client) endpoint() string {
 	return u.String()
 }
 
-// do sends one request. Its errors are *unreachableError, which tells them from those of encoding a call.
+// do sends one request. Its errors are *unreachableError, unlike those of encoding a call.
 func (c *client) do(req *http.Request) (*http.Response, error) {
 	if c.env.AuthenticationToken != "" {
 		req.Header.Set("Authorization", "Bearer "+string(c.env.AuthenticationToken))
@@ -145,7 +145,7 @@ func (c *client) subscribe(ctx context.Context, tasks []mesos.TaskInfo, updates 
 	return &eventStream{Response: response}, nil
 }
 
-// update sends one UPDATE. Success says that the agent has it, not that it is stored: that is the acknowledgement.
+// update sends one UPDATE. Success means that the agent has received it. Only the acknowledgement means that it is stored.
 func (c *client) update(ctx context.Context, status mesos.TaskStatus) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, updateTimeout, fmt.Errorf("the agent did not answer UPDATE within %s", updateTimeout))
 	defer cancel()
@@ -183,8 +183,8 @@ func (c *client) send(ctx context.Context, call *executor.Call) (mesos.Response,
 	return nil, &fatalError{fmt.Errorf("encode %s: %w", call.Type, err)}
 }
 
-// answer is mesos-go's handling of a response with our record reader and errors: its own knows no limit but 4 MiB, tells a
-// stream from a value by Content-Length, and keeps the status of a refusal to itself.
+// answer replaces mesos-go's handling of a response, with our own record reader and errors. mesos-go's has a fixed limit of 4 MiB,
+// takes a response with a Content-Length for a value and not a stream, and drops the status of a refusal.
 func answer(res *http.Response, _ mesosclient.ResponseClass, err error) (mesos.Response, error) {
 	switch {
 	case err != nil:

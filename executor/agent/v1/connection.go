@@ -1,8 +1,8 @@
 // Package v1 is the executor's connection to the Mesos agent over the executor HTTP API v1 (contract 5.1).
 //
-// New takes what the agent said in the environment, Run does the rest until its context ends: it subscribes, hands every event
-// to the executor in order, and delivers the updates of the executor's outbox (agent.Outbox). Nothing else is kept here, so
-// nothing is lost with a connection: what the agent has not acknowledged is part of the next SUBSCRIBE.
+// New takes the environment that the agent has set. Run works until its context ends: it subscribes, hands every event to the
+// executor in order, and delivers the updates of the executor's outbox (agent.Outbox). The connection keeps nothing else, so
+// nothing is lost with it: the next SUBSCRIBE has all that the agent has not acknowledged.
 //
 // # When the agent is away
 //
@@ -10,7 +10,7 @@
 // and never more than 0.5 s, for as long as the agent cannot be reached or says that it is not ready (404, 5xx). Any other
 // refusal ends Run.
 //
-// The executor is told by a SHUTDOWN event of our own, at most one and none after the agent's, when
+// The connection sends the executor a SHUTDOWN event of its own, at most one and none after the agent's, when
 //   - it had been subscribed, the framework does not checkpoint, and the connection ended: at once, for the agent keeps no such
 //     executor;
 //   - the framework does checkpoint and the agent has not taken it back within MESOS_RECOVERY_TIMEOUT;
@@ -20,10 +20,10 @@
 //
 // # Caveats
 //
-// Events wait for the executor: one that does not receive holds up the stream, and with it the notice of a disconnect. An
-// update that the agent finds invalid (400) is logged and passed over, but stays in the outbox. LIBPROCESS_SSL_SUPPORT_DOWNGRADE
-// is not honoured: with LIBPROCESS_SSL_ENABLED no call is ever sent in the clear. HEARTBEAT calls are not sent: no agent waits
-// for them, and those before 1.8 refuse them.
+// Events wait for the executor. An executor that does not receive holds up the stream, and so the notice of a disconnect. The
+// connection logs an update that the agent refuses as invalid (400) and skips it; the update stays in the outbox. It ignores
+// LIBPROCESS_SSL_SUPPORT_DOWNGRADE: with LIBPROCESS_SSL_ENABLED it never sends a call in the clear. It sends no HEARTBEAT calls: no
+// agent waits for them, and agents before 1.8 refuse them.
 package v1
 
 import (
@@ -100,12 +100,12 @@ type run struct {
 	outbox agent.Outbox
 	events chan<- *agent.Event
 
-	deadline time.Time // while not subscribed: when the executor is told to shut down
-	told     bool      // that it was, by the agent or by us
-	failing  bool      // the last attempt failed, which is logged once
+	deadline time.Time // while not subscribed: the time of our own SHUTDOWN
+	told     bool      // the executor has had a SHUTDOWN, from the agent or from us
+	failing  bool      // the last attempt failed; only the first failure in a row is a warning
 }
 
-// disconnected notes the end of a subscription. From here on the time runs within which the agent has to take us back.
+// disconnected records the end of a subscription. The agent's time to accept the executor again starts now.
 func (r *run) disconnected(err error) {
 	r.deadline = time.Now()
 	if r.client.env.Checkpoint {
@@ -115,8 +115,7 @@ func (r *run) disconnected(err error) {
 	r.logger.Warn("disconnected from the agent, subscribing again", zap.Error(err))
 }
 
-// failed notes an attempt without a subscription. Only the first in a row is worth a person's attention: there may be
-// thousands.
+// failed records an attempt that failed. Only the first in a row is logged as a warning, because there may be thousands.
 func (r *run) failed(err error) {
 	log := r.logger.Debug
 	if !r.failing {
@@ -126,7 +125,7 @@ func (r *run) failed(err error) {
 	log("cannot subscribe with the agent yet, trying again", zap.Error(err))
 }
 
-// pause waits before the next attempt and gives the executor its SHUTDOWN when the time for attempts has run out.
+// pause waits before the next attempt. It sends the executor a SHUTDOWN when the time for attempts is over.
 func (r *run) pause(ctx context.Context) error {
 	wait := backoff(r.client.env.SubscriptionBackoffMax)
 	if !r.told {

@@ -7,21 +7,21 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 )
 
-// fatalError ends Run: trying again would meet the same.
+// fatalError ends Run, because another try would fail in the same way.
 type fatalError struct {
 	error
 }
 
 func (e *fatalError) Unwrap() error { return e.error }
 
-// unreachableError says that a call had no answer.
+// unreachableError is the error of a call without an answer.
 type unreachableError struct {
 	error
 }
 
 func (e *unreachableError) Unwrap() error { return e.error }
 
-// refusal is an answer of the agent that is no success.
+// refusal is an answer of the agent other than success.
 type refusal struct {
 	call string
 	code int
@@ -39,22 +39,22 @@ func (r *refusal) Error() string {
 	return message
 }
 
-// permanent tells whether the same call would be refused again. 404 is an agent whose routes are not installed yet, 503 one that
-// recovers (contract 5.1); no other answer below 500 is a matter of time. The API never redirects.
+// permanent reports whether the agent would refuse the same call again. It answers 404 before its routes are installed and 503 while
+// it recovers (contract 5.1). Any other answer below 500 stays the same. The API never redirects.
 func (r *refusal) permanent() bool {
 	return r.code < http.StatusInternalServerError && r.code != http.StatusNotFound
 }
 
-// invalid tells whether the agent objects to the content of a call, so that only another content could succeed.
+// invalid reports whether the agent refuses the content of a call.
 func (r *refusal) invalid() bool { return r.permanent() && !r.unsubscribed() }
 
-// unsubscribed tells whether the agent objects to who sends a call: it has no subscription of ours, or no longer believes the
-// token. SUBSCRIBE is the call that settles both.
+// unsubscribed reports whether the agent refuses the sender of a call: there is no subscription, or the token is no longer valid. A
+// new SUBSCRIBE solves both.
 func (r *refusal) unsubscribed() bool {
 	return r.code == http.StatusForbidden || r.code == http.StatusUnauthorized
 }
 
-// advice says what a person can do about a refused SUBSCRIBE. Any other call is the executor's own doing.
+// advice says what a person can do about a refused SUBSCRIBE. It is empty for other calls.
 func (r *refusal) advice() string {
 	switch {
 	case r.call != executor.Call_SUBSCRIBE.String():

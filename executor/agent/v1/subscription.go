@@ -17,8 +17,8 @@ import (
 
 var errNotSubscribed = errors.New("the agent did not confirm the subscription in time")
 
-// subscription makes one attempt to subscribe and, if the agent accepts it, returns when the subscription ends, with the reason.
-// The caller looks at parent first, whose end ends everything.
+// subscription makes one attempt to subscribe. If the agent accepts it, subscription returns when that ends, with the reason. The
+// caller checks parent first.
 func (r *run) subscription(parent context.Context) (subscribed bool, err error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	var deliveries sync.WaitGroup
@@ -60,7 +60,7 @@ func (r *run) subscription(parent context.Context) (subscribed bool, err error) 
 	}
 }
 
-// attemptTime bounds an attempt, also by the moment at which the executor has to be told to shut down.
+// attemptTime bounds an attempt. It ends at the latest when the executor's SHUTDOWN is due.
 func (r *run) attemptTime() time.Duration {
 	if r.told {
 		return subscribeTimeout
@@ -68,7 +68,7 @@ func (r *run) attemptTime() time.Duration {
 	return min(subscribeTimeout, time.Until(r.deadline))
 }
 
-// cause is err, or the reason for which we ended ctx and thereby caused err.
+// cause returns the reason for which ctx was ended, if it was, else err.
 func cause(ctx context.Context, err error) error {
 	if reason := context.Cause(ctx); reason != nil {
 		return reason
@@ -76,7 +76,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// sendUpdates delivers, one after another, the updates recorded after seen. Its error is the reason why the subscription ends.
+// sendUpdates delivers the updates recorded after seen, one after another. Its error ends the subscription.
 func (r *run) sendUpdates(ctx context.Context, seen agent.Cursor) error {
 	for {
 		status, next, err := r.outbox.Next(ctx, seen)
@@ -90,9 +90,9 @@ func (r *run) sendUpdates(ctx context.Context, seen agent.Cursor) error {
 	}
 }
 
-// sendUpdate sends one update until the agent has it or finds it invalid. Most failures pass while the event stream lives on,
-// and if they do not the stream ends too; so the update is sent again rather than the stream given up, in which events may
-// be under way. An agent that says we are not subscribed leaves no choice.
+// sendUpdate sends one update until the agent has it or refuses it as invalid. Most failures pass while the event stream lives, and
+// the stream may have events on the way, so it retries the update and keeps the stream. It ends the subscription if the agent
+// answers that there is none.
 func (r *run) sendUpdate(ctx context.Context, status mesos.TaskStatus) error {
 	log := r.logger.With(zap.String("task", status.TaskID.Value), zap.Stringer("state", status.GetState()))
 	for try := 1; ; try++ {
