@@ -48,7 +48,7 @@ func parseCall(contentType string, body []byte) (*executor.Call, *refusal) {
 	return call, nil
 }
 
-// parseProtobuf also says whether the type was there. Enum values it does not know count as absent, as in proto2.
+// parseProtobuf also reports whether the type is present. Unknown enum values count as absent, as in proto2.
 func parseProtobuf(body []byte) (*executor.Call, bool, error) {
 	call := new(executor.Call)
 	if err := call.Unmarshal(body); err != nil {
@@ -95,7 +95,7 @@ func hasField(message []byte, number uint64) bool {
 	return false
 }
 
-// parseJSON decodes a call whose body has proved to be JSON. The generated decoder does not know which fields are required.
+// parseJSON decodes a call whose body is valid JSON. The generated decoder does not check required fields.
 func parseJSON(value any, body []byte) (*executor.Call, bool, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -145,7 +145,7 @@ func missingFields(call map[string]any) []string {
 	return missing
 }
 
-// present says whether a path of keys leads to something. JSON's null is nothing.
+// present reports whether there is a value at a path of keys. A JSON null counts as absent.
 func present(object map[string]any, path []string) bool {
 	value := object[path[0]]
 	if len(path) == 1 || value == nil {

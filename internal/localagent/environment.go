@@ -15,8 +15,8 @@ import (
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// environment is all that an executor sees (contract 1.5); nothing is inherited. Later layers win: the agent's
-// --executor_environment_variables, the agent's own, those of the executor's CommandInfo.
+// environment returns the whole environment of an executor (contract 1.5); it inherits nothing. Later layers win: the agent's
+// --executor_environment_variables, the agent's own variables, those of the executor's CommandInfo.
 func (a *Agent) environment(e *executorRun) (map[string]string, error) {
 	checkpoint := e.framework.info.GetCheckpoint()
 	env := map[string]string{"PATH": defaultPath}
@@ -54,8 +54,7 @@ func (a *Agent) environment(e *executorRun) (map[string]string, error) {
 	return env, overlay(env, e.info.GetCommand().GetEnvironment())
 }
 
-// overlay adds the variables of a CommandInfo. Secrets are taken if their value is in the task; there is no store to ask for
-// one that is only named.
+// overlay adds the variables of a CommandInfo. A secret must have its value in the task, because there is no secret store.
 func overlay(env map[string]string, own *mesos.Environment) error {
 	for _, v := range own.GetVariables() {
 		switch {
@@ -104,8 +103,7 @@ func openOutput(sandbox, name string) (*os.File, error) {
 const volumeMode = 0o755
 
 // makeVolumes creates in a sandbox the directory of each persistent volume, where an agent mounts the volume (contract
-// 1.2). Such a volume is new and goes with the sandbox. Of paths that lead out of the sandbox or have a slash an agent
-// takes no notice.
+// 1.2). Such a volume is new and lives as long as the sandbox. An agent ignores paths that lead out of the sandbox or have a slash.
 func makeVolumes(sandbox string, task mesos.TaskInfo, executor mesos.ExecutorInfo) error {
 	for _, resource := range slices.Concat(task.Resources, executor.Resources) {
 		if resource.GetDisk().GetPersistence() == nil {

@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// extract unpacks an archive beside itself at the top of the sandbox, as the agent's fetcher does; what is no archive by its
-// name stays as it is. All goes through the sandbox's root: no entry, and no link of an earlier one, leads out of it.
+// extract unpacks an archive at the top of the sandbox, as the agent's fetcher does. A file whose name is not that of an archive stays
+// as it is. All access is through the sandbox's root, so neither an entry nor a link of an earlier entry leads out of it.
 func extract(ctx context.Context, sandbox *os.Root, name string) error {
 	has := func(endings ...string) bool {
 		for _, e := range endings {
@@ -185,7 +185,7 @@ func removeFile(sandbox *os.Root, name string) error {
 	return sandbox.Remove(name)
 }
 
-// entryName is an archive entry's name relative to the sandbox. One that leads out of it condemns the whole archive.
+// entryName returns an archive entry's name relative to the sandbox. An entry that leads out of the sandbox is an error.
 func entryName(name string) (string, error) {
 	clean := filepath.Clean(name)
 	if !filepath.IsLocal(clean) {

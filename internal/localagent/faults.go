@@ -10,7 +10,7 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-// faults is the misbehaviour that tests have asked for.
+// faults has the faults that tests have requested.
 type faults struct {
 	refusals             []Refusal
 	holdAcknowledgements bool
@@ -18,7 +18,7 @@ type faults struct {
 	lostAcknowledgements int
 }
 
-// Refusal answers calls otherwise than they deserve.
+// Refusal replaces the answers to calls.
 type Refusal struct {
 	// Calls is how many calls it applies to.
 	Calls int
@@ -27,7 +27,7 @@ type Refusal struct {
 	// Code and Text are the answer. With code 0 there is none: the connection is closed.
 	Code int
 	Text string
-	// AfterHandling lets the call take effect: only its answer is false or lost.
+	// AfterHandling lets the call take effect and replaces only its answer.
 	AfterHandling bool
 }
 
@@ -53,7 +53,7 @@ func (a *Agent) takeRefusal(call executor.Call_Type) *Refusal {
 	return nil
 }
 
-// HoldAcknowledgements keeps acknowledgements back, or sends those kept back, late. A restart loses them.
+// HoldAcknowledgements delays acknowledgements, or sends the delayed ones. A restart loses them.
 func (a *Agent) HoldAcknowledgements(hold bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,8 +67,8 @@ func (a *Agent) HoldAcknowledgements(hold bool) {
 	}
 }
 
-// HoldLaunches keeps tasks queued although their executors have subscribed, or delivers those kept back. With it a benchmark
-// sees what a launch costs apart from the start of an executor.
+// HoldLaunches keeps tasks queued although their executors have subscribed, or delivers the queued ones. With it a benchmark measures
+// a launch without the start of the executor.
 func (a *Agent) HoldLaunches(hold bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -112,8 +112,8 @@ func (a *Agent) DropStreams() {
 	}
 }
 
-// Send puts events of any kind into an executor's stream: a kill once more, a second LAUNCH, something unheard of. The agent
-// takes no notice of them; in particular it does not expect a task that is launched so.
+// Send puts events of any type into an executor's stream: a repeated kill, a second LAUNCH, an unknown type. The agent's own state does
+// not change; in particular it does not expect a task of such a LAUNCH.
 func (a *Agent) Send(executorID string, events ...agent.Event) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

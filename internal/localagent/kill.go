@@ -18,9 +18,9 @@ type termination struct {
 	message string
 }
 
-// Kill asks for a task's end; the policy may be nil. A task its executor has not been given yet ends at once, a running one
-// gets a KILL event, which is lost if the executor's stream is broken just then. To one that has ended, nothing happens.
-// Repeated kills are passed on.
+// Kill requests a task's end; the policy may be nil. A task that its executor has not received yet ends at once. For a running task
+// the executor gets a KILL event, which is lost if its stream is broken at that moment. A task that has ended is not changed. Repeated
+// kills are passed on.
 func (a *Agent) Kill(taskID string, policy *mesos.KillPolicy) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -76,8 +76,7 @@ func (a *Agent) shutdownGrace(info mesos.ExecutorInfo) time.Duration {
 	return a.options.ShutdownGrace
 }
 
-// terminate is the end of an executor whose process is gone: what it had not ended is reported, and it is forgotten.
-// The caller holds mu.
+// terminate reports the unfinished tasks of an executor whose process is gone, and removes the executor. The caller holds mu.
 func (a *Agent) terminate(e *executorRun) {
 	e.stopTimer()
 	e.state = terminated

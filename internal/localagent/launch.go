@@ -16,7 +16,7 @@ import (
 	"mesos-docker-containerizer/internal/agentflag"
 )
 
-// Of an executor that it invents for a task, a real agent says this (contract 1.5).
+// The values of an executor that a real agent invents for a task (contract 1.5).
 const (
 	// graceOverhead is what the kill policy's grace is extended by: one reap interval and a second more.
 	graceOverhead  = 2 * time.Second
@@ -77,8 +77,8 @@ const (
 	terminated
 )
 
-// Launch queues a task and starts its executor. It fails for a request no master would pass on; what goes wrong later is an
-// update of the task.
+// Launch queues a task and starts its executor. It fails for a request that a master would refuse. Later failures are updates of the
+// task.
 func (a *Agent) Launch(request LaunchRequest) (*Task, error) {
 	task, info, frameworkInfo, err := a.prepare(request)
 	if err != nil {
@@ -251,7 +251,7 @@ func (a *Agent) launchFailed(e *executorRun, err error) {
 	a.noteExit(e, nil)
 }
 
-// noteExit records that an executor's process is no more. An agent that is down notices when it recovers.
+// noteExit records the end of an executor's process. An agent that is down notices it in its recovery.
 func (a *Agent) noteExit(e *executorRun, exit *os.ProcessState) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -287,7 +287,7 @@ func (e *executorRun) stopTimer() {
 	}
 }
 
-// destroy ends all processes of an executor without asking. Its end is reported when it has been reaped.
+// destroy kills all processes of an executor. Its end is reported when it has been reaped.
 func (e *executorRun) destroy() {
 	e.cancel()
 	e.doomed = true

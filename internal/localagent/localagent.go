@@ -1,6 +1,6 @@
 // Package localagent is an in-process stand-in for the Mesos agent. It serves the v1 executor HTTP API to many executors and
-// starts them the way an agent does under the Mesos containerizer. The "run" subcommand uses it in place of a cluster, tests
-// use it because it is as strict as a real agent and can misbehave on demand.
+// starts them as an agent does under the Mesos containerizer. The "run" subcommand uses it in place of a cluster. Tests use it
+// because it is as strict as a real agent and has faults on demand.
 //
 // # How to use it
 //
@@ -25,10 +25,10 @@
 //
 // # Caveats
 //
-// Everything is in memory: a "restarted" agent remembers what a real one has checkpointed, the caller's process does not. The
-// caller is the framework; what Updates yields counts as acknowledged by it, but the agent keeps a finished task until its
-// executor has exited, so a terminal update that is sent again is always acknowledged again. Of a JSON call, an unknown
-// name for an optional enum value is refused, where a real agent ignores that field.
+// All state is in memory: a "restarted" agent remembers what a real one checkpoints, but nothing survives the caller's process. The
+// caller is the framework, and an update that Updates yields counts as acknowledged by it. The agent keeps a finished task until its
+// executor has exited, so it always acknowledges a repeated terminal update again. It refuses an unknown name for an optional enum
+// value in a JSON call, where a real agent ignores that field.
 package localagent
 
 import (
@@ -43,13 +43,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// ErrClosed says that the agent was closed before what was waited for happened.
+// ErrClosed is the error of a wait that the agent's Close has ended.
 var ErrClosed = errors.New("local agent is closed")
 
-// ErrUnknown says that the agent has no such task or executor, or has it no more.
+// ErrUnknown is the error for a task or an executor that the agent does not have, or no longer has.
 var ErrUnknown = errors.New("not known to the local agent")
 
-// ErrRecovering says that the agent is down or has not finished recovery and does not take the request.
+// ErrRecovering is the error of a request to an agent that is down or has not finished recovery.
 var ErrRecovering = errors.New("local agent has not finished recovery")
 
 // Agent is a running stand-in. Its methods are safe for concurrent use. It owns every process it started until Close.
@@ -75,7 +75,7 @@ type Agent struct {
 	faults     faults
 }
 
-// phase is how far the agent is. What each answers is in handle.
+// phase is the state of the agent's start. The function handle has the answers in each phase.
 type phase int
 
 const (
@@ -122,8 +122,8 @@ func New(options Options) (*Agent, error) {
 	return a, nil
 }
 
-// Close destroys every executor, stops listening and waits until nothing of the agent is left: no process, no goroutine, no
-// open connection. Tasks that had not ended get no further update; who waits for one is told ErrClosed. Sandboxes stay.
+// Close destroys every executor, stops listening, and waits until no process, goroutine or open connection of the agent is left.
+// Tasks that had not ended get no further update; a wait for one fails with ErrClosed. Sandboxes stay.
 func (a *Agent) Close() error {
 	a.transition.Lock()
 	defer a.transition.Unlock()

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forking is held for reading while a process is started. Between fork and exec the child holds copies of the agent's sockets,
-// and a listener that is closed meanwhile goes on taking connections.
+// forking is held for reading while a process is started. Between fork and exec the child has copies of the agent's sockets, and a
+// listener that is closed in that time still accepts connections.
 var forking sync.RWMutex
 
-// process is a running executor and all that it starts: it leads its own session, which dies with it.
+// process is a running executor with the processes that it has started. It leads its own session, which is killed at its end.
 type process struct {
 	command *exec.Cmd
 
@@ -103,8 +103,8 @@ func killSession(session int, patient bool) {
 	}
 }
 
-// killMember kills one process of a session, by a descriptor that it is proved to be meant by: the process seen may have ended
-// since, and its pid may be somebody else's. If patient, it waits for the death, until the deadline.
+// killMember kills one process of a session by a pidfd, and checks the membership after it has opened that: the process may have ended
+// since, and its pid may belong to another. If patient, it waits for the death until the deadline.
 func killMember(pid, session int, patient bool, deadline time.Time) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {

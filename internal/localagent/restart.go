@@ -40,9 +40,9 @@ func (a *Agent) Restart(ctx context.Context, outage Outage) error {
 	return a.Reconnect()
 }
 
-// Stop is the death of the agent: streams break, connections are refused, executors live on. Of an executor of a checkpointing
-// framework it remembers all; what a framework without checkpointing ran is lost, and its tasks are reported so.
-// When Stop returns, no call is in progress any more.
+// Stop is the death of the agent: streams break, connections are refused, executors live on. The agent remembers the executors of
+// frameworks that checkpoint. Those of other frameworks are lost, and their tasks are reported as lost. When Stop returns, no call is
+// in progress.
 func (a *Agent) Stop() error {
 	a.transition.Lock()
 	defer a.transition.Unlock()
@@ -74,8 +74,8 @@ func (a *Agent) Stop() error {
 	return err
 }
 
-// forget drops what an agent does not write down about an executor: its connection, its timers, acknowledgements on their way.
-// A task that was queued counts as launched from now on: the agent cannot know whether the executor got it.
+// forget drops the state of an executor that an agent does not checkpoint: its connection, its timers, acknowledgements that were not
+// sent. A queued task counts as launched from now on, because the agent cannot know whether the executor has received it.
 func (e *executorRun) forget() {
 	e.stopTimer()
 	e.stream.cut()
@@ -91,8 +91,8 @@ func (e *executorRun) forget() {
 	}
 }
 
-// lose is what becomes of an executor whose framework does not checkpoint: its process is destroyed in recovery, and
-// the master declares its tasks lost.
+// lose gives up an executor whose framework does not checkpoint: the recovery destroys its process, and the master declares its tasks
+// lost.
 func (a *Agent) lose(e *executorRun) {
 	for _, t := range e.order {
 		if t.stage != ended {
@@ -160,7 +160,7 @@ func (a *Agent) Reconnect() error {
 	return nil
 }
 
-// endWindow ends recovery: who has not subscribed again is destroyed (contract 3.6).
+// endWindow ends the recovery and destroys executors that have not subscribed again (contract 3.6).
 func (a *Agent) endWindow() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

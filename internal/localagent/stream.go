@@ -15,8 +15,8 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-// stream is the response to one SUBSCRIBE. Events are queued under the agent's lock and written by the handler of the call, so
-// a reader that is slow holds up nobody. A nil stream swallows all, as a connection does that has broken.
+// stream is the response to one SUBSCRIBE. Events are queued under the agent's lock and written by the handler of the call, so a slow
+// reader delays nothing else. A nil stream drops all events, like a broken connection.
 type stream struct {
 	codec encoding.Codec
 	queue []agent.Event
@@ -36,7 +36,7 @@ func newStream(codec encoding.Codec) *stream {
 	return &stream{codec: codec, wake: make(chan struct{}, 1)}
 }
 
-// send queues an event. What is sent to a stream that has ended is lost.
+// send queues events. Events for a stream that has ended are lost.
 func (s *stream) send(events ...agent.Event) {
 	if s == nil || s.state != flowing {
 		return
@@ -74,8 +74,8 @@ func (a *Agent) take(s *stream) ([]agent.Event, streamState) {
 	return events, s.state
 }
 
-// stream writes the response of a SUBSCRIBE until somebody ends it. Headers go out before the first event: without a
-// Content-Length the client knows that a stream follows.
+// stream writes the response of a SUBSCRIBE until it is ended. It sends the headers before the first event; without a Content-Length
+// the client knows that a stream follows.
 func (a *Agent) stream(w http.ResponseWriter, r *http.Request, s *stream) {
 	defer func() {
 		a.mu.Lock()
@@ -142,8 +142,8 @@ func encode(codec encoding.Codec, event *agent.Event) ([]byte, error) {
 	return record.Bytes(), err
 }
 
-// withoutNulls leaves out fields that are null, as which the generated encoder writes empty lists. An agent omits them, and
-// there are executors that do not expect them.
+// withoutNulls removes fields that are null. The generated encoder writes empty lists as null; an agent omits them, and some executors
+// do not expect them.
 func withoutNulls(document []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.UseNumber()

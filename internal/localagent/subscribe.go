@@ -48,8 +48,8 @@ func (a *Agent) subscribe(e *executorRun, call *executor.Call_Subscribe, s *stre
 	a.deliver(e)
 }
 
-// dropUnknown ends tasks that were sent, of which no update was ever stored and which the executor does not know: they were
-// lost with the old agent, or with the old stream.
+// dropUnknown ends tasks that were sent, have no stored update and are unknown to the executor: they were lost with the old agent or
+// the old stream.
 func (a *Agent) dropUnknown(e *executorRun, unacknowledged []mesos.TaskInfo) {
 	known := make(map[string]bool)
 	for _, task := range unacknowledged {
@@ -68,7 +68,7 @@ func (a *Agent) dropUnknown(e *executorRun, unacknowledged []mesos.TaskInfo) {
 	}
 }
 
-// idle says that an executor was never given a task and none waits for it: there is no use for it.
+// idle reports whether an executor has never received a task and has none queued, so that it is not needed.
 func (e *executorRun) idle() bool {
 	if e.sent {
 		return false
@@ -81,7 +81,7 @@ func (e *executorRun) idle() bool {
 	return true
 }
 
-// deliver sends what is queued, unless launches are held.
+// deliver sends the queued tasks, unless launches are held.
 func (a *Agent) deliver(e *executorRun) {
 	if a.faults.holdLaunches {
 		return

@@ -63,21 +63,21 @@ func (t *Task) WaitExecutor(ctx context.Context) (*os.ProcessState, error) {
 	}
 }
 
-// record is a list that only grows. Every reader sees every entry, in order, whenever it comes. The lock of its owner guards
-// it, the zero value is empty.
+// record is a list that only grows. Every reader sees all entries in order, whenever it starts. The owner's lock guards it. The zero
+// value is empty.
 type record[T any] struct {
 	entries []T
 	ended   bool
 	changed chan struct{} // closed at the next change; nil while nobody waits
 }
 
-// add appends an entry and wakes who waits for it.
+// add appends an entry and wakes its waiters.
 func (r *record[T]) add(entry T) {
 	r.entries = append(r.entries, entry)
 	r.wake()
 }
 
-// end says that no entry will follow.
+// end marks the record as complete.
 func (r *record[T]) end() {
 	r.ended = true
 	r.wake()

@@ -16,8 +16,8 @@ type Update struct {
 	Status      mesos.TaskStatus
 }
 
-// update takes a status update from an executor (contract 3.6). It is completed, stored and reported once, and
-// acknowledged as often as it comes. The caller holds mu.
+// update handles a status update of an executor (contract 3.6). It completes, stores and reports an update once, and acknowledges it
+// each time. The caller holds mu.
 func (a *Agent) update(e *executorRun, status mesos.TaskStatus) {
 	e.complete(a, &status)
 	status.Source = mesos.SOURCE_EXECUTOR.Enum()
@@ -42,7 +42,7 @@ func (a *Agent) update(e *executorRun, status mesos.TaskStatus) {
 	a.acknowledge(e, status)
 }
 
-// complete fills in what the agent knows better than the executor.
+// complete sets the fields that the agent knows better than the executor.
 func (e *executorRun) complete(a *Agent, status *mesos.TaskStatus) {
 	status.AgentID = &mesos.AgentID{Value: a.options.AgentID}
 	if status.Timestamp == nil {
@@ -50,8 +50,8 @@ func (e *executorRun) complete(a *Agent, status *mesos.TaskStatus) {
 	}
 }
 
-// fillContainerStatus adds what the containerizer says about a live container, and the agent's own address for a task that
-// has none (contract 3.2). For a task that the executor never got there is no container to speak of.
+// fillContainerStatus adds the containerizer's status of a live container, and the agent's own address for a task without one
+// (contract 3.2). A task that the executor never received has no container.
 func (a *Agent) fillContainerStatus(e *executorRun, t *Task, status *mesos.TaskStatus) {
 	if t.stage == queued || e.exited {
 		return
@@ -72,7 +72,7 @@ func (a *Agent) fillContainerStatus(e *executorRun, t *Task, status *mesos.TaskS
 	status.ContainerStatus = &container
 }
 
-// store keeps an update that is new and reports it; one with a uuid that is known changes nothing.
+// store keeps and reports a new update. An update with a known uuid changes nothing.
 func (a *Agent) store(t *Task, status mesos.TaskStatus) {
 	if t.stored[string(status.UUID)] {
 		return
@@ -90,7 +90,7 @@ func (a *Agent) store(t *Task, status mesos.TaskStatus) {
 	a.updates.add(Update{FrameworkID: t.FrameworkID, Status: status})
 }
 
-// report stores an update that the agent makes itself. It has no acknowledgement.
+// report stores an update of the agent itself, which is not acknowledged.
 func (a *Agent) report(e *executorRun, t *Task, status mesos.TaskStatus) {
 	status.UUID = newUUIDBytes()
 	if status.Source == nil {
@@ -101,7 +101,7 @@ func (a *Agent) report(e *executorRun, t *Task, status mesos.TaskStatus) {
 	a.store(t, status)
 }
 
-// acknowledge tells the executor that an update is stored, unless a fault keeps it from that.
+// acknowledge sends the executor the acknowledgement of a stored update, unless a fault holds or drops it.
 func (a *Agent) acknowledge(e *executorRun, status mesos.TaskStatus) {
 	event := agent.Event{
 		Type:         executor.Event_ACKNOWLEDGED,
