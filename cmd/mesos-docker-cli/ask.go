@@ -21,17 +21,17 @@ import (
 type client struct {
 	socket   string
 	patience time.Duration
-	manner   manner
+	policy   retryPolicy
 
 	stdin          io.Reader // read when the command reads it, and not otherwise
 	stdout, stderr io.Writer
 	terminal       *terminal
 
 	mu      sync.Mutex
-	conn    *protocol.Conn   // the conversation, between the call and its end
+	conn    *protocol.Conn   // from the call to its end
 	called  bool             // the call has been made once: signals are the command's
 	pending []syscall.Signal // that the daemon has not said to have done with, in their order
-	kept    keptRun          // of a run
+	run     runState         // of a run
 }
 
 // Waits between two attempts to reach the daemon.
@@ -43,15 +43,15 @@ const (
 // errSilent says that the daemon took the call and gave no sign of life for as long as patience lasts.
 var errSilent = errors.New("it has taken the command and is silent")
 
-// ask carries on the conversation and returns the command's exit status.
+// ask makes the call to the daemon, again if the policy allows, and returns the command's exit status.
 func (c *client) ask(call protocol.Call) int {
-	defer c.kept.close()
+	defer c.run.close()
 	for asks := 1; ; asks++ {
 		conn, err := c.reach()
 		if err != nil {
 			return c.unreachable(err)
 		}
-		status, err := c.converse(conn, call)
+		status, err := c.exchange(conn, call)
 		switch {
 		case err == nil:
 			return status
@@ -64,22 +64,22 @@ func (c *client) ask(call protocol.Call) int {
 	}
 }
 
-// asksAgain reports whether a command is asked for again whose daemon went away. How often that is done is limited, lest it is
-// the command of which the daemon dies; but not once a container is known, for which there is little to be done.
+// asksAgain reports whether a command is repeated after the daemon went away. The number of repetitions is limited, because the command
+// may be the reason why the daemon dies. There is no limit once a container is known.
 func (c *client) asksAgain(asks int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.manner.survives && c.kept.container != nil:
+	case c.policy.survives && c.run.container != nil:
 		return true
-	case c.manner.survives:
+	case c.policy.survives:
 		return asks < maxRunAsks
 	}
-	return c.manner.repeat && asks < maxAsks
+	return c.policy.repeat && asks < maxAsks
 }
 
-// reach opens a conversation. A daemon that is not there, or not the right one, may be on its way: it is waited for as long as
-// patience lasts, and without limit for a run that was asked for already, since its container may run.
+// reach connects to the daemon. The daemon may be about to start, so reach retries for as long as patience lasts. For a run that was
+// requested already it retries without limit, since the container may run.
 func (c *client) reach() (*protocol.Conn, error) {
 	deadline := time.Now().Add(c.patience)
 	for wait := redialMin; ; wait = min(2*wait, redialMax) {
@@ -102,17 +102,17 @@ func (c *client) reach() (*protocol.Conn, error) {
 	}
 }
 
-// converse makes the call and does what the daemon says until the command has ended. An error other than errSilent is the end of
-// the daemon.
-func (c *client) converse(conn *protocol.Conn, call protocol.Call) (int, error) {
+// exchange makes the call and handles the daemon's frames until the command has ended. An error other than errSilent means that the
+// daemon is gone.
+func (c *client) exchange(conn *protocol.Conn, call protocol.Call) (int, error) {
 	defer conn.Close()
 	defer c.hangUp()
 	if err := c.call(conn, call); err != nil {
 		return 0, silence(err)
 	}
-	answer := newAnswer(c.stdout, c.stderr, c.manner.repeat && !c.manner.stream)
+	answer := newAnswer(c.stdout, c.stderr, c.policy.repeat && !c.policy.stream)
 	for {
-		if c.manner.bounded {
+		if c.policy.bounded {
 			if err := conn.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
 				return 0, err
 			}
@@ -148,16 +148,16 @@ func (c *client) converse(conn *protocol.Conn, call protocol.Call) (int, error) 
 	}
 }
 
-// call makes the call, with what is known from earlier ones. A signal that comes meanwhile waits: it ends the process before the
-// first call and is the command's after it.
+// call makes the call, with the state of earlier ones. A signal that comes meanwhile waits: before the first call it ends the process,
+// after it the command decides.
 func (c *client) call(conn *protocol.Conn, call protocol.Call) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := conn.SetDeadline(time.Now().Add(c.patience)); err != nil {
 		return err
 	}
-	if c.manner.survives && c.called {
-		call.Again = c.kept.again()
+	if c.policy.survives && c.called {
+		call.Again = c.run.again()
 	}
 	if err := conn.SendJSON(protocol.KindCall, call); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (c *client) call(conn *protocol.Conn, call protocol.Call) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// hangUp ends the conversation for whoever has something to say.
+// hangUp makes later signals and sizes wait for the next connection.
 func (c *client) hangUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -203,8 +203,8 @@ func sendStdin(conn *protocol.Conn, stdin io.Reader) {
 	}
 }
 
-// signalled takes a signal to the process: it ends the process unless the command is there to decide. That of a run is kept until
-// a daemon says that it has done with it.
+// signalled handles a signal to the process. It ends the process unless the command decides what the signal means. A signal of a run is
+// kept until a daemon confirms that it has handled it.
 func (c *client) signalled(s syscall.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,7 +213,7 @@ func (c *client) signalled(s syscall.Signal) {
 		if size := c.terminal.size(); c.conn != nil && size != nil {
 			_ = c.conn.SendJSON(protocol.KindSize, size) // a daemon that is gone is seen by who receives
 		}
-	case c.called && c.manner.signals:
+	case c.called && c.policy.signals:
 		if c.conn == nil && slices.Contains(c.pending, s) {
 			return // the kernel, too, keeps only one of a kind
 		}
@@ -246,7 +246,7 @@ func (c *client) unreachable(err error) int {
 			"mesos-docker-containerizer, which answers there, was not reached within %v (%v): see systemctl status mesos-docker-containerizer\n",
 			c.socket, c.patience, err)
 	}
-	return c.manner.unreachable
+	return c.policy.unreachable
 }
 
 // lost says that the daemon went away in the middle of a command.
@@ -255,7 +255,7 @@ func (c *client) lost(err error) int {
 		err = io.ErrUnexpectedEOF
 	}
 	fmt.Fprintf(c.stderr, "docker: the daemon at unix://%s went away in the middle of the command (%v), whose end is not known\n", c.socket, err)
-	return c.manner.lost
+	return c.policy.lost
 }
 
 // answer is what a command prints.

@@ -76,10 +76,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	socket, err := daemonSocket(o.runDirectory, runDirectoryFile)
 	if err != nil {
 		fmt.Fprintln(stderr, "docker:", err)
-		return mannerOf(o.command[0]).unreachable
+		return retryPolicyOf(o.command[0]).unreachable
 	}
 	c := &client{
-		socket: socket, patience: patience, manner: mannerOf(o.command[0]),
+		socket: socket, patience: patience, policy: retryPolicyOf(o.command[0]),
 		stdin: os.Stdin, stdout: stdout, stderr: stderr, terminal: newTerminal(),
 	}
 	defer c.terminal.restore()

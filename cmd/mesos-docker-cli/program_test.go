@@ -119,7 +119,7 @@ func serve(t *testing.T, runDirectory string, handler http.Handler, wait func())
 // inProcess is a client within the test, whose patience is short.
 func inProcess(runDirectory, command string, stdout, stderr *bytes.Buffer) *client {
 	return &client{
-		socket: filepath.Join(runDirectory, protocol.AdminSocket), patience: 200 * time.Millisecond, manner: mannerOf(command),
+		socket: filepath.Join(runDirectory, protocol.AdminSocket), patience: 200 * time.Millisecond, policy: retryPolicyOf(command),
 		stdin: &bytes.Buffer{}, stdout: stdout, stderr: stderr, terminal: &terminal{},
 	}
 }

@@ -16,7 +16,7 @@ import (
 func TestMannersAreOfCommands(t *testing.T) {
 	d := dockercli.New(dockercli.Options{Logger: zap.NewNop()})
 	defer d.Close()
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(manners)), listedCommands(t), []string{"frobnicate"}) {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(retryPolicies)), listedCommands(t), []string{"frobnicate"}) {
 		var stdout, stderr bytes.Buffer
 		status := d.Answer(t.Context(), dockercli.Call{Arguments: []string{name, "--help"}, Stdout: &stdout, Stderr: &stderr})
 		if unknown := strings.Contains(stderr.String(), "is not supported"); unknown != (name == "frobnicate") {
@@ -31,7 +31,7 @@ func listedCommands(t *testing.T) []string {
 	_, after, found := strings.Cut(usage, "Commands:\n")
 	list, _, _ := strings.Cut(after, "\n")
 	names := strings.Fields(list)
-	if !found || len(names) < len(manners) {
+	if !found || len(names) < len(retryPolicies) {
 		t.Errorf("--help lists the commands %q", names)
 	}
 	return names

@@ -14,12 +14,12 @@ import (
 	"mesos-docker-containerizer/internal/transport/stdcopy"
 )
 
-// keptRun is what the client of a run keeps beyond the life of a daemon. It is guarded by the client's mutex.
-type keptRun struct {
+// runState is what the client of a run keeps beyond the life of a daemon. It is guarded by the client's mutex.
+type runState struct {
 	container *protocol.Container // nil until there is one
 	stream    *stream             // the last, nil without one
 	last      time.Time           // when something last came on any
-	patient   bool                // it was said that the daemon is waited for
+	patient   bool                // sayPatient has printed
 }
 
 // stream is a connection to the container's output.
@@ -29,8 +29,8 @@ type stream struct {
 	done chan struct{} // closed at the end, when all was written
 }
 
-// again is what the next daemon is told.
-func (k *keptRun) again() *protocol.Again {
+// again returns the state for the next daemon.
+func (k *runState) again() *protocol.Again {
 	a := &protocol.Again{Container: k.container}
 	if k.stream != nil {
 		a.Output = &protocol.OutputState{Open: k.stream.end.IsZero(), End: protocol.OutputEnd{Last: k.last, Ended: k.stream.end}}
@@ -38,15 +38,15 @@ func (k *keptRun) again() *protocol.Again {
 	return a
 }
 
-// close ends what the daemon has not waited for: the output of a container that did not come to run, or is left alone.
-func (k *keptRun) close() {
+// close ends output that the daemon has not waited for: that of a container that was not started, or that keeps running.
+func (k *runState) close() {
 	if k.stream != nil {
 		k.stream.conn.Close()
 		<-k.stream.done
 	}
 }
 
-// keep takes what the daemon tells of a run.
+// keep stores what the daemon reports of a run.
 func (c *client) keep(conn *protocol.Conn, kind protocol.Kind, body []byte) error {
 	switch kind {
 	case protocol.KindContainer:
@@ -56,7 +56,7 @@ func (c *client) keep(conn *protocol.Conn, kind protocol.Kind, body []byte) erro
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.kept.container = &container
+		c.run.container = &container
 	case protocol.KindOutput:
 		o, err := protocol.Decode[protocol.Output](body)
 		if err != nil {
@@ -89,8 +89,8 @@ func (c *client) read(o protocol.Output, file *os.File) error {
 	}
 	s := &stream{conn: conn, done: make(chan struct{})}
 	c.mu.Lock()
-	before := c.kept.stream
-	c.kept.stream = s
+	before := c.run.stream
+	c.run.stream = s
 	c.mu.Unlock()
 	stdout, stderr := io.Discard, io.Discard
 	if o.Stdout {
@@ -110,7 +110,7 @@ func (c *client) read(o protocol.Output, file *os.File) error {
 		defer c.mu.Unlock()
 		s.end = time.Now()
 		if c.conn != nil {
-			_ = c.conn.SendJSON(protocol.KindOutputEnd, protocol.OutputEnd{Last: c.kept.last, Ended: s.end}) // or else the next daemon is told
+			_ = c.conn.SendJSON(protocol.KindOutputEnd, protocol.OutputEnd{Last: c.run.last, Ended: s.end}) // or else the next daemon is told
 		}
 	}()
 	return nil
@@ -126,14 +126,13 @@ func (n *noting) Read(p []byte) (int, error) {
 	size, err := n.from.Read(p)
 	if size > 0 {
 		n.c.mu.Lock()
-		n.c.kept.last = time.Now()
+		n.c.run.last = time.Now()
 		n.c.mu.Unlock()
 	}
 	return size, err
 }
 
-// sink never fails: a container is not to be held back by a disk that is full, and what is written when there is room again is
-// kept.
+// sink never fails: a full disk must not hold a container back, and output is written again when there is room.
 type sink struct {
 	to, complain io.Writer
 	failed       bool
@@ -151,17 +150,17 @@ func (s *sink) Write(p []byte) (int, error) {
 func (c *client) outlives() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.manner.survives && c.called
+	return c.policy.survives && c.called
 }
 
-// sayPatient tells whoever reads stderr, once, that the daemon is waited for.
+// sayPatient prints to stderr, once, that the command waits for the daemon.
 func (c *client) sayPatient(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.kept.patient {
+	if c.run.patient {
 		return
 	}
-	c.kept.patient = true
+	c.run.patient = true
 	fmt.Fprintf(c.stderr, "docker: mesos-docker-containerizer at unix://%s went away and was not reached within %v (%v); the container is not touched, "+
 		"and its end is waited for: see systemctl status mesos-docker-containerizer\n", c.socket, c.patience, err)
 }

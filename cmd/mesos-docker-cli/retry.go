@@ -12,39 +12,39 @@ import (
 // for the version, waits 5 s to 15 min.
 const patience = 10 * time.Second
 
-// maxAsks is how often a command is given to a daemon that dies of it, or so it seems.
+// maxAsks is how often a command is requested while the daemon dies each time.
 const maxAsks = 3
 
 // maxRunAsks is the same for a run of whose container nothing is known yet: a pull that takes its time may see several daemons.
 const maxRunAsks = 10
 
-// manner is how a command is asked for.
-type manner struct {
-	// repeat is that the command may be asked for anew when the daemon dies before it has told the end: a second time does what
-	// once would have done. Nothing of a command is printed before its end then, so that what is printed is of one answer.
+// retryPolicy says how a command is requested, and repeated when the daemon dies before the end.
+type retryPolicy struct {
+	// repeat allows to repeat the command: a second time has the same effect as once. Its output is printed at its end only, so that
+	// all of it is of one answer.
 	repeat bool
 
-	// stream is that output is printed at once all the same.
+	// stream prints the output of a command with repeat at once.
 	stream bool
 
-	// bounded is that the daemon owes an answer, or a sign of life: there is a deadline on what it does.
+	// bounded means that the daemon must send an answer, or a sign of life, within patience.
 	bounded bool
 
-	// survives is that the command outlives the daemon: the next one goes on with it.
+	// survives means that the command outlives the daemon: the next one goes on with it.
 	survives bool
 
-	// signals is that the command decides what they mean.
+	// signals means that the command decides what signals mean.
 	signals bool
 
 	// unreachable and lost are docker's exit statuses when its daemon is not there, and when it goes away.
 	unreachable, lost int
 }
 
-// manners are those of the commands that are not asked for in the plain one.
+// retryPolicies are those of the known commands.
 //
-// A second rm may find that the first has done its work, and say that there is no such container, which agents expect of a
-// container that somebody else has removed. A second kill would be a second signal.
-var manners = map[string]manner{
+// A second rm may find that the first has removed the container, and answer that there is no such container. Agents expect that of a
+// container that was removed by another. A second kill would be a second signal.
+var retryPolicies = map[string]retryPolicy{
 	"ps":      {repeat: true, bounded: true, unreachable: 1, lost: 1},
 	"inspect": {repeat: true, bounded: true, unreachable: 1, lost: 1},
 	"stop":    {repeat: true, bounded: true, unreachable: 1, lost: 1},
@@ -56,12 +56,12 @@ var manners = map[string]manner{
 	"run":     {survives: true, signals: true, unreachable: statusUsage, lost: statusUsage},
 }
 
-// mannerOf returns the manner of a command, which need not be known here: the daemon may be newer.
-func mannerOf(command string) manner {
-	if m, ok := manners[command]; ok {
+// retryPolicyOf returns the policy of a command. A newer daemon may have commands that are unknown here.
+func retryPolicyOf(command string) retryPolicy {
+	if m, ok := retryPolicies[command]; ok {
 		return m
 	}
-	return manner{unreachable: statusFailed, lost: statusFailed}
+	return retryPolicy{unreachable: statusFailed, lost: statusFailed}
 }
 
 // noticed are the signals that end a command, or go to the container of a run, as docker's client forwards them: all that are
