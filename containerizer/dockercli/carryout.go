@@ -16,7 +16,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// signalled is why a run ends that got a signal before there was a process to hand it to.
+// signalled is the error of a run that got a signal before its process was started.
 type signalled struct{ signal syscall.Signal }
 
 func (e *signalled) Error() string { return "ended by signal: " + e.signal.String() }
@@ -24,8 +24,8 @@ func (e *signalled) Error() string { return "ended by signal: " + e.signal.Strin
 // unforwarded are the signals that concern the client alone.
 var unforwarded = map[syscall.Signal]bool{syscall.SIGCHLD: true, syscall.SIGPIPE: true, syscall.SIGURG: true, syscall.SIGWINCH: true}
 
-// watchSignals hands the client's signals to the container, and ends the returned context with a signal that comes before the
-// container runs or is not to be handed on.
+// watchSignals passes the client's signals to the container. A signal that comes before the container runs, or that must not be passed
+// on, ends the returned context.
 func (r *running) watchSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -55,7 +55,7 @@ func (r *running) watchSignals(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// forward sends a signal on, and asks an Engine that does not answer again. A container that has ended needs none.
+// forward sends a signal to the container, and retries while the Engine does not answer.
 func (r *running) forward(ctx context.Context, signal syscall.Signal) {
 	err := container.RetryWhileUnavailable(ctx, r.patience, func(ctx context.Context) error {
 		return r.container.Signal(ctx, strconv.Itoa(int(signal)))
@@ -66,7 +66,7 @@ func (r *running) forward(ctx context.Context, signal syscall.Signal) {
 	}
 }
 
-// orSignal makes an error the end by a signal if that was its reason.
+// orSignal returns the exit status of a signal if that was the reason for the error.
 func (r *running) orSignal(ctx context.Context, err error) error {
 	if ended, ok := errors.AsType[*signalled](context.Cause(ctx)); ok && err != nil {
 		return exited(128 + int(ended.signal))
@@ -74,8 +74,8 @@ func (r *running) orSignal(ctx context.Context, err error) error {
 	return err
 }
 
-// carryOut waits for the end of a container that was started, and starts it first if it is nil. One that was not started by then is removed, if a
-// signal was the reason; any other is left, as docker leaves it.
+// carryOut waits for the end of the container; started is nil if it has to be started first. If a signal prevents the start, carryOut
+// removes the container. Otherwise it leaves one that did not start, as docker does.
 func (r *running) carryOut(ctx context.Context, started *engine.Container) error {
 	if r.detach {
 		return r.carryOutDetached(ctx, started)
@@ -113,8 +113,8 @@ func (r *running) carryOutDetached(ctx context.Context, started *engine.Containe
 	return r.failedWith(r.container.Start(ctx), "")
 }
 
-// begin hands the output over and starts the container, in this order: so its client has every byte, and a container that was
-// started is one whose client has its output.
+// begin hands the output over and then starts the container, so that the client gets every byte, and a started container always has a
+// client with its output.
 func (r *running) begin(ctx context.Context) error {
 	if !r.outputKnown().Open {
 		if err := r.container.AttachOutput(ctx); err != nil {
@@ -144,8 +144,8 @@ func (r *running) begin(ctx context.Context) error {
 	return nil
 }
 
-// notStarted ends a run whose container was not, or not surely, started, or too late for a signal. When the client or the daemon goes away the container is
-// left to the client's next question.
+// notStarted ends a run whose container was not started, or perhaps not, or was started too late for a signal. If the client or the
+// daemon goes away, the container stays for the client's next call.
 func (r *running) notStarted(ctx context.Context, err error) error {
 	signal := r.orSignal(ctx, err)
 	if signal != err || r.known.Remove && ctx.Err() == nil {

@@ -61,7 +61,7 @@ func (h *Handler) converse(ctx context.Context, conn net.Conn, reader *bufio.Rea
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { c.Close() }) // whatever waits for the client ends
+	stop := context.AfterFunc(ctx, func() { c.Close() }) // ends every wait for the client
 	defer stop()
 	s := newStreams(ctx, c)
 	call, err := s.receiveCall(callTimeout)
@@ -73,7 +73,7 @@ func (h *Handler) converse(ctx context.Context, conn net.Conn, reader *bufio.Rea
 	defer cancel()
 	group.Go(func() {
 		s.receive()
-		cancel() // there is nobody left to tell
+		cancel() // the client is gone
 	})
 	group.Go(func() { s.sayAlive(ctx) })
 
@@ -83,7 +83,7 @@ func (h *Handler) converse(ctx context.Context, conn net.Conn, reader *bufio.Rea
 	h.logger.Debug("docker command answered", zap.String("command", name), zap.Int("status", status),
 		zap.Duration("duration", time.Since(began)), zap.Bool("cut_short", ctx.Err() != nil))
 	if err := ctx.Err(); err != nil {
-		return err // a status would be that of our own end, not the command's
+		return err // the status would come from our own end, not from the command
 	}
 	return c.SendJSON(protocol.KindExit, protocol.Exit{Status: status})
 }

@@ -9,7 +9,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// copyOutput writes what comes on a stream to the caller until it ends, or ctx does.
+// copyOutput copies a stream to the caller until the stream or ctx ends.
 func copyOutput(ctx context.Context, call Call, stream *engine.Stream, tty bool) error {
 	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
 	defer stop()
@@ -25,11 +25,10 @@ func copyOutput(ctx context.Context, call Call, stream *engine.Stream, tty bool)
 	return err
 }
 
-// onlyReader hides what else a stream can do: a copy is to read it and no more.
+// onlyReader hides the other methods of a stream from io.Copy.
 type onlyReader struct{ io.Reader }
 
-// copyInput writes the caller's input to a stream until it ends. An input that cannot be read has ended, and a stream that takes
-// no more is that of a process that has.
+// copyInput copies the caller's input to a stream until the input ends, cannot be read, or the process accepts no more.
 func copyInput(call Call, stream *engine.Stream) {
 	if _, err := io.Copy(onlyWriter{stream}, call.Stdin); err != nil {
 		return
@@ -39,8 +38,8 @@ func copyInput(call Call, stream *engine.Stream) {
 
 type onlyWriter struct{ io.Writer }
 
-// followSize gives a terminal the size of the caller's, at once and after each change, until ctx ends. What it is good for works
-// without it, so errors do not matter.
+// followSize sets a terminal to the size of the caller's, at once and after each change, until ctx ends. It ignores errors, because the
+// command works without the size.
 func followSize(ctx context.Context, call Call, resize func(ctx context.Context, height, width uint) error) {
 	for {
 		select {

@@ -29,13 +29,13 @@ var runSyntax = syntax{
 	about:    "Create and run a new container from an image",
 }
 
-// runHelp does not repeat the options, which are a hundred.
+// runHelp does not list the options, because there are a hundred.
 const runHelp = "\nUsage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n%s\n\nOptions:\n  those of docker run that tasks may ask for as " +
 	"parameters, and the ones that a\n  Mesos agent gives: docs/docker-command.md, docs/parameters.md\n"
 
-// run creates a container, starts it and ends with its exit status. It is how an agent starts an executor that is to live in a
-// container (contract 1.1, b2). That container is the agent's: it has none of the labels by which we recover tasks, so
-// nothing of ours stops or removes it, and what becomes of it when the client dies is decided by the agent, as with docker.
+// run creates a container, starts it and ends with its exit status. Agents start an executor in a container with it (contract 1.1,
+// b2). That container is the agent's: it has none of the labels by which the daemon recovers tasks, so the daemon neither stops nor
+// removes it. When the client dies, the agent decides about the container, as with docker.
 //
 // The daemon may go away at any time, and the client then asks the next one for the same run (Call.Again): takeup.go.
 func (d *Docker) run(ctx context.Context, call Call) error {
@@ -88,7 +88,7 @@ func (r *running) check(ctx context.Context) error {
 	return r.line.Check(info.APIVersion)
 }
 
-// adviceOfRun ends what docker says of a run that did not come to a container.
+// adviceOfRun ends docker's message for a run without a container.
 const adviceOfRun = "\nSee 'docker run --help'."
 
 // failedRun is the failure of docker itself, as opposed to that of the container.
@@ -112,10 +112,10 @@ type running struct {
 	defaultRuntime string // the Engine's
 	grant          *gpu.Grant
 
-	started atomic.Bool // signals are the container's
+	started atomic.Bool // signals go to the container
 }
 
-// own makes the container, of which the Engine knows nothing yet, the run's.
+// own makes a container, which the Engine need not have yet, the run's.
 func (r *running) own(known protocol.Container) {
 	r.known = known
 	r.container = container.New(container.Options{
@@ -234,8 +234,8 @@ func (r *running) checkPolicy(ctx context.Context) error {
 	return r.failed(err)
 }
 
-// awaitPull waits for the pull that this agent has asked for and that was deferred. Its failure is that of the run: the image that
-// is there may be another. It reports whether there was such a pull.
+// awaitPull waits for the deferred pull that the agent has requested, and reports whether there was one. If the pull fails, the run
+// fails, because the image that is present may be another.
 func (r *running) awaitPull(ctx context.Context) (bool, error) {
 	pull := r.deferred.take(r.line.Config.Image, agentsID(r.line.Name), r.call.ID)
 	if pull == nil {
@@ -251,7 +251,7 @@ func (r *running) awaitPull(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// pullImage waits for the image, with those who pull it already.
+// pullImage pulls the image, or joins a running pull, and waits for the end.
 func (r *running) pullImage(ctx context.Context, force bool) error {
 	ref := r.line.Config.Image
 	request := r.credentialsFrom(r.call.Home, image.Request{Reference: ref, Platform: r.line.Platform, Force: force})
@@ -271,7 +271,7 @@ func (r *running) pullImage(ctx context.Context, force bool) error {
 // failed is the failure to create a container.
 func (r *running) failed(err error) error { return r.failedWith(err, adviceOfRun) }
 
-// failedWith gives an error the status that docker has for it, by the words of the Engine, which has nothing else.
+// failedWith gives an error docker's exit status. The Engine's words are all that tells the cases apart.
 func (r *running) failedWith(err error, advice string) error {
 	if err == nil {
 		return nil

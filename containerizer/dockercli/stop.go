@@ -67,7 +67,7 @@ func (d *Docker) stopOne(ctx context.Context, name string, grace time.Duration) 
 		err = d.options.Engine.Stop(ctx, name, grace)
 	}
 	if engine.IsNotFound(err) && d.inspects.holds(name) {
-		return nil // the agent was told of it, and it does not run
+		return nil // the agent has listed it, and it does not run
 	}
 	return d.explain(err)
 }
@@ -161,7 +161,7 @@ func each(call Call, names []string, do func(name string) error) error {
 			failures = append(failures, err)
 		default:
 			if _, err := fmt.Fprintln(call.Stdout, names[i]); err != nil {
-				return err // nobody reads on
+				return err // the reader is gone
 			}
 		}
 	}

@@ -121,7 +121,7 @@ func (s *streams) take(kind protocol.Kind, body []byte) error {
 			return err
 		}
 		select {
-		case s.ends <- end: // one for each connection, of which there is no second before the first has ended
+		case s.ends <- end: // one for each connection; the second begins after the first has ended
 		default:
 			return errUnexpectedFrame
 		}

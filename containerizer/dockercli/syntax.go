@@ -23,7 +23,7 @@ type syntax struct {
 // flags returns a new set with the command's options.
 func (s syntax) flags() *pflag.FlagSet {
 	set := pflag.NewFlagSet(s.name, pflag.ContinueOnError)
-	set.SetOutput(io.Discard) // whoever parses says what is wrong
+	set.SetOutput(io.Discard) // parse returns the error
 	set.Usage = func() {}
 	if s.options != nil {
 		s.options(set)

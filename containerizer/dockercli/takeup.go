@@ -11,8 +11,8 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// callLabel is on the container of a run, with the id of its call: so a run that is asked for again finds its own container and
-// creates no second one. It is none of the labels by which the daemon recovers tasks.
+// callLabel is a label of a run's container, with the id of its call. A repeated run finds its container by it and creates no second
+// one. The daemon does not recover tasks by this label.
 const callLabel = engine.LabelPrefix + "docker_call"
 
 // labels are those of the command line and our own.
@@ -28,7 +28,7 @@ func (r *running) labels() map[string]string {
 // Owns implements container.Owner.
 func (r *running) Owns(_ string, labels map[string]string) bool { return labels[callLabel] == r.id }
 
-// takeUp goes on with a run whose client knows its container.
+// takeUp continues a run whose client knows its container.
 func (r *running) takeUp(ctx context.Context, c protocol.Container) error {
 	if !engine.ValidName(c.ID) {
 		return failedRun(fmt.Errorf("%q is no container's id", c.ID))
@@ -44,8 +44,8 @@ func (r *running) takeUp(ctx context.Context, c protocol.Container) error {
 	return r.carryOn(ctx, found)
 }
 
-// takeUpByName goes on with a run whose client heard nothing of a container, if there is one all the same. Signals wait until
-// that is known: what they mean depends on it.
+// takeUpByName continues a run whose client does not know a container, if there is one. Signals wait until that is known, because
+// their meaning depends on it.
 func (r *running) takeUpByName(ctx context.Context) (done bool, err error) {
 	found, err := r.container.Find(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *running) takeUpByName(ctx context.Context) (done bool, err error) {
 	return true, r.carryOn(ctx, found)
 }
 
-// carryOn goes on with a container that an earlier daemon has created for this call.
+// carryOn continues with a container that an earlier daemon has created for this call.
 func (r *running) carryOn(ctx context.Context, found *engine.Container) error {
 	if container.StartedAt(found).IsZero() {
 		found = nil

@@ -20,7 +20,7 @@ func parseRuntime(item string) (string, error) {
 	return item, nil
 }
 
-// checkRuntime checks the runtime and what it is told: annotations are read by runtimes, some of which do as root what they say.
+// checkRuntime checks the runtime and its annotations, because some runtimes obey annotations as root.
 func (c *check) checkRuntime() error {
 	if r := c.HostConfig.Runtime; r != "" {
 		covers := func(item string) bool { return item == r && !strings.HasPrefix(item, annotationPrefix) }

@@ -16,8 +16,8 @@ const directoryMode = 0o755
 // PrepareHost makes the host fit for the spec. It creates the missing sources of mounts, which Engines before API 1.42 do not
 // do (for binds all of them do), and checks that what is mounted from the sandbox lies in it once its symlinks are followed.
 // With SandboxGroup it lets that group write to the sandbox.
-// It fails with an *Error when the task is at fault. It is to be called right before the container is created: whoever can
-// write to the sandbox later can still put a symlink there.
+// It fails with an *Error if the task is at fault. Call it right before the container is created: a process that can write to the
+// sandbox later can still put a symlink there.
 func (s *Spec) PrepareHost(ctx context.Context) error {
 	for _, source := range s.MountSources {
 		if source == s.SandboxDirectory {

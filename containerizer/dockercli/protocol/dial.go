@@ -16,11 +16,11 @@ import (
 	"mesos-docker-containerizer/internal/transport"
 )
 
-// Version is the newest version of the protocol that this build speaks. It grows when a side must know what the other understands.
+// Version is the newest version of the protocol that this build speaks. It grows when one side must know what the other understands.
 const Version = 1
 
-// AdminSocket is the name, in the daemon's run directory, of the socket at which admins and docker commands ask. It is root's: what
-// it tells holds no secret, but names every task of the host.
+// AdminSocket is the name, in the daemon's run directory, of the socket for admins and docker commands. It belongs to root: its answers
+// hold no secrets but name every task of the host.
 const AdminSocket = "admin.sock"
 
 // Path is where, on the socket for admins, the daemon answers docker commands.
@@ -29,12 +29,12 @@ const Path = "/docker"
 // upgradeName is what the connection is upgraded to, before "/" and the version.
 const upgradeName = "mesos-docker-cli"
 
-// ErrOtherVersion says that the daemon does not speak this version of the protocol. It is of another release than the docker
-// command, as it is in the middle of an upgrade.
+// ErrOtherVersion is the error for a daemon that does not speak this version of the protocol. Its release is not that of the docker
+// command, as in the middle of an upgrade.
 var ErrOtherVersion = errors.New("the daemon that runs is of another release than this docker command")
 
-// Dial connects to the daemon's socket for admins and upgrades the connection. It fails when ctx ends before that is done. Whoever
-// answers must be root, or the caller's own user: see transport.Dial.
+// Dial connects to the daemon's socket for admins and upgrades the connection. It fails if ctx ends first. The peer must be root or the
+// caller's own user: see transport.Dial.
 func Dial(ctx context.Context, socket string) (*Conn, error) {
 	unix, err := transport.Dial(ctx, socket)
 	if err != nil {
@@ -64,8 +64,8 @@ func upgrade(unix net.Conn, version int) error {
 	return upgraded(bufio.NewReader(byteReader{unix}), version)
 }
 
-// byteReader reads a byte at a time, so that a buffer in front of it holds nothing that comes after what was asked for: the frames
-// behind the answer are the Conn's, with their files.
+// byteReader reads a byte at a time, so that a buffer in front of it holds nothing behind the answer: the frames there, with their
+// files, belong to the Conn.
 type byteReader struct{ from io.Reader }
 
 func (r byteReader) Read(p []byte) (int, error) { return r.from.Read(p[:min(len(p), 1)]) }
@@ -109,8 +109,8 @@ func parseProtocol(upgrade string) (version int, ok bool) {
 }
 
 // Upgrade answers a client's request, whose header Upgrade is given, on the connection it came over, and takes the connection
-// over. The reader may hold what the client has sent already. A client of a later version is told which one is spoken here; Close
-// is then the caller's, as after every error.
+// over. The reader may hold bytes that the client has sent already. A client of a later version gets the newest version that this
+// daemon speaks. After that, as after every error, the caller closes conn.
 func Upgrade(conn net.Conn, reader *bufio.Reader, upgrade string) (*Conn, error) {
 	version, ok := parseProtocol(upgrade)
 	if !ok || version > Version {

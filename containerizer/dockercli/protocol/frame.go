@@ -99,7 +99,7 @@ type Conn struct {
 	file   *os.File // came with the last frame and was not taken; of the receiving goroutine
 }
 
-// newConn takes over conn, of which ahead was read already.
+// newConn takes over conn. The bytes ahead were read from it already.
 func newConn(conn net.Conn, ahead []byte) *Conn {
 	return &Conn{frames: transport.New(conn, format, ahead)}
 }
@@ -119,7 +119,7 @@ func (c *Conn) Send(kind Kind, body []byte) error { return c.frames.Send(byte(ki
 // SendJSON sends v as the body of a frame.
 func (c *Conn) SendJSON(kind Kind, v any) error { return c.SendFile(kind, v, nil) }
 
-// SendFile is SendJSON with a file, of which the peer gets a duplicate. The caller keeps its own.
+// SendFile is SendJSON with a file. The peer gets a duplicate of it; the caller keeps its own.
 func (c *Conn) SendFile(kind Kind, v any, file *os.File) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -181,8 +181,8 @@ func Decode[T any](body []byte) (T, error) {
 	return v, nil
 }
 
-// Container is what the client of a run keeps of its container, for the next daemon to go on with: that one reads no command line
-// for it, whose rules may have changed.
+// Container is what the client of a run keeps of its container. The next daemon continues with it and does not parse the command line
+// again, because the rules may have changed.
 type Container struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -197,22 +197,22 @@ type Container struct {
 	Remove   bool `json:"remove,omitempty"`    // at its end
 }
 
-// Again is what a client knows that asks for its run again.
+// Again is the client's knowledge of a run that it repeats.
 type Again struct {
-	// Container is nil if the daemon was lost before it told of one: there may be one all the same.
+	// Container is nil if the daemon was lost before it reported one. There may still be one.
 	Container *Container `json:"container,omitempty"`
 	// Output is nil if the client has had none of the container's streams.
 	Output *OutputState `json:"output,omitempty"`
 }
 
-// OutputState is that of the last stream that the client was given.
+// OutputState is the state of the last stream that the client has got.
 type OutputState struct {
 	Open bool      `json:"open,omitempty"`
 	End  OutputEnd `json:"end"` // unless Open
 }
 
-// Output comes with a connection to the Engine, which is the client's from then on, and on which the container's output comes, in
-// the Engine's multiplexed format unless there is a terminal.
+// Output comes with a connection to the Engine that carries the container's output, in the Engine's multiplexed format unless there is a
+// terminal. The connection is the client's from then on.
 type Output struct {
 	TTY bool `json:"tty,omitempty"`
 	// Stdout and Stderr say what of it is wanted.
