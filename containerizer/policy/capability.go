@@ -33,47 +33,37 @@ func canonicalCapability(name string) string {
 	return strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(name)), "CAP_")
 }
 
-func (c *check) capability(d demand, name string) error {
-	if slices.Contains(standardCapabilities, name) {
-		return nil
+func (c *check) capability(d demand, name string) {
+	if !slices.Contains(standardCapabilities, name) {
+		permit(c, &c.capabilities, d, func(item string) bool { return item == allCapabilities || item == name })
 	}
-	return permit(c, &c.capabilities, d, func(item string) bool { return item == allCapabilities || item == name })
 }
 
 // checkCapabilities checks what is added, and what takes a capability to have outside of a container: settings that the Engine
 // makes as root.
-func (c *check) checkCapabilities() error {
+func (c *check) checkCapabilities() {
 	h := c.HostConfig
 	for _, added := range h.CapAdd {
 		name := canonicalCapability(added)
-		if err := c.capability(demand{"HostConfig.CapAdd", added, "capability " + runspec.Quote(name)}, name); err != nil {
-			return err
-		}
+		c.capability(demand{"HostConfig.CapAdd", added, "capability " + runspec.Quote(name)}, name)
 	}
 	for _, limit := range h.Ulimits {
 		if limit == nil || limit.Name != "rtprio" && limit.Name != "nice" || limit.Hard == 0 && limit.Soft == 0 {
 			continue
 		}
 		d := demand{"HostConfig.Ulimits", limit.String(), "ulimit " + limit.Name + ", which amounts to capability SYS_NICE,"}
-		if err := c.capability(d, "SYS_NICE"); err != nil {
-			return err
-		}
+		c.capability(d, "SYS_NICE")
 	}
 	if n := max(h.CPURealtimeRuntime, h.CPURealtimePeriod); n != 0 {
 		d := demand{"HostConfig.CpuRealtimeRuntime", strconv.FormatInt(n, 10), "real-time scheduling, which amounts to capability SYS_NICE,"}
-		if err := c.capability(d, "SYS_NICE"); err != nil {
-			return err
-		}
+		c.capability(d, "SYS_NICE")
 	}
 	if h.OomScoreAdj < 0 {
 		d := demand{"HostConfig.OomScoreAdj", strconv.Itoa(h.OomScoreAdj), "a negative oom-score-adj, which amounts to capability SYS_RESOURCE,"}
-		if err := c.capability(d, "SYS_RESOURCE"); err != nil {
-			return err
-		}
+		c.capability(d, "SYS_RESOURCE")
 	}
 	if h.OomKillDisable != nil && *h.OomKillDisable {
 		d := demand{"HostConfig.OomKillDisable", "true", "oom-kill-disable, which amounts to capability SYS_RESOURCE,"}
-		return c.capability(d, "SYS_RESOURCE")
+		c.capability(d, "SYS_RESOURCE")
 	}
-	return nil
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"slices"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
@@ -52,7 +53,7 @@ func (p *Policy) Check(ctx context.Context, s Subject, inspector Inspector) erro
 	if c.Networking == nil {
 		c.Networking = &network.NetworkingConfig{}
 	}
-	steps := []func() error{
+	steps := []func(){
 		c.checkUnknown,
 		c.checkParameters,
 		c.checkImages,
@@ -65,11 +66,11 @@ func (p *Policy) Check(ctx context.Context, s Subject, inspector Inspector) erro
 		c.checkNetworks,
 		c.checkRuntime,
 		c.checkLog,
-		func() error { return c.checkMounts(ctx) },
+		func() { c.checkMounts(ctx) },
 	}
 	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
+		if step(); c.failed != nil {
+			return c.failed
 		}
 	}
 	return nil
@@ -81,6 +82,13 @@ type check struct {
 	Subject
 	trusted   bool
 	inspector Inspector
+	failed    error // the first refusal or error; later ones are not kept
+}
+
+func (c *check) fail(err error) {
+	if c.failed == nil {
+		c.failed = err
+	}
 }
 
 // demand is one thing that a subject asks for.
@@ -90,17 +98,11 @@ type demand struct {
 	reason string // in words
 }
 
-// permit decides a demand by a rule. covers tells whether an item allows it.
-func permit[T any](c *check, l *list[T], d demand, covers func(T) bool) error {
-	if l.settled(c.trusted) {
-		return nil
+// permit decides a demand by a rule, and fails the check if no item allows it. covers tells whether an item does.
+func permit[T any](c *check, l *list[T], d demand, covers func(T) bool) {
+	if !l.settled(c.trusted) && !slices.ContainsFunc(l.items, covers) {
+		c.fail(l.refuse(d))
 	}
-	for _, item := range l.items {
-		if covers(item) {
-			return nil
-		}
-	}
-	return l.refuse(d)
 }
 
 func (o origin) refuse(d demand) *Refusal {

@@ -83,28 +83,22 @@ func subset(letters, of string) bool {
 	return !strings.ContainsFunc(letters, func(r rune) bool { return !strings.ContainsRune(of, r) })
 }
 
-func (c *check) checkDevices() error {
+func (c *check) checkDevices() {
 	if c.devices.settled(c.trusted) {
-		return nil
+		return
 	}
 	for _, mapping := range c.HostConfig.Devices {
-		if err := c.device(mapping); err != nil {
-			return err
-		}
+		c.device(mapping)
 	}
 	for _, rule := range c.HostConfig.DeviceCgroupRules {
 		covers := never[device]
 		if m := cgroupRule.FindStringSubmatch(rule); m != nil {
 			covers = func(d device) bool { return d.coversNumbers(m[1:]) }
 		}
-		if err := permit(c, &c.devices, demand{"HostConfig.DeviceCgroupRules", rule, "device cgroup rule " + runspec.Quote(rule)}, covers); err != nil {
-			return err
-		}
+		permit(c, &c.devices, demand{"HostConfig.DeviceCgroupRules", rule, "device cgroup rule " + runspec.Quote(rule)}, covers)
 	}
 	for _, request := range c.HostConfig.DeviceRequests {
-		if err := c.deviceRequest(request); err != nil {
-			return err
-		}
+		c.deviceRequest(request)
 	}
 	// The nvidia runtime hands out devices by this variable, as it does by a device request.
 	for _, variable := range c.Config.Env {
@@ -114,15 +108,12 @@ func (c *check) checkDevices() error {
 		}
 		named := value != "all"
 		d := demand{"Config.Env", variable, "the variable by which runtimes are asked for GPUs"}
-		if err := permit(c, &c.devices, d, func(d device) bool { return d.coversGPUs(named) }); err != nil {
-			return err
-		}
+		permit(c, &c.devices, d, func(d device) bool { return d.coversGPUs(named) })
 	}
-	return nil
 }
 
 // device checks a path, which may be a directory: then the Engine takes all devices below.
-func (c *check) device(m container.DeviceMapping) error {
+func (c *check) device(m container.DeviceMapping) {
 	access := m.CgroupPermissions
 	if access == "" {
 		access = "rwm"
@@ -136,24 +127,19 @@ func (c *check) device(m container.DeviceMapping) error {
 			d.reason = fmt.Sprintf("a device whose path cannot be followed (%v)", err)
 			covers = never[device]
 		}
-		if err := permit(c, &c.devices, d, covers); err != nil {
-			return err
-		}
+		permit(c, &c.devices, d, covers)
 	}
-	return nil
 }
 
 // deviceRequest checks what is asked of a device driver. A task's gpus are such a request, too.
-func (c *check) deviceRequest(r container.DeviceRequest) error {
+func (c *check) deviceRequest(r container.DeviceRequest) {
 	if r.Driver == "cdi" {
 		for _, id := range r.DeviceIDs {
 			kind, _, _ := strings.Cut(id, "=")
 			d := demand{"HostConfig.DeviceRequests", id, "CDI device " + runspec.Quote(id)}
-			if err := permit(c, &c.devices, d, func(item device) bool { return item.name == cdiPrefix+id || item.name == cdiPrefix+kind }); err != nil {
-				return err
-			}
+			permit(c, &c.devices, d, func(item device) bool { return item.name == cdiPrefix+id || item.name == cdiPrefix+kind })
 		}
-		return nil
+		return
 	}
 	named := len(r.DeviceIDs) > 0
 	d := demand{"HostConfig.DeviceRequests", r.Driver, fmt.Sprintf("a device request for %v", r.Capabilities)}
@@ -164,7 +150,7 @@ func (c *check) deviceRequest(r container.DeviceRequest) error {
 	for _, all := range r.Capabilities {
 		graphics = graphics && slices.Contains(all, "gpu")
 	}
-	return permit(c, &c.devices, d, func(item device) bool { return graphics && item.coversGPUs(named) })
+	permit(c, &c.devices, d, func(item device) bool { return graphics && item.coversGPUs(named) })
 }
 
 // coversGPUs tells whether the item allows GPUs by number, or by name.

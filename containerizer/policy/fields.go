@@ -162,20 +162,18 @@ var fields = map[reflect.Type]map[string]field{
 
 // checkUnknown refuses a field that is set and not in the table. An empty list counts as set: to some fields it
 // says something.
-func (c *check) checkUnknown() error {
-	return c.refuseUnknown(unknown(c.Config, c.HostConfig, c.Networking))
-}
-
-// refuseUnknown names the first of the fields. Where no rule is set it is the first one that could be.
-func (c *check) refuseUnknown(found []string) error {
+//
+// It names the first such field. Where no rule is set it is the first one that could be.
+func (c *check) checkUnknown() {
+	found := unknown(c.Config, c.HostConfig, c.Networking)
 	if len(found) == 0 {
-		return nil
+		return
 	}
 	by := origin{rule: rulePrivileged}
 	if c.force != nil {
 		by = *c.force
 	}
-	return by.refuse(demand{found[0], "set", "a field that this version of the policy does not know"})
+	c.fail(by.refuse(demand{found[0], "set", "a field that this version of the policy does not know"}))
 }
 
 // unknown returns the names of fields that are set in the values, or in what they hold, and that are not in the table.

@@ -57,9 +57,9 @@ func (h hostPath) covers(name string, a access) bool {
 }
 
 // hostPath decides about a path as the task gives it. In the sandbox a task may do everything but make its mounts the host's.
-func (c *check) hostPath(d demand, name string, a access) error {
-	if c.hostPaths.settled(c.trusted) {
-		return nil
+func (c *check) hostPath(d demand, name string, a access) {
+	if c.failed != nil || c.hostPaths.settled(c.trusted) {
+		return
 	}
 	for _, meaning := range meanings(name) {
 		place, err := resolve(meaning)
@@ -67,19 +67,14 @@ func (c *check) hostPath(d demand, name string, a access) error {
 		switch {
 		case err != nil:
 			refused.reason = fmt.Sprintf("%s: a host path that cannot be followed (%v)", d.reason, err)
-			if err := permit(c, &c.hostPaths, refused, never[hostPath]); err != nil {
-				return err
-			}
+			permit(c, &c.hostPaths, refused, never[hostPath])
 			continue
 		case c.Sandbox != "" && a < shared && within(resolved(c.Sandbox), place):
 			continue
 		}
 		refused.reason = fmt.Sprintf("%s: host path %s (%s)", d.reason, runspec.Quote(place), a)
-		if err := permit(c, &c.hostPaths, refused, func(item hostPath) bool { return item.covers(place, a) }); err != nil {
-			return err
-		}
+		permit(c, &c.hostPaths, refused, func(item hostPath) bool { return item.covers(place, a) })
 	}
-	return nil
 }
 
 // meanings are the paths that a path may be taken for. The Engine removes ".." from some before it follows symlinks, the kernel

@@ -17,10 +17,10 @@ var hostLog = map[string]string{"journald": "/run/systemd/journal/socket", "sysl
 
 // checkLog checks a log driver that the task has chosen: a socket or file that an option names is a host path, and an address
 // is reached by the network of the host.
-func (c *check) checkLog() error {
+func (c *check) checkLog() {
 	l := c.HostConfig.LogConfig
 	if l.Type == c.logDriver && maps.Equal(l.Config, c.logOpts) {
-		return nil
+		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(l.Config)) {
 		value := l.Config[key]
@@ -31,22 +31,19 @@ func (c *check) checkLog() error {
 		case isURL && strings.HasPrefix(rest, "/"): // unix:///run/x, unixgram:///dev/log, file:///etc/x
 		case isURL:
 			d := demand{"HostConfig.LogConfig", key, "log option " + key + " with an address (" + runspec.Quote(scheme) + `), which is reached by network "host",`}
-			if err := c.network(d, networkHost); err != nil {
-				return err
-			}
+			c.network(d, networkHost)
 			continue
 		default:
 			continue
 		}
-		if err := c.hostPath(demand{"HostConfig.LogConfig", key, "log option " + key}, rest, readWrite); err != nil {
-			return err
-		}
+		c.hostPath(demand{"HostConfig.LogConfig", key, "log option " + key}, rest, readWrite)
 	}
-	if slices.Contains(ownLog, l.Type) {
-		return nil
+	door, ok := hostLog[l.Type]
+	switch {
+	case slices.Contains(ownLog, l.Type):
+	case ok && l.Config["syslog-address"] == "":
+		c.hostPath(demand{"HostConfig.LogConfig", l.Type, "log driver " + l.Type}, door, readWrite)
+	default:
+		c.network(demand{"HostConfig.LogConfig", l.Type, "log driver " + runspec.Quote(l.Type) + `, which works in network "host",`}, networkHost)
 	}
-	if door, ok := hostLog[l.Type]; ok && l.Config["syslog-address"] == "" {
-		return c.hostPath(demand{"HostConfig.LogConfig", l.Type, "log driver " + l.Type}, door, readWrite)
-	}
-	return c.network(demand{"HostConfig.LogConfig", l.Type, "log driver " + runspec.Quote(l.Type) + `, which works in network "host",`}, networkHost)
 }

@@ -21,7 +21,7 @@ func parseNamespace(item string) (string, error) {
 }
 
 // checkNamespaces checks namespaces that are not the container's own. Network namespaces are checked with the networks.
-func (c *check) checkNamespaces() error {
+func (c *check) checkNamespaces() {
 	h := c.HostConfig
 	for _, n := range []struct {
 		kind, field, mode string
@@ -39,16 +39,13 @@ func (c *check) checkNamespaces() error {
 		}
 		mode, _, _ := strings.Cut(n.mode, ":")
 		item := n.kind + ":" + mode
-		if err := c.namespace(demand{n.field, n.mode, "namespace " + runspec.Quote(item)}, item); err != nil {
-			return err
-		}
+		c.namespace(demand{n.field, n.mode, "namespace " + runspec.Quote(item)}, item)
 	}
-	if h.CgroupParent == "" {
-		return nil
+	if h.CgroupParent != "" {
+		c.namespace(demand{"HostConfig.CgroupParent", h.CgroupParent, `a cgroup of the task's choice ("cgroup:parent")`}, "cgroup:parent")
 	}
-	return c.namespace(demand{"HostConfig.CgroupParent", h.CgroupParent, `a cgroup of the task's choice ("cgroup:parent")`}, "cgroup:parent")
 }
 
-func (c *check) namespace(d demand, item string) error {
-	return permit(c, &c.namespaces, d, is(item))
+func (c *check) namespace(d demand, item string) {
+	permit(c, &c.namespaces, d, is(item))
 }

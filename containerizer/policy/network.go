@@ -40,64 +40,51 @@ func canonicalNetwork(name string) string {
 }
 
 // network decides about one name. An id of a network is no name, so it is never an item.
-func (c *check) network(d demand, name string) error {
-	if name == networkNone {
-		return nil
+func (c *check) network(d demand, name string) {
+	if name == networkNone || !c.networks.set() && name == networkBridge { // every container has it that asks for nothing
+		return
 	}
-	if !c.networks.set() && name == networkBridge { // every container has it that asks for nothing
-		return nil
-	}
-	return permit(c, &c.networks, d, is(name))
+	permit(c, &c.networks, d, is(name))
 }
 
-func (c *check) checkNetworks() error {
+func (c *check) checkNetworks() {
 	mode := string(c.HostConfig.NetworkMode)
 	name := canonicalNetwork(mode)
 	if strings.HasPrefix(mode, networkContainer+":") {
 		name = networkContainer
 	}
-	if err := c.network(demand{"HostConfig.NetworkMode", mode, "network " + runspec.Quote(name)}, name); err != nil {
-		return err
-	}
+	c.network(demand{"HostConfig.NetworkMode", mode, "network " + runspec.Quote(name)}, name)
 	for _, link := range c.HostConfig.Links {
-		if err := c.link("HostConfig.Links", link); err != nil {
-			return err
-		}
+		c.link("HostConfig.Links", link)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Networking.EndpointsConfig)) {
 		name := canonicalNetwork(key)
-		if err := c.network(demand{"NetworkingConfig.EndpointsConfig", key, "network " + runspec.Quote(name)}, name); err != nil {
-			return err
-		}
+		c.network(demand{"NetworkingConfig.EndpointsConfig", key, "network " + runspec.Quote(name)}, name)
 		endpoint := c.Networking.EndpointsConfig[key]
 		if endpoint == nil {
 			continue
 		}
 		if id := endpoint.NetworkID; id != "" {
-			if err := c.network(demand{"EndpointSettings.NetworkID", id, "network " + runspec.Quote(id)}, id); err != nil {
-				return err
-			}
+			c.network(demand{"EndpointSettings.NetworkID", id, "network " + runspec.Quote(id)}, id)
 		}
 		for _, link := range endpoint.Links {
-			if err := c.link("EndpointSettings.Links", link); err != nil {
-				return err
-			}
+			c.link("EndpointSettings.Links", link)
 		}
 	}
-	return c.checkPorts(c.HostConfig.PortBindings)
+	c.checkPorts(c.HostConfig.PortBindings)
 }
 
 // link checks a link for what the Engine makes of it: the linked container's environment, with its secrets, is copied.
-func (c *check) link(field, link string) error {
+func (c *check) link(field, link string) {
 	d := demand{field, link, `a link, which shows another container's environment ("container"),`}
-	return c.network(d, networkContainer)
+	c.network(d, networkContainer)
 }
 
 // checkPorts keeps an executor that is not root's from ports that are root's. Which of the others a task may have is between
 // framework and agent.
-func (c *check) checkPorts(bindings nat.PortMap) error {
+func (c *check) checkPorts(bindings nat.PortMap) {
 	if c.trusted {
-		return nil
+		return
 	}
 	for _, port := range slices.Sorted(maps.Keys(bindings)) {
 		for _, b := range bindings[port] {
@@ -107,10 +94,7 @@ func (c *check) checkPorts(bindings nat.PortMap) error {
 				continue
 			}
 			d := demand{"HostConfig.PortBindings", b.HostPort, "a host port below " + strconv.Itoa(firstUserPort) + ` ("host")`}
-			if err := c.network(d, networkHost); err != nil {
-				return err
-			}
+			c.network(d, networkHost)
 		}
 	}
-	return nil
 }

@@ -10,77 +10,57 @@ import (
 const rulePrivileged = "allow_privileged"
 
 // privilege decides by allow_privileged.
-func (c *check) privilege(d demand) error {
+func (c *check) privilege(d demand) {
 	allowed := c.privileged.Allow
 	if c.privileged.Source == "" {
 		allowed = c.trusted
 	}
-	if allowed {
-		return nil
+	if !allowed {
+		c.fail(origin{rulePrivileged, c.privileged.Source}.refuse(d))
 	}
-	return origin{rulePrivileged, c.privileged.Source}.refuse(d)
 }
 
 // checkPrivileged takes privileged for what it is: every capability and device, and with them everything on the host's disks
 // and in its namespaces. So it needs the consent of each of these rules.
-func (c *check) checkPrivileged() error {
+func (c *check) checkPrivileged() {
 	if !c.HostConfig.Privileged {
-		return nil
+		return
 	}
 	because := func(of string) demand {
 		return demand{"HostConfig.Privileged", "true", "privileged, which gives " + of + ","}
 	}
-	if err := c.privilege(demand{"HostConfig.Privileged", "true", "privileged"}); err != nil {
-		return err
-	}
-	if err := c.capability(because("every capability"), allCapabilities); err != nil {
-		return err
-	}
-	if err := permit(c, &c.devices, because("every device"), func(d device) bool { return d.coversPath("/dev", "rwm") }); err != nil {
-		return err
-	}
-	if err := permit(c, &c.hostPaths, because("the disks of the host"), func(h hostPath) bool { return h.covers("/", readWrite) }); err != nil {
-		return err
-	}
+	c.privilege(demand{"HostConfig.Privileged", "true", "privileged"})
+	c.capability(because("every capability"), allCapabilities)
+	permit(c, &c.devices, because("every device"), func(d device) bool { return d.coversPath("/dev", "rwm") })
+	permit(c, &c.hostPaths, because("the disks of the host"), func(h hostPath) bool { return h.covers("/", readWrite) })
 	for _, item := range namespaceItems {
 		if strings.HasSuffix(item, ":host") {
-			if err := c.namespace(because("the namespaces of the host"), item); err != nil {
-				return err
-			}
+			c.namespace(because("the namespaces of the host"), item)
 		}
 	}
-	return permit(c, &c.networks, because("the network of the host"), is(networkHost))
+	permit(c, &c.networks, because("the network of the host"), is(networkHost))
 }
 
 // checkConfinement checks what takes away from the profiles by which the Engine confines every container.
-func (c *check) checkConfinement() error {
+func (c *check) checkConfinement() {
 	h := c.HostConfig
 	for _, opt := range h.SecurityOpt {
 		if loosens(opt) {
-			if err := c.privilege(demand{"HostConfig.SecurityOpt", opt, "a security option that can loosen confinement"}); err != nil {
-				return err
-			}
+			c.privilege(demand{"HostConfig.SecurityOpt", opt, "a security option that can loosen confinement"})
 		}
 	}
 	// An empty list is not nil, and is what systempaths=unconfined comes to.
 	if h.MaskedPaths != nil {
-		if err := c.privilege(demand{"HostConfig.MaskedPaths", strings.Join(h.MaskedPaths, ","), "another list of masked paths"}); err != nil {
-			return err
-		}
+		c.privilege(demand{"HostConfig.MaskedPaths", strings.Join(h.MaskedPaths, ","), "another list of masked paths"})
 	}
 	if h.ReadonlyPaths != nil {
-		if err := c.privilege(demand{"HostConfig.ReadonlyPaths", strings.Join(h.ReadonlyPaths, ","), "another list of read-only paths"}); err != nil {
-			return err
-		}
+		c.privilege(demand{"HostConfig.ReadonlyPaths", strings.Join(h.ReadonlyPaths, ","), "another list of read-only paths"})
 	}
 	for _, key := range slices.Sorted(maps.Keys(h.Sysctls)) {
 		if !namespaced(key) {
-			if err := c.privilege(demand{"HostConfig.Sysctls", key, "a kernel parameter that no namespace has for itself"}); err != nil {
-				return err
-			}
+			c.privilege(demand{"HostConfig.Sysctls", key, "a kernel parameter that no namespace has for itself"})
 		}
 	}
-	return nil
 }
 
 // loosens tells whether a security option can leave a container less confined than without it. It splits as the Engine does: at

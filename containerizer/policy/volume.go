@@ -38,46 +38,45 @@ func canonicalDriver(name string) string {
 	return name
 }
 
-func (c *check) volumeDriver(d demand, name string) error {
+func (c *check) volumeDriver(d demand, name string) {
 	d.reason = "volume driver " + runspec.Quote(name)
-	return permit(c, &c.volumeDrivers, d, is(canonicalDriver(name)))
+	permit(c, &c.volumeDrivers, d, is(canonicalDriver(name)))
 }
 
 // volume checks a volume: what is asked for, and what is there already under the name.
-func (c *check) volume(ctx context.Context, d demand, name string, driver mount.Driver, a access) error {
-	if c.hostPaths.settled(c.trusted) && c.volumeDrivers.settled(c.trusted) {
-		return nil
+func (c *check) volume(ctx context.Context, d demand, name string, driver mount.Driver, a access) {
+	if c.failed != nil || c.hostPaths.settled(c.trusted) && c.volumeDrivers.settled(c.trusted) {
+		return
 	}
 	asked := driver.Name != "" || len(driver.Options) > 0
 	if asked {
-		if err := c.volumeOf(d, driver, a); err != nil {
-			return err
-		}
+		c.volumeOf(d, driver, a)
 	}
-	if name == "" {
-		return nil // a new one, which goes with the container
+	if name == "" || c.failed != nil { // without a name it is a new one, which goes with the container
+		return
 	}
 	found, err := c.inspector.Volume(ctx, name)
 	switch {
 	case errdefs.IsInvalidArgument(err):
 		d.reason = "a volume with an impossible name"
-		return permit(c, &c.volumeDrivers, d, never[string])
+		permit(c, &c.volumeDrivers, d, never[string])
 	case errdefs.IsNotFound(err):
-		if asked {
-			return nil
+		if !asked {
+			c.volumeOf(d, mount.Driver{}, a)
 		}
-		return c.volumeOf(d, mount.Driver{}, a)
 	case err != nil:
-		return fmt.Errorf("check volume %s: %w", runspec.Quote(name), err)
+		c.fail(fmt.Errorf("check volume %s: %w", runspec.Quote(name), err))
+	default:
+		c.volumeOf(d, mount.Driver{Name: found.Driver, Options: found.Options}, a)
 	}
-	return c.volumeOf(d, mount.Driver{Name: found.Driver, Options: found.Options}, a)
 }
 
 // volumeOf checks a volume by its driver and options. What a plugin does with its options only the plugin knows: to allow it is
 // to trust it. What the local driver mounts is looked at.
-func (c *check) volumeOf(d demand, driver mount.Driver, a access) error {
+func (c *check) volumeOf(d demand, driver mount.Driver, a access) {
 	if driver.Name != "" && driver.Name != driverLocal {
-		return c.volumeDriver(d, driver.Name)
+		c.volumeDriver(d, driver.Name)
+		return
 	}
 	kind, device := driver.Options["type"], driver.Options["device"]
 	options := strings.Split(driver.Options["o"], ",")
@@ -91,17 +90,16 @@ func (c *check) volumeOf(d demand, driver mount.Driver, a access) error {
 	switch {
 	case has("bind") || has("rbind"), kind == "" && device != "", kind == "none", kind == "bind":
 		d.reason = "a local volume that is a bind mount"
-		if err := c.hostPath(d, device, a); err != nil {
-			return err
-		}
-		return c.volumeDriver(d, driverLocal)
+		c.hostPath(d, device, a)
+		kind = ""
 	case kind == "" || kind == "tmpfs":
-		return c.volumeDriver(d, driverLocal)
+		kind = ""
 	case !slices.Contains(networkFileSystems, kind): // a disk, or layers of directories: it could be anything of the host
 		d.reason = "a local volume that mounts a file system of type " + runspec.Quote(kind)
-		if err := c.hostPath(d, "/", readWrite); err != nil {
-			return err
-		}
+		c.hostPath(d, "/", readWrite)
 	}
-	return c.volumeDriver(d, driverLocal+":"+kind)
+	if kind != "" {
+		kind = ":" + kind
+	}
+	c.volumeDriver(d, driverLocal+kind)
 }
