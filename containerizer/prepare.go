@@ -43,7 +43,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 		s.at.note(func(r *record.Record) { r.App, r.Asked = now.App, asked(&s.info.task) })
 	}
 	s.conn.sendSticky(wire.Message{Accepted: &wire.Accepted{
-		PrepareDeadline: deadline, ProgressInterval: &s.server.options.ProgressInterval,
+		PrepareDeadline: deadline, ProgressInterval: new(time.Duration(s.server.progress.Load())),
 		Warnings: append(s.differences(), warnings...), Probes: true,
 	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.hear)

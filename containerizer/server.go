@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -54,7 +55,8 @@ type Options struct {
 	PrepareTimeout time.Duration
 	PrepareSource  string
 
-	// ProgressInterval is the least time between two reports of a task's preparation to its framework; 0 for none at all.
+	// ProgressInterval is the least time between two reports of a task's preparation to its framework; 0 for none at all. See
+	// SetProgressInterval.
 	ProgressInterval time.Duration
 
 	// OrphanGrace is how long a container may be without its executor where it cannot be seen whether that lives.
@@ -118,6 +120,7 @@ type Server struct {
 
 	scanInterval time.Duration // the constant, but in tests
 	lostExit     time.Duration // lostExitTimeout, but in tests
+	progress     atomic.Int64  // Options.ProgressInterval, which can change
 
 	mu       sync.Mutex          // guards what follows
 	sessions map[string]*session // by executor process and ids, see sessionKey
@@ -160,6 +163,7 @@ func New(o Options) (*Server, error) {
 
 		scanInterval: scanInterval, lostExit: lostExitTimeout,
 	}
+	s.SetProgressInterval(o.ProgressInterval)
 	o.Metrics.Ask(s.state)
 	return s, nil
 }
@@ -203,6 +207,9 @@ func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
 
 // Options are what the server was made with.
 func (s *Server) Options() Options { return s.options }
+
+// SetProgressInterval changes Options.ProgressInterval for tasks that are launched from now on.
+func (s *Server) SetProgressInterval(d time.Duration) { s.progress.Store(int64(d)) }
 
 // Recovered is closed when the containers of an earlier server on the same run directory are known.
 func (s *Server) Recovered() <-chan struct{} { return s.recovered }

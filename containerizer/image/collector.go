@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -49,24 +50,41 @@ type CollectorOptions struct {
 // images of containers, images that a task is about to use, images with a name from elsewhere, and images that others are built
 // on.
 type Collector struct {
-	CollectorOptions
-	excluded   []*regexp.Regexp
+	current    atomic.Pointer[rules]
+	changed    chan struct{} // buffered: current is another
 	collecting chan struct{} // a semaphore for Collect
+}
+
+// rules are the options, which do not change.
+type rules struct {
+	CollectorOptions
+	excluded []*regexp.Regexp
 }
 
 // NewCollector returns a Collector, or an error for options that are out of range.
 func NewCollector(o CollectorOptions) (*Collector, error) {
+	c := &Collector{changed: make(chan struct{}, 1), collecting: make(chan struct{}, 1)}
+	return c, c.Change(o)
+}
+
+// Change replaces the options for scans and collections that begin from now on. With an error nothing has changed.
+func (c *Collector) Change(o CollectorOptions) error {
 	if o.Delay < 0 || o.Threshold < 0 || o.Threshold > 1 {
-		return nil, fmt.Errorf("image: clean-up after %v above %v of the disk: want a delay of 0s or more and a share from 0 to 1", o.Delay, o.Threshold)
+		return fmt.Errorf("image: clean-up after %v above %v of the disk: want a delay of 0s or more and a share from 0 to 1", o.Delay, o.Threshold)
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
-	c := &Collector{CollectorOptions: o, collecting: make(chan struct{}, 1)}
+	r := &rules{CollectorOptions: o}
 	for _, pattern := range o.Exclude {
-		c.excluded = append(c.excluded, glob(pattern))
+		r.excluded = append(r.excluded, glob(pattern))
 	}
-	return c, nil
+	c.current.Store(r)
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // glob compiles a pattern in which * matches anything, including slashes (unlike path.Match).
@@ -80,21 +98,26 @@ const (
 	maxCollectInterval = 10 * time.Minute
 )
 
-// Run collects until ctx ends. Without a delay it returns at once.
+// Run collects until ctx ends, while there is a delay.
 func (c *Collector) Run(ctx context.Context) {
-	if c.Delay == 0 {
-		return
-	}
-	ticker := time.NewTicker(min(max(c.Delay/10, minCollectInterval), maxCollectInterval))
-	defer ticker.Stop()
 	for {
+		var due <-chan time.Time
+		if delay := c.current.Load().Delay; delay > 0 {
+			due = time.After(min(max(delay/10, minCollectInterval), maxCollectInterval))
+		}
 		select {
-		case <-ticker.C:
+		case <-due:
+		case <-c.changed:
+			continue
 		case <-ctx.Done():
 			return
 		}
 		if _, err := c.Collect(ctx); err != nil && ctx.Err() == nil {
-			c.Logger.Warn("images cannot be cleaned up now", zap.Error(err))
+			level := zap.WarnLevel
+			if errdefs.IsUnavailable(err) { // that the Engine is away is said elsewhere
+				level = zap.DebugLevel
+			}
+			c.current.Load().Logger.Log(level, "images cannot be cleaned up now", zap.Error(err))
 		}
 	}
 }
@@ -113,31 +136,31 @@ type Report struct {
 // While the disk is above the threshold, all images that may go are Due. A collection stops when the disk is below it. How many
 // images that takes is not known before, because images share layers.
 func (c *Collector) Scan(ctx context.Context) (Report, error) {
-	now := time.Now()
-	all, err := c.scan(ctx, now)
+	now, r := time.Now(), c.current.Load()
+	all, err := r.scan(ctx, now)
 	if err != nil {
 		return Report{}, err
 	}
-	use, err := c.Store.DiskUse(ctx)
+	use, err := r.Store.DiskUse(ctx)
 	if err != nil {
 		return Report{}, err
 	}
 	for _, image := range all {
-		if image.Verdict == Due && use <= c.Threshold {
+		if image.Verdict == Due && use <= r.Threshold {
 			image.Verdict = BelowThreshold
 		}
 	}
-	report := c.report(all, use)
+	report := r.report(all, use)
 	report.DryRun = true
 	return report, nil
 }
 
-func (c *Collector) report(all []*candidate, use float64) Report {
-	r := Report{Delay: c.Delay, Threshold: c.Threshold, DiskUse: use, DryRun: c.DryRun, Images: []ScannedImage{}}
+func (r *rules) report(all []*candidate, use float64) Report {
+	report := Report{Delay: r.Delay, Threshold: r.Threshold, DiskUse: use, DryRun: r.DryRun, Images: []ScannedImage{}}
 	for _, image := range all {
-		r.Images = append(r.Images, image.ScannedImage)
+		report.Images = append(report.Images, image.ScannedImage)
 	}
-	return r
+	return report
 }
 
 // Collect removes the images that are due and stores the use of the others. It continues after an image that cannot be removed; its
@@ -149,8 +172,8 @@ func (c *Collector) Collect(ctx context.Context) (Report, error) {
 	case <-ctx.Done():
 		return Report{}, ctx.Err()
 	}
-	began := time.Now()
-	all, err := c.scan(ctx, began)
+	began, r := time.Now(), c.current.Load()
+	all, err := r.scan(ctx, began)
 	if err != nil {
 		return Report{}, err
 	}
@@ -158,12 +181,12 @@ func (c *Collector) Collect(ctx context.Context) (Report, error) {
 		if !image.noteUse {
 			continue
 		}
-		if err := c.Store.TagImage(ctx, image.ID, image.marks[0]); err != nil {
-			c.Logger.Warn("the use of an image cannot be stored", zap.Strings("image", image.tags), zap.Error(err))
+		if err := r.Store.TagImage(ctx, image.ID, image.marks[0]); err != nil {
+			r.Logger.Warn("the use of an image cannot be stored", zap.Strings("image", image.tags), zap.Error(err))
 		}
 	}
-	c.Puller.holds.forget(began)
-	use, err := c.Store.DiskUse(ctx)
+	r.Puller.holds.forget(began)
+	use, err := r.Store.DiskUse(ctx)
 	if err != nil {
 		return Report{}, err
 	}
@@ -172,40 +195,40 @@ func (c *Collector) Collect(ctx context.Context) (Report, error) {
 		switch {
 		case image.Verdict != Due:
 			continue
-		case use <= c.Threshold:
+		case use <= r.Threshold:
 			image.Verdict = BelowThreshold
 			continue
 		}
-		c.remove(ctx, image, use)
+		r.remove(ctx, image, use)
 		if err := ctx.Err(); err != nil {
 			return Report{}, err
 		}
-		if use, err = c.Store.DiskUse(ctx); err != nil {
+		if use, err = r.Store.DiskUse(ctx); err != nil {
 			return Report{}, err
 		}
 	}
-	return c.report(all, first), nil
+	return r.report(all, first), nil
 }
 
 // remove removes an image unless it is held by now. The Engine refuses if a container uses the image; its mark is then restored.
-func (c *Collector) remove(ctx context.Context, image *candidate, use float64) {
-	logger := c.Logger.With(zap.Strings("image", image.tags), zap.String("id", image.ID), zap.Int64("bytes", image.Size),
+func (r *rules) remove(ctx context.Context, image *candidate, use float64) {
+	logger := r.Logger.With(zap.Strings("image", image.tags), zap.String("id", image.ID), zap.Int64("bytes", image.Size),
 		zap.Time("last_used", image.LastUse), zap.Float64("disk_use", use))
-	done, ok := c.Puller.holds.claim(&image.removal)
+	done, ok := r.Puller.holds.claim(&image.removal)
 	if !ok {
 		image.Verdict = Held
 		return
 	}
 	defer done()
-	if c.DryRun {
+	if r.DryRun {
 		logger.Info("image would be removed")
 		return
 	}
-	err := c.take(ctx, image)
+	err := r.take(ctx, image)
 	switch {
 	case err == nil:
 		image.Verdict = Removed
-		c.Puller.observer.ImageRemoved(image.Size)
+		r.Puller.observer.ImageRemoved(image.Size)
 		logger.Info("image removed")
 	case errdefs.IsConflict(err):
 		image.Verdict, image.Error = InUse, err.Error()
@@ -218,7 +241,7 @@ func (c *Collector) remove(ctx context.Context, image *candidate, use float64) {
 
 // take removes all names but one, and then the image by its ID. Unlike the removal of a name, that fails if a container uses the
 // image.
-func (c *Collector) take(ctx context.Context, image *candidate) error {
+func (r *rules) take(ctx context.Context, image *candidate) error {
 	extra := slices.Clone(image.marks)
 	if len(image.tags) > 0 {
 		extra = append(extra, image.tags[1:]...)
@@ -227,19 +250,19 @@ func (c *Collector) take(ctx context.Context, image *candidate) error {
 	}
 	var err error
 	for _, name := range extra {
-		if err = c.Store.RemoveImage(ctx, name); err != nil {
+		if err = r.Store.RemoveImage(ctx, name); err != nil {
 			break
 		}
 	}
 	if err == nil {
-		err = c.Store.RemoveImage(ctx, image.ID)
+		err = r.Store.RemoveImage(ctx, image.ID)
 	}
 	if err == nil {
 		return nil
 	}
 	ctx = context.WithoutCancel(ctx) // the caller may have left, and an image without its marks is never removed
 	for _, name := range extra {
-		if restoreErr := c.Store.TagImage(ctx, image.ID, name); restoreErr != nil {
+		if restoreErr := r.Store.TagImage(ctx, image.ID, name); restoreErr != nil {
 			return fmt.Errorf("%w; and it has lost the name %s: %w", err, name, restoreErr)
 		}
 	}
@@ -250,8 +273,8 @@ func (c *Collector) take(ctx context.Context, image *candidate) error {
 func (c *Collector) HandleAdmin(mux *http.ServeMux) {
 	mux.HandleFunc("GET /images", func(w http.ResponseWriter, r *http.Request) { c.answer(w, r, c.Scan) })
 	mux.HandleFunc("POST /images/gc", func(w http.ResponseWriter, r *http.Request) {
-		if c.Delay == 0 {
-			http.Error(w, "the clean-up of images is off: set image_gc_delay and restart the daemon", http.StatusConflict)
+		if c.current.Load().Delay == 0 {
+			http.Error(w, "the clean-up of images is off: set image_gc_delay, and `mesos-docker-containerizer reload`", http.StatusConflict)
 			return
 		}
 		c.answer(w, r, c.Collect)
@@ -270,6 +293,6 @@ func (c *Collector) answer(w http.ResponseWriter, r *http.Request, work func(con
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(report); err != nil {
-		c.Logger.Debug("an admin left before the answer", zap.Error(err))
+		c.current.Load().Logger.Debug("an admin left before the answer", zap.Error(err))
 	}
 }

@@ -249,7 +249,7 @@ func TestHeldImageIsNotCollected(t *testing.T) {
 	s := newStore()
 	s.add("a", 2*time.Hour, "app:v1")
 	c := newCollector(t, s, nil)
-	release := c.Puller.Hold(t.Context(), "app:v1")
+	release := c.current.Load().Puller.Hold(t.Context(), "app:v1")
 	for range 2 {
 		if _, err := c.Collect(t.Context()); err != nil || s.images["a"] == nil {
 			t.Fatalf("%v, %v", s.images, err)

@@ -32,7 +32,7 @@ func isMark(name string) bool {
 
 // before returns the ID of the image that has the name before the pull, empty for none.
 func (p *Puller) before(ctx context.Context, w wanted) string {
-	if !p.marks {
+	if !p.operator.Load().marks {
 		return ""
 	}
 	present, err := p.engine.InspectImage(ctx, w.ref, nil)
@@ -45,7 +45,7 @@ func (p *Puller) before(ctx context.Context, w wanted) string {
 // mark marks an image after its pull, unless it was present before: such an image is ours only if it has the mark already. An image
 // that cannot be marked is never removed.
 func (p *Puller) mark(ctx context.Context, w wanted, before string, logger *zap.Logger) {
-	if !p.marks {
+	if !p.operator.Load().marks {
 		return
 	}
 	pulled, err := p.engine.InspectImage(ctx, w.ref, w.platform)

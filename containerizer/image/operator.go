@@ -15,6 +15,12 @@ type DockerConfig struct {
 	Content []byte // a config.json or a .dockercfg (contract 1.2, step 4)
 }
 
+// operator is what the host's operator can change while a Puller works.
+type operator struct {
+	files []operatorFile
+	marks bool
+}
+
 // operatorFile is a parsed DockerConfig. Unlike a task's file it may name credential helpers.
 type operatorFile struct {
 	source  string
@@ -84,7 +90,7 @@ func (f operatorFile) helper(domain string) (name, address string) {
 // source is the file that caused it.
 func (p *Puller) operatorLogin(ctx context.Context, named reference.Named) (auth, source string, err error) {
 	domain := reference.Domain(named)
-	for _, file := range p.operatorFiles {
+	for _, file := range p.operator.Load().files {
 		login, source, err := file.login(ctx, domain, p.helperDirectories)
 		if err != nil {
 			return "", file.source, fmt.Errorf("%s: %w", file.source, err)

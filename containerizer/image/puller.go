@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -50,14 +51,13 @@ type Options struct {
 
 // Puller brings images to the Engine. It is safe for concurrent use.
 type Puller struct {
-	engine        Engine
-	inactivity    time.Duration
-	policy        Policy
-	fallback      Fallback
-	operatorFiles []operatorFile
-	marks         bool
-	observer      Observer
-	logger        *zap.Logger
+	engine     Engine
+	inactivity time.Duration
+	policy     Policy
+	fallback   Fallback
+	operator   atomic.Pointer[operator]
+	observer   Observer
+	logger     *zap.Logger
 
 	shared *coordinator
 	slots  *slots
@@ -82,18 +82,27 @@ func New(o Options) (*Puller, error) {
 		o.Observer = unobserved{}
 	}
 	p := &Puller{
-		engine: o.Engine, inactivity: o.InactivityTimeout, policy: o.Policy, fallback: o.Fallback, marks: o.MarkPulled,
-		observer: o.Observer, logger: o.Logger, shared: newCoordinator(o.Observer.PullJoined), slots: newSlots(o.MaxConcurrent), holds: newHolds(),
+		engine: o.Engine, inactivity: o.InactivityTimeout, policy: o.Policy, fallback: o.Fallback, observer: o.Observer, logger: o.Logger, shared: newCoordinator(o.Observer.PullJoined), slots: newSlots(o.MaxConcurrent), holds: newHolds(),
 		firstWait: firstWait, helperDirectories: helperDirectories, retryAfter: askRetryAfter,
 	}
-	for _, c := range o.DockerConfigs {
-		file, err := parseOperatorFile(c)
-		if err != nil {
-			return nil, fmt.Errorf("image: %s is %w", c.Source, err)
-		}
-		p.operatorFiles = append(p.operatorFiles, file)
+	if err := p.Change(o.DockerConfigs, o.MarkPulled); err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+// Change replaces Options.DockerConfigs and Options.MarkPulled for tries of pulls that begin from now on. With an error nothing has changed.
+func (p *Puller) Change(configs []DockerConfig, markPulled bool) error {
+	next := &operator{marks: markPulled}
+	for _, c := range configs {
+		file, err := parseOperatorFile(c)
+		if err != nil {
+			return fmt.Errorf("image: %s is %w", c.Source, err)
+		}
+		next.files = append(next.files, file)
+	}
+	p.operator.Store(next)
+	return nil
 }
 
 // Request is a task's request for an image.

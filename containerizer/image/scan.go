@@ -54,7 +54,7 @@ type candidate struct {
 }
 
 // scan gives all images a verdict, without regard to the disk: those that may go are Due. It changes nothing.
-func (c *Collector) scan(ctx context.Context, now time.Time) ([]*candidate, error) {
+func (c *rules) scan(ctx context.Context, now time.Time) ([]*candidate, error) {
 	list, err := c.Store.ListImages(ctx)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func compareOwned(a, b *candidate) int {
 }
 
 // decide sets the verdict and the last use of an image that is ours.
-func (c *Collector) decide(ctx context.Context, found *candidate, used, base bool, now time.Time) error {
+func (c *rules) decide(ctx context.Context, found *candidate, used, base bool, now time.Time) error {
 	held := c.Puller.holds.lastUse(&found.removal)
 	if used || base {
 		found.LastUse = now
@@ -149,7 +149,7 @@ func (c *Collector) decide(ctx context.Context, found *candidate, used, base boo
 }
 
 // isExcluded matches the patterns against every form of the names.
-func (c *Collector) isExcluded(image *candidate) bool {
+func (c *rules) isExcluded(image *candidate) bool {
 	for name := range image.names {
 		named, err := reference.ParseNormalizedNamed(name)
 		if err != nil {

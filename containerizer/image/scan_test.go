@@ -63,7 +63,7 @@ func TestVerdictsThatDependOnMore(t *testing.T) {
 			s.add("a", 2*time.Hour, "app:v1")
 			c := newCollector(t, s, tt.change)
 			if tt.hold {
-				defer c.Puller.Hold(t.Context(), "app:v1")()
+				defer c.current.Load().Puller.Hold(t.Context(), "app:v1")()
 			}
 			scan, err := c.Scan(t.Context())
 			if got := verdictOf(scan, "a"); err != nil || got != tt.want {

@@ -40,10 +40,11 @@ type Inspector interface {
 // Check returns nil if all of the subject is allowed, a *Refusal about the first thing that is not, and another error where the
 // Engine could not be asked: that one says nothing about the task.
 func (p *Policy) Check(ctx context.Context, s Subject, inspector Inspector) error {
-	if p.force == nil && s.User == nil {
+	d := p.current.Load()
+	if d.force == nil && s.User == nil {
 		return nil
 	}
-	c := &check{Policy: p, Subject: s, trusted: s.User == nil, inspector: inspector}
+	c := &check{decision: d, Subject: s, trusted: s.User == nil, inspector: inspector}
 	if c.HostConfig == nil {
 		c.HostConfig = &container.HostConfig{}
 	}
@@ -78,7 +79,7 @@ func (p *Policy) Check(ctx context.Context, s Subject, inspector Inspector) erro
 
 // check is one subject before the policy.
 type check struct {
-	*Policy
+	*decision
 	Subject
 	trusted   bool
 	inspector Inspector

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/internal/policylist"
@@ -45,8 +46,14 @@ type Options struct {
 	LogOpts   map[string]string
 }
 
-// Policy is the operator's decision about tasks, made by New. It is immutable and safe for concurrent use.
-type Policy struct {
+// Policy is the operator's decision about tasks, made by New. It is safe for concurrent use.
+type Policy struct{ current atomic.Pointer[decision] }
+
+// Replace has the policy decide as another from now on. A Check that runs is not affected.
+func (p *Policy) Replace(by *Policy) { p.current.Store(by.current.Load()) }
+
+// decision is a policy, which does not change.
+type decision struct {
 	privileged    Switch
 	hostPaths     list[hostPath]
 	parameters    list[string]
@@ -88,7 +95,7 @@ func (l *list[T]) settled(trusted bool) bool { return l.any || !l.set() && trust
 
 // New reads the rules. Its error is a *multierror.Error that names every item that is wrong and where it stands.
 func New(o Options) (*Policy, error) {
-	p := &Policy{privileged: o.AllowPrivileged, logDriver: o.LogDriver, logOpts: o.LogOpts}
+	p := &decision{privileged: o.AllowPrivileged, logDriver: o.LogDriver, logOpts: o.LogOpts}
 	var wrong *multierror.Error
 	report := func(err error) { wrong = multierror.Append(wrong, err) }
 	if o.AllowPrivileged.Source != "" {
@@ -111,11 +118,13 @@ func New(o Options) (*Policy, error) {
 	if err := wrong.ErrorOrNil(); err != nil {
 		return nil, err
 	}
-	return p, nil
+	made := &Policy{}
+	made.current.Store(p)
+	return made, nil
 }
 
 // readRule reads the items of one rule and reports each that is wrong.
-func readRule[T any](p *Policy, name string, rules map[string]Rule, parse func(string) (T, error), report func(error)) list[T] {
+func readRule[T any](p *decision, name string, rules map[string]Rule, parse func(string) (T, error), report func(error)) list[T] {
 	p.known = append(p.known, name)
 	r := rules[name]
 	l := list[T]{origin: origin{name, r.Source}}

@@ -94,3 +94,19 @@ func FuzzItems(f *testing.F) {
 		}
 	})
 }
+
+func TestReplace(t *testing.T) {
+	p := mustNew(t, Options{})
+	s := Subject{Image: "registry.example/app:1"}
+	if err := p.Check(t.Context(), s, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.Replace(mustNew(t, Options{Allowed: map[string]Rule{"allowed_images": {Source: "a file", Items: []string{"busybox"}}}}))
+	if refusal := wantRefused(t, p, s, nil); refusal.Rule != "allowed_images" || refusal.Source != "a file" {
+		t.Errorf("%+v", refusal)
+	}
+	p.Replace(mustNew(t, Options{}))
+	if err := p.Check(t.Context(), s, nil); err != nil {
+		t.Error(err)
+	}
+}
