@@ -83,6 +83,8 @@ type Config struct {
 	LogDriver string
 	LogOpts   map[string]string
 	LogLevel  zapcore.Level
+	// LogFormat is json or LogConsole.
+	LogFormat string
 	// MetricsAddress is a host and a port, empty where metrics are shown at the
 	// socket for admins only.
 	MetricsAddress string
@@ -97,6 +99,9 @@ type Config struct {
 // Mistakes are those that a tolerant Load has passed over; without tolerance
 // there are none.
 func (c *Config) Mistakes() []*Mistake { return c.mistakes }
+
+// LogConsole is the LogFormat for people.
+const LogConsole = "console"
 
 // DockerEnabled says whether DOCKER tasks may be launched at all. Where they
 // may not, Origin("containerizers") is what the refusal should name.

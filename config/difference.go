@@ -1,6 +1,9 @@
 package config
 
-import "bytes"
+import (
+	"bytes"
+	"maps"
+)
 
 // Difference is a flag that has another value in one Config than in another.
 type Difference struct {
@@ -11,6 +14,9 @@ type Difference struct {
 	Origin      string `json:"origin"`
 	Other       string `json:"other"`
 	OtherOrigin string `json:"other_origin"`
+	// Live says that a reload makes the second count; without it that takes a
+	// restart of the daemon.
+	Live bool `json:"live"`
 }
 
 // Differences lists the flags whose values differ, in the order of the table.
@@ -23,8 +29,25 @@ func Differences(a, b *Config) []Difference {
 			same = same && bytes.Equal(a.AgentDockerConfig, b.AgentDockerConfig)
 		}
 		if !same {
-			found = append(found, Difference{f.name, f.shown(a), a.Origin(f.name).String(), f.shown(b), b.Origin(f.name).String()})
+			found = append(found, Difference{f.name, f.shown(a), a.Origin(f.name).String(), f.shown(b), b.Origin(f.name).String(), f.live})
 		}
 	}
 	return found
+}
+
+// WithLive is c with what of another Config takes effect without a restart.
+func (c *Config) WithLive(from *Config) *Config {
+	n := *c
+	n.origins = maps.Clone(c.origins)
+	for _, f := range flags {
+		if f.live {
+			n.origins[f.name] = from.origins[f.name]
+		}
+	}
+	n.DockerConfig, n.AgentDockerConfig = from.DockerConfig, from.AgentDockerConfig
+	n.PullProgressInterval = from.PullProgressInterval
+	n.ImageGCDelay, n.ImageGCDiskThreshold = from.ImageGCDelay, from.ImageGCDiskThreshold
+	n.ImageGCExclude, n.ImageGCDryRun = from.ImageGCExclude, from.ImageGCDryRun
+	n.LogLevel, n.Policy = from.LogLevel, from.Policy
+	return &n
 }

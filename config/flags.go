@@ -17,21 +17,26 @@ type flag struct {
 	others bool
 	// secret values are shown to nobody.
 	secret bool
+	// live flags can change under a running daemon, by a reload.
+	live bool
 	// bind gives the field of c that holds the flag's value.
 	bind func(c *Config) value
 	// doc says in a sentence or two what the flag does.
 	doc string
 }
 
-// restart says who has to be restarted for a change to take effect. No flag
-// can change under a running daemon: executors, labels of containers and the
-// sockets have been made with its values. The agent, where it has the flag
-// too, reads it at its own start only.
+// restart says what makes a change take effect. Executors, labels of containers
+// and sockets have been made with the values of most flags, so these need a new
+// daemon. The agent, where it has the flag too, reads it at its own start only.
 func (f *flag) restart() string {
-	if f.agents {
-		return "daemon and agent"
+	text := "restart of the daemon"
+	if f.live {
+		text = "reload"
 	}
-	return "daemon"
+	if f.agents {
+		text += "; restart of the agent"
+	}
+	return text
 }
 
 // flags is the table, the agent's flags first. The rows of the policy stand in
@@ -55,7 +60,7 @@ var flags = append([]*flag{
 		doc:  "The Docker Engine's socket.",
 	},
 	{
-		name: "docker_config", agents: true, optional: true, secret: true,
+		name: "docker_config", agents: true, optional: true, secret: true, live: true,
 		bind: func(c *Config) value { return dockerConfigValue(&c.DockerConfig) },
 		doc: "Registry credentials for tasks that bring none of their own: the content of a docker `config.json` or `.dockercfg`, or its path. " +
 			"Where `/etc/mesos-docker-containerizer` sets it too, both count, the agent's first. It is never shown.",
@@ -182,29 +187,29 @@ var flags = append([]*flag{
 			"and a pull that outlasts `executor_registration_timeout` fails the task.",
 	},
 	{
-		name: "pull_progress_interval", standard: "10secs",
+		name: "pull_progress_interval", standard: "10secs", live: true,
 		bind: func(c *Config) value { return durationValue(&c.PullProgressInterval, 0, 24*time.Hour) },
 		doc: "The time between the first two TASK_STARTING updates that tell of the progress of a pull. It grows from one to the next, and a task sends ten at most. " +
 			"0secs turns them off.",
 	},
 	{
-		name: "image_gc_delay", standard: "0ns",
+		name: "image_gc_delay", standard: "0ns", live: true,
 		bind: func(c *Config) value { return durationValue(&c.ImageGCDelay, 0, 0) },
 		doc: "Images that were pulled for tasks since this flag was set are removed when nothing has used them for this long. 0ns turns that off. " +
 			"Images that somebody else has brought to the host or named are never removed.",
 	},
 	{
-		name: "image_gc_disk_threshold", standard: "0%",
+		name: "image_gc_disk_threshold", standard: "0%", live: true,
 		bind: func(c *Config) value { return percentValue(&c.ImageGCDiskThreshold) },
 		doc:  "Images are removed only while more than this share of the Docker Engine's disk is in use, those first that were not used for longest.",
 	},
 	{
-		name: "image_gc_exclude", optional: true,
+		name: "image_gc_exclude", optional: true, live: true,
 		bind: func(c *Config) value { return patternsValue(&c.ImageGCExclude) },
 		doc:  "Images that are never removed: names with or without a tag, where `*` stands for anything.",
 	},
 	{
-		name: "image_gc_dry_run", standard: "false",
+		name: "image_gc_dry_run", standard: "false", live: true,
 		bind: func(c *Config) value { return boolValue(&c.ImageGCDryRun) },
 		doc:  "Whether images that are due for removal are only named in the log.",
 	},
@@ -250,7 +255,12 @@ var flags = append([]*flag{
 			"The daemon's socket for admins shows them in any case.",
 	},
 	{
-		name: "log_level", standard: "info",
+		name: "log_format", standard: "json",
+		bind: func(c *Config) value { return choiceValue(&c.LogFormat, "json", LogConsole) },
+		doc:  "How the daemon logs: `json`, one object a line, or `console`, text for people.",
+	},
+	{
+		name: "log_level", standard: "info", live: true,
 		bind: func(c *Config) value { return logLevelValue(&c.LogLevel) },
 		doc:  "How much the daemon logs: `debug`, `info`, `warn` or `error`.",
 	},

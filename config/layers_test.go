@@ -64,6 +64,8 @@ func texts(f *flag) *rapid.Generator[string] {
 	case "allowed_host_paths", "allowed_parameters", "allowed_networks", "allowed_images", "allowed_capabilities", "allowed_devices",
 		"allowed_namespaces", "allowed_volume_drivers", "allowed_runtimes":
 		return rapid.Map(rapid.SliceOfN(rapid.StringMatching(`[a-z/][a-z:,#/ ]{0,8}[a-z*]`), 1, 4), formatAllowed)
+	case "log_format":
+		return rapid.SampledFrom([]string{"json", "console"})
 	case "log_level":
 		return rapid.SampledFrom([]string{"debug", "info", "warn", "error"})
 	case "docker_socket", "sandbox_directory", "work_dir", "launcher_dir", "socket", "run_dir":

@@ -65,6 +65,7 @@ var defaults = Config{
 	LogDriver:                   "local",
 	LogOpts:                     map[string]string{"max-size": "5m", "max-file": "2", "compress": "false"},
 	LogLevel:                    zapcore.InfoLevel,
+	LogFormat:                   "json",
 	Policy: Policy{AllowPrivileged: true, Allowed: map[string][]string{
 		"allowed_host_paths": {"*"}, "allowed_parameters": {"*"}, "allowed_networks": {"*"}, "allowed_images": {"*"}, "allowed_capabilities": {"*"},
 		"allowed_devices": {"*"}, "allowed_namespaces": {"*"}, "allowed_volume_drivers": {"*"}, "allowed_runtimes": {"*"},

@@ -36,7 +36,7 @@ func groupValue(p *string) value {
 // policyFlags are the rows of the table for Policy.
 var policyFlags = []*flag{
 	{
-		name: "allow_privileged", standard: "true",
+		name: "allow_privileged", standard: "true", live: true,
 		bind: func(c *Config) value { return boolValue(&c.Policy.AllowPrivileged) },
 		doc:  "Policy: whether tasks may be privileged, or loosen the profiles (seccomp, AppArmor, SELinux, masked paths) that confine them.",
 	},
@@ -62,7 +62,7 @@ var policyFlags = []*flag{
 
 // allowed is the row of a list of what is allowed.
 func allowed(name, items, doc string) *flag {
-	return &flag{name: name, standard: "*", doc: doc, bind: func(c *Config) value {
+	return &flag{name: name, standard: "*", live: true, doc: doc, bind: func(c *Config) value {
 		list := c.Policy.Allowed[name]
 		return allowedList{allowedValue(&list, items), func() {
 			if c.Policy.Allowed == nil {

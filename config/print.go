@@ -18,7 +18,7 @@ type Setting struct {
 	// Value is empty where the flag is not set. It stands in for a secret.
 	Value  string
 	Origin Origin
-	// Restart names what has to be restarted for a change to take effect.
+	// Restart names what makes a change take effect: a reload of the daemon, or restarts.
 	Restart string
 	// Doc says what the flag does, with code in backquotes.
 	Doc string

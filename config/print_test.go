@@ -136,3 +136,27 @@ func TestDifferences(t *testing.T) {
 		t.Errorf("a secret is shown: %s", text)
 	}
 }
+
+// Every flag that says so takes effect without a restart, and no other.
+func TestWithLive(t *testing.T) {
+	started := mustLoad(t, Options{Root: t.TempDir()})
+	next := mustLoad(t, Options{Root: t.TempDir(), Args: []string{
+		`--docker_config={"auths":{}}`, "--pull_progress_interval=1mins", "--image_gc_delay=1days", "--image_gc_disk_threshold=80%",
+		"--image_gc_exclude=busybox", "--image_gc_dry_run", "--log_level=debug", "--allow_privileged=false", "--allowed_host_paths=none",
+		"--allowed_parameters=none", "--allowed_networks=none", "--allowed_images=none", "--allowed_capabilities=none", "--allowed_devices=none",
+		"--allowed_namespaces=none", "--allowed_volume_drivers=none", "--allowed_runtimes=none", "--prepare_timeout=1mins",
+	}})
+	live := 0
+	for _, f := range flags {
+		if f.live {
+			live++
+		}
+	}
+	all, left := Differences(started, next), Differences(started.WithLive(next), next)
+	if len(all) != live+1 || len(left) != 1 || left[0].Name != "prepare_timeout" || left[0].Live {
+		t.Errorf("%d of %d flags differ, and then %+v", len(all), live, left)
+	}
+	if got := started.WithLive(next).Origin("log_level").String(); got != "command line, --log_level" {
+		t.Error(got)
+	}
+}

@@ -65,7 +65,7 @@ func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		s.options.Logger.Warn("the server's containers cannot be listed yet", zap.Error(err))
+		s.options.Logger.Debug("the server's containers cannot be listed yet", zap.Error(err)) // the watch has said so
 		select {
 		case <-time.After(container.RetryInterval):
 		case <-ctx.Done():

@@ -17,6 +17,11 @@ import (
 // Ready tells systemd that executors are served.
 func Ready() error { return notify(daemon.SdNotifyReady) }
 
+// Reloading tells systemd that settings are read again; Ready says when that is over. A unit of Type=notify-reload needs the time.
+func Reloading() error {
+	return notify(daemon.SdNotifyReloading + "\n" + strings.TrimSuffix(daemon.SdNotifyMonotonicUsec(), "\n"))
+}
+
 // Stopping tells systemd that the daemon is on its way down.
 func Stopping() error { return notify(daemon.SdNotifyStopping) }
 

@@ -24,7 +24,7 @@ content the value, as in /etc/mesos-slave and /etc/mesos-agent. Later places win
 
 Files named mesos-agent in place of mesos-slave count as much; a flag that is set differently in both is a mistake.
 All mistakes are shown at once; a flag with a mistake in a file is shown with its built-in value. Secrets are not shown. Settings are
-read when the daemon starts: --running shows those that the daemon has, and what its files and flags say otherwise since.
+read when the daemon starts, and some by reload: --running shows those that the daemon has, and what its files and flags say otherwise since.
 
 Exit status: 0, or 2 when a setting is wrong; with --running 3 when no daemon answers.
 `
@@ -96,7 +96,11 @@ func (t terminal) showRunning(c *config.Config, asJSON bool) error {
 		return err
 	}
 	for _, d := range running.Differences {
-		fmt.Fprintf(t.stdout, "\nSince the daemon started: %s says %s=%s. Restart the daemon to use it; no task notices.\n", d.OtherOrigin, d.Name, orNotSet(d.Other))
+		do := "Restart the daemon to use it; no task notices."
+		if d.Live {
+			do = "`mesos-docker-containerizer reload` makes the daemon use it."
+		}
+		fmt.Fprintf(t.stdout, "\nSince the daemon read its settings: %s says %s=%s. %s\n", d.OtherOrigin, d.Name, orNotSet(d.Other), do)
 	}
 	if running.Mistake != "" {
 		return withStatus(exitUsage, fmt.Errorf("the daemon would not start again: %s", running.Mistake))

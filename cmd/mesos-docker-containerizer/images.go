@@ -39,7 +39,11 @@ func dockerConfigs(c *config.Config) (configs []image.DockerConfig) {
 
 // newCollector makes what cleans images up, if image_gc_delay is set, and tells admins about images in any case.
 func newCollector(c *config.Config, docker *engine.Client, puller *image.Puller, logger *zap.Logger) (*image.Collector, error) {
-	return image.NewCollector(image.CollectorOptions{
+	return image.NewCollector(collectorOptions(c, docker, puller, logger))
+}
+
+func collectorOptions(c *config.Config, docker *engine.Client, puller *image.Puller, logger *zap.Logger) image.CollectorOptions {
+	return image.CollectorOptions{
 		Store:     docker,
 		Puller:    puller,
 		Delay:     c.ImageGCDelay,
@@ -47,5 +51,5 @@ func newCollector(c *config.Config, docker *engine.Client, puller *image.Puller,
 		Exclude:   c.ImageGCExclude,
 		DryRun:    c.ImageGCDryRun,
 		Logger:    logger,
-	})
+	}
 }

@@ -29,7 +29,7 @@ and what the clean-up of images would do with it now. With --all it lists every 
 
 images gc has the daemon clean up now, by the same rules as it does by itself (image_gc_delay, image_gc_disk_threshold,
 image_gc_exclude), and says what became of each image; with --dry-run it says what would. With image_gc_dry_run set, nothing is
-ever removed. The rules are those the daemon was started with.
+ever removed. The rules are those of the running daemon.
 
 Exit status: 0, 1 when the daemon cannot do it, 2 when a flag or setting is wrong, 3 when no daemon answers.
 `

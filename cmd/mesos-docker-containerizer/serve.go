@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/config"
@@ -35,7 +34,11 @@ that systemd passes) and drives the Docker Engine for them. The Engine need not 
 SIGTERM or SIGINT ends the daemon. Tasks run on, and the next daemon on the same run directory (--run_dir) takes them up again; a
 second daemon on a run directory that is in use refuses to start.
 
-The log goes to stderr, one JSON object a line (--log_level).
+SIGHUP, or the subcommand reload, makes it read its settings again. Credentials, policy, clean-up of images, progress updates and
+log_level then count without a restart; the log says what took effect, and what needs a restart.
+
+The log goes to stderr: one JSON object a line, or text for people (--log_format=console), from --log_level on. Lines for the journal
+begin with their priority, which it takes off.
 
 Exit status: 0 when told to end, 1 when it cannot run or fails, 2 when a flag or setting is wrong.
 `
@@ -46,10 +49,14 @@ var errToldToEnd = errors.New("mesos-docker-containerizer is told to end")
 // serve is the daemon.
 func serve(*flag.FlagSet) action {
 	return func(t terminal, c *config.Config, _ []string) error {
-		logger := newJSONLogger(t, c.LogLevel)
+		hangups := make(chan os.Signal, 1)
+		signal.Notify(hangups, syscall.SIGHUP) // from the beginning, since it would end the daemon
+		defer signal.Stop(hangups)
+		level := zap.NewAtomicLevelAt(c.LogLevel)
+		logger := newLogger(t, c, level)
 		ctx, stop := untilToldToEnd()
 		defer stop()
-		if err := runDaemon(ctx, c, t.reread, logger); err != nil {
+		if err := runDaemon(ctx, c, t.reread, level, hangups, logger); err != nil {
 			logger.Error("the daemon ends", zap.Error(err))
 			return &exitError{status: exitFailed}
 		}
@@ -71,7 +78,8 @@ func untilToldToEnd() (context.Context, func()) {
 
 // runDaemon serves until ctx ends. Executors are accepted at once, whether the Engine answers or not: they have deadlines of
 // their own.
-func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Config, error), logger *zap.Logger) (err error) {
+func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Config, error), level zap.AtomicLevel,
+	hangups <-chan os.Signal, logger *zap.Logger) (err error) {
 	m := metrics.New(version)
 	docker, err := engine.New(engine.Options{Socket: c.DockerSocket, Observe: m.EngineCall, Logger: logger})
 	if err != nil {
@@ -99,6 +107,7 @@ func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Con
 		return err
 	}
 	group.Go(func() { collector.Run(ctx) })
+	settings := &reloader{reread: reread, started: c, now: c, level: level, docker: docker, server: server, collector: collector, logger: logger}
 	if err := serveMetrics(ctx, &group, c, m, logger); err != nil {
 		return err
 	}
@@ -110,9 +119,10 @@ func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Con
 	})
 	defer stopping()
 	if err := serveAdmin(ctx, &group, server, newCommands(c, docker, server, logger), logger, collector.HandleAdmin, m.HandleAdmin,
-		handleSettings(func() *config.Config { return c }, reread)); err != nil {
+		handleSettings(settings.current, reread), settings.handleAdmin); err != nil {
 		return err
 	}
+	group.Go(func() { settings.reloadOnSignal(ctx, hangups) })
 	group.Go(func() {
 		keepAsking(ctx, func(ctx context.Context) error { return tellStatus(docker.Ping(ctx), len(server.Tasks())) })
 	})
@@ -163,12 +173,4 @@ func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerize
 		}
 	})
 	return nil
-}
-
-// newJSONLogger writes one JSON object a line, for journals and their readers.
-func newJSONLogger(t terminal, level zapcore.Level) *zap.Logger {
-	encoding := zap.NewProductionEncoderConfig()
-	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), zapcore.Lock(zapcore.AddSync(t.stderr)), level)
-	return zap.New(core)
 }

@@ -92,15 +92,24 @@ func TestRefusal(t *testing.T) {
 func TestServeWithoutAnEngine(t *testing.T) {
 	directory := t.TempDir()
 	socket := filepath.Join(directory, "executor.sock")
-	daemon := start(t, "serve", "--run_dir="+directory, "--socket="+socket, "--docker_socket="+filepath.Join(directory, "none"))
+	daemon := start(t, "serve", "--run_dir="+directory, "--socket="+socket, "--docker_socket="+filepath.Join(directory, "none"), "--prepare_timeout=3secs")
 	daemon.await("waiting for it")
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		t.Fatal(err)
+	id := unique(t)
+	p := start(t, "run", "--socket="+socket, file(t, shell(t, id, "true", "")))
+	p.wantStatus(exitFailed)
+	if !strings.Contains(p.out(), "it got as far as: waiting for the Docker Engine") {
+		t.Error("the task does not say what it has waited for")
 	}
-	conn.Close()
+	why := start(t, "why", "--run_dir="+directory, id)
+	why.wantStatus(exitOK)
+	if !strings.Contains(why.out(), "waiting 3") || !strings.Contains(why.out(), "failed before it ran") {
+		t.Error("why does not say what the task has waited for")
+	}
 	daemon.interrupt()
 	daemon.wantStatus(exitOK)
+	if n := strings.Count(daemon.err(), "does not answer"); n != 1 || strings.Count(daemon.err(), `"level":"warn"`) != 1 {
+		t.Errorf("%d lines say that the Engine is away", n)
+	}
 }
 
 // An agent's command that the daemon's end cuts short shows why, and it was not the command that got a signal.

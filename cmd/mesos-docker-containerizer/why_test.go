@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,9 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 			}
 		}
 	}
+	for _, f := range faults {
+		wantWholeLife(t, daemon.err(), flags[1], prefix+"-"+f.name+".")
+	}
 	files, err := filepath.Glob(filepath.Join(record.Directory(strings.TrimPrefix(flags[1], "--run_dir=")), "*"))
 	must(t, err)
 	for _, path := range files {
@@ -137,5 +141,49 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 	}
 	if len(files) != len(faults) {
 		t.Errorf("%d records", len(files))
+	}
+}
+
+// wantWholeLife checks that the lines of the log with a task's name tell each of its states once, in order, as its record does, and
+// whose pull a line is about.
+func wantWholeLife(t *testing.T, log, runDirectory, task string) {
+	t.Helper()
+	p := start(t, "why", runDirectory, "--json", task)
+	p.wantStatus(exitOK)
+	var known record.Record
+	must(t, json.Unmarshal([]byte(p.out()), &known))
+	var want, got []string
+	for _, s := range known.Steps {
+		want = append(want, string(s.State))
+	}
+	pulls := 0
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, task) {
+			continue
+		}
+		var fields struct {
+			Msg, Task, Framework, Executor, State, After string
+			Tasks                                        []string
+		}
+		must(t, json.Unmarshal([]byte(line), &fields))
+		switch {
+		case fields.State != "":
+			got = append(got, fields.State)
+			if fields.Task != known.Task || fields.Framework != known.Framework || fields.Executor != known.Executor || fields.Msg != "task "+fields.State ||
+				len(got) > 1 && !strings.HasSuffix(fields.After, "s") {
+				t.Errorf("%s: line %s", task, line)
+			}
+		case strings.HasPrefix(fields.Msg, "pull "):
+			pulls++
+			if len(fields.Tasks) != 1 || fields.Tasks[0] != known.Task {
+				t.Errorf("%s: line %s", task, line)
+			}
+		}
+	}
+	if !slices.Equal(got, want) || got[len(got)-1] != string(record.Ended) {
+		t.Errorf("%s: the log tells %q, the record %q", task, got, want)
+	}
+	if (pulls > 0) != slices.Contains(want, string(record.Pulling)) {
+		t.Errorf("%s: %d lines about pulls", task, pulls)
 	}
 }

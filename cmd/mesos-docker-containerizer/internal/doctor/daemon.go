@@ -55,8 +55,11 @@ func (d *doctor) settings(ctx context.Context) finding {
 		return skipped("the running daemon does not tell its settings: %v", err)
 	}
 	for _, f := range since.Differences {
-		all = append(all, warning(fmt.Sprintf("the daemon runs with %s=%s, and since then %s says %s", f.Name, orNotSet(f.Value), f.OtherOrigin, orNotSet(f.Other)),
-			"systemctl restart mesos-docker-containerizer; no task notices"))
+		do := "systemctl restart mesos-docker-containerizer; no task notices"
+		if f.Live {
+			do = "systemctl reload mesos-docker-containerizer"
+		}
+		all = append(all, warning(fmt.Sprintf("the daemon runs with %s=%s, and since then %s says %s", f.Name, orNotSet(f.Value), f.OtherOrigin, orNotSet(f.Other)), do))
 	}
 	return all.joined("the daemon has what the files say")
 }
