@@ -26,7 +26,9 @@ func TestCredentialsChange(t *testing.T) {
 		}
 		return source
 	}
-	file := func(content string) []DockerConfig { return []DockerConfig{{Source: "a file", Content: []byte(content)}} }
+	file := func(content string) []DockerConfig {
+		return []DockerConfig{{Source: "a file", Content: []byte(content)}}
+	}
 	if got := source(); got != "" {
 		t.Errorf("credentials from %q", got)
 	}
