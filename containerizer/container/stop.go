@@ -47,8 +47,9 @@ func (o StopOrder) killAt() time.Time {
 
 // stop is what was asked about the end of a container. A later order replaces an earlier one.
 type stop struct {
-	mu      sync.Mutex // guards order and changed
+	mu      sync.Mutex // guards order, taken and changed
 	order   StopOrder
+	taken   time.Time     // when the order came
 	changed chan struct{} // closed and replaced with each order
 
 	once    sync.Once
@@ -61,7 +62,7 @@ func (c *Container) Stop(order StopOrder) {
 	o := &c.stop
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.order = order
+	o.order, o.taken = order, time.Now()
 	close(o.changed)
 	o.changed = make(chan struct{})
 	o.once.Do(func() { close(o.ordered) })
@@ -108,6 +109,19 @@ func (o *stop) current() (StopOrder, <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.order, o.changed
+}
+
+// due is when SIGKILL to the container is sent, or was; zero without an order. One that came late is carried out when it comes.
+func (o *stop) due() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.taken.IsZero() {
+		return time.Time{}
+	}
+	if at := o.order.killAt(); at.After(o.taken) {
+		return at
+	}
+	return o.taken
 }
 
 // sent notes when the stop signal of an order was sent, unless there is another by now.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"os/exec"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -54,5 +56,37 @@ func TestKillOfAProcessThatHasEnded(t *testing.T) {
 	}
 	if n := logs.FilterMessageSnippet("cannot be signalled").Len(); n != 0 {
 		t.Errorf("%d complaints", n)
+	}
+}
+
+// When SIGKILL is due: at the deadline, the grace after the signal, and no earlier than the order came.
+func TestStopIsDue(t *testing.T) {
+	for name, test := range map[string]struct {
+		deadline, grace, sent time.Duration // from now on; sent is none if zero
+		due                   time.Duration
+	}{
+		"in time":             {time.Minute, time.Minute, 0, time.Minute},
+		"late":                {-time.Hour, time.Minute, 0, time.Minute},
+		"late, without grace": {-time.Hour, 0, 0, 0},
+		"sent":                {30 * time.Second, time.Minute, -20 * time.Second, 40 * time.Second},
+		"sent long ago":       {-time.Hour, time.Minute, -time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := New(Options{Logger: zap.NewNop()})
+				if due := c.stop.due(); !due.IsZero() {
+					t.Errorf("due at %v without an order", due)
+				}
+				now := time.Now()
+				order := StopOrder{Deadline: now.Add(test.deadline), Grace: test.grace}
+				if test.sent != 0 {
+					order.Sent = now.Add(test.sent)
+				}
+				c.Stop(order)
+				if due := c.stop.due().Sub(now); due != test.due {
+					t.Errorf("due after %v, want %v", due, test.due)
+				}
+			})
+		})
 	}
 }

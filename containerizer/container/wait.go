@@ -204,12 +204,12 @@ func (w *wait) askForEnd(ctx context.Context) answer {
 
 // next waits for a sign that something has changed, for at most the given time if that is not zero, and finds out what.
 func (w *wait) next(ctx context.Context, again time.Duration) error {
-	order, changed := w.stop.current()
+	_, changed := w.stop.current()
 	interval := w.interval
 	if again > 0 {
 		interval = min(interval, again)
 	}
-	giveUp := w.lostExit.giveUp(order.Deadline)
+	giveUp := w.lostExit.giveUp(w.stop.due())
 	if !giveUp.IsZero() && w.end == nil {
 		interval = min(interval, time.Until(giveUp))
 	}
