@@ -21,12 +21,12 @@ type Event struct {
 
 // Status is a status update as a framework gets it.
 type Status struct {
-	State   mesos.TaskState
-	Reason  string // REASON_…; empty where the update has none
-	Message string
-	Source  string // SOURCE_…
-	Healthy *bool  // nil as long as nothing is known of the task's health
-	Check   *Check // nil where the task has no check
+	State   mesos.TaskState `json:"state"`
+	Reason  string          `json:"reason,omitempty"` // REASON_…; empty where the update has none
+	Message string          `json:"message,omitempty"`
+	Source  string          `json:"source,omitempty"`  // SOURCE_…
+	Healthy *bool           `json:"healthy,omitempty"` // nil as long as nothing is known of the task's health
+	Check   *Check          `json:"check,omitempty"`   // nil where the task has no check
 }
 
 // Check is what is known of a task's check. Of the values the one of its type is set, if there is one.
@@ -92,17 +92,17 @@ type Progress struct {
 
 // Ports is where a running task can be reached.
 type Ports struct {
-	ContainerID string
-	Addresses   []string // the container's own
-	Ports       []Port
+	ContainerID string   `json:"container_id"`
+	Addresses   []string `json:"addresses"` // the container's own
+	Ports       []Port   `json:"ports"`
 }
 
 // Port is one port of the host that leads to the task.
 type Port struct {
-	HostIP        string // empty for every address of the host
-	HostPort      int
-	ContainerPort int
-	Protocol      string // tcp, udp or sctp
+	HostIP        string `json:"host_ip"` // empty for every address of the host
+	HostPort      int    `json:"host_port"`
+	ContainerPort int    `json:"container_port"`
+	Protocol      string `json:"protocol"` // tcp, udp or sctp
 }
 
 // Display shows events. It is called from several goroutines.

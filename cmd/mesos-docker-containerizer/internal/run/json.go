@@ -35,42 +35,12 @@ type jsonHead struct {
 	Event string `json:"event"`
 }
 
-type jsonStatus struct {
-	jsonHead
-	State   string `json:"state"`
-	Reason  string `json:"reason,omitempty"`
-	Message string `json:"message,omitempty"`
-	Source  string `json:"source,omitempty"`
-	Healthy *bool  `json:"healthy,omitempty"`
-	Check   *Check `json:"check,omitempty"`
-}
-
 type jsonOutput struct {
 	jsonHead
 	Stream  string `json:"stream"`
 	Line    string `json:"line"`
 	Partial bool   `json:"partial,omitempty"`
 	Bytes   []byte `json:"line_base64,omitempty"`
-}
-
-type jsonProgress struct {
-	jsonHead
-	Progress
-	Message string `json:"message,omitempty"`
-}
-
-type jsonPorts struct {
-	jsonHead
-	ContainerID string     `json:"container_id"`
-	Addresses   []string   `json:"addresses"`
-	Ports       []jsonPort `json:"ports"`
-}
-
-type jsonPort struct {
-	HostIP        string `json:"host_ip"`
-	HostPort      int    `json:"host_port"`
-	ContainerPort int    `json:"container_port"`
-	Protocol      string `json:"protocol"`
 }
 
 // Show implements Display.
@@ -86,8 +56,10 @@ func (j *JSON) line(e Event) any {
 	switch {
 	case e.Status != nil:
 		head.Event = "status"
-		s := e.Status
-		return jsonStatus{head, s.State.String(), s.Reason, s.Message, s.Source, s.Healthy, s.Check}
+		return struct {
+			jsonHead
+			*Status
+		}{head, e.Status}
 	case e.Output != nil:
 		head.Event = "output"
 		out := jsonOutput{jsonHead: head, Stream: "stdout", Line: string(e.Output.Line), Partial: e.Output.Partial}
@@ -100,13 +72,17 @@ func (j *JSON) line(e Event) any {
 		return out
 	case e.Progress != nil:
 		head.Event = "progress"
-		return jsonProgress{head, *e.Progress, e.Progress.Message}
+		return struct {
+			jsonHead
+			*Progress
+			Message string `json:"message,omitempty"`
+		}{head, e.Progress, e.Progress.Message}
 	default:
 		head.Event = "ports"
-		ports := jsonPorts{head, e.Ports.ContainerID, append([]string{}, e.Ports.Addresses...), []jsonPort{}}
-		for _, p := range e.Ports.Ports {
-			ports.Ports = append(ports.Ports, jsonPort(p))
-		}
-		return ports
+		ports := Ports{e.Ports.ContainerID, append([]string{}, e.Ports.Addresses...), append([]Port{}, e.Ports.Ports...)} // no null
+		return struct {
+			jsonHead
+			Ports
+		}{head, ports}
 	}
 }
