@@ -45,8 +45,8 @@ func serveCalls(t *testing.T, answer func(context.Context, dockercli.Call) int) 
 	handler := dockercli.NewHandler(answer, zap.New(core))
 	mux := http.NewServeMux()
 	handler.Handle(mux)
-	// As short as no command is.
-	server := &http.Server{Handler: mux, ReadTimeout: 50 * time.Millisecond, WriteTimeout: 50 * time.Millisecond,
+	// Shorter than the time to the first sign of life, and long enough for a client on a busy machine to send its request.
+	server := &http.Server{Handler: mux, ReadTimeout: time.Second, WriteTimeout: time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan struct{})
 	go func() {
