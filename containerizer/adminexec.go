@@ -135,6 +135,7 @@ func (s *Server) resizeExec(w http.ResponseWriter, r *http.Request) {
 
 // LogRequest asks for what the Engine has kept of a task's output.
 type LogRequest struct {
+	Stderr bool   `json:"stderr,omitempty"` // in place of stdout
 	Follow bool   `json:"follow,omitempty"`
 	Since  string `json:"since,omitempty"` // as the Engine takes it: seconds since 1970, with a fraction; empty for all
 	Lines  *int   `json:"lines,omitempty"` // the last ones; nil for all
@@ -159,7 +160,10 @@ func (s *session) openLog(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the task has no container yet", http.StatusConflict)
 		return
 	}
-	options := engine.LogOptions{Follow: order.Follow, Since: order.Since}
+	options := engine.LogOptions{Follow: order.Follow, Since: order.Since, Stream: "stdout"}
+	if order.Stderr {
+		options.Stream = "stderr"
+	}
 	if order.Lines != nil {
 		options.Tail = fmt.Sprint(*order.Lines)
 	}

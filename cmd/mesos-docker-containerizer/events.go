@@ -20,8 +20,8 @@ import (
 const eventsUsage = `
 Usage: mesos-docker-containerizer events [--json] [NAME...] [FLAG...]
 
-Prints each change of a task's state or health as it happens, until Ctrl-C or the end of the daemon: time, state, health, task and, in
-words, what the task is doing. With names it prints those of tasks of which a name begins with one of them, as in ps.
+Prints the tasks as they are, and then each change of a task's state or health as it happens, until Ctrl-C or the end of the daemon: time,
+state, health, task and, in words, what the task is doing. With names it prints those of tasks of which a name begins with one of them, as in ps.
 
 With --json each line is a JSON object with the fields of ps --json.
 
@@ -39,29 +39,40 @@ func showEvents(own *flag.FlagSet) action {
 			return err
 		}
 		defer stream.Close()
+		known, err := askTasks(c, psTimeout) // after the stream is open, so that no change is between the two
+		if err != nil {
+			return err
+		}
+		for _, r := range withNames(known, arguments) {
+			if err := t.showEvent(r.Since, r, *asJSON); err != nil {
+				return err
+			}
+		}
 		changes := json.NewDecoder(stream)
 		for {
-			var r containerizer.TaskReport
-			if err := changes.Decode(&r); err != nil {
+			change := make([]containerizer.TaskReport, 1)
+			if err := changes.Decode(&change[0]); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
 				return withStatus(exitEnvironment, errors.New("the daemon tells no more: it has ended, or this reader is too slow"))
 			}
-			if len(withNames([]containerizer.TaskReport{r}, arguments)) == 0 {
-				continue
-			}
-			if *asJSON {
-				err = tasklist.WriteJSON(t.stdout, r, "")
-			} else {
-				_, err = fmt.Fprintf(t.stdout, "%s %-8s %-9s %s %s\n", time.Now().Format(time.RFC3339), r.State, orDash(string(r.Health)),
-					tasklist.Clean(r.Task), tasklist.Clean(r.Doing))
-			}
-			if err != nil {
-				return err
+			for _, r := range withNames(change, arguments) {
+				if err := t.showEvent(time.Now(), r, *asJSON); err != nil {
+					return err
+				}
 			}
 		}
 	}
+}
+
+func (t terminal) showEvent(at time.Time, r containerizer.TaskReport, asJSON bool) error {
+	if asJSON {
+		return tasklist.WriteJSON(t.stdout, r, "")
+	}
+	_, err := fmt.Fprintf(t.stdout, "%s %-8s %-9s %s %s\n", at.Local().Format(time.RFC3339), r.State, orDash(string(r.Health)),
+		tasklist.Clean(r.Task), tasklist.Clean(r.Doing))
+	return err
 }
 
 // orDash stands for what is empty.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -58,7 +57,7 @@ func logs(own *flag.FlagSet) action {
 		if *stderr {
 			name = "stderr"
 		}
-		order := containerizer.LogRequest{Follow: follow}
+		order := containerizer.LogRequest{Follow: follow, Stderr: *stderr}
 		if *since != "" {
 			from, err := timetypes.GetTimestamp(*since, time.Now())
 			if err != nil {
@@ -82,7 +81,7 @@ func logs(own *flag.FlagSet) action {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		if *since != "" {
-			return t.engineLog(ctx, c, task, order, *stderr)
+			return t.engineLog(ctx, c, task, order)
 		}
 		return t.sandboxLog(ctx, c, task, name, *lines, follow)
 	}
@@ -131,7 +130,7 @@ func hasEnded(c *config.Config, task containerizer.TaskReport) bool {
 }
 
 // engineLog prints what the Engine has kept.
-func (t terminal) engineLog(ctx context.Context, c *config.Config, task containerizer.TaskReport, order containerizer.LogRequest, stderr bool) error {
+func (t terminal) engineLog(ctx context.Context, c *config.Config, task containerizer.TaskReport, order containerizer.LogRequest) error {
 	var opened containerizer.LogOpened
 	stream, err := askFile(c, pathOf(task, "/log"), order, &opened)
 	if err != nil {
@@ -140,11 +139,7 @@ func (t terminal) engineLog(ctx context.Context, c *config.Config, task containe
 	defer stream.Close()
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	var out, errs io.Writer = t.stdout, io.Discard
-	if stderr {
-		out, errs = errs, out
-	}
-	if err := stdcopy.Copy(stream, opened.TTY, out, errs); err != nil && ctx.Err() == nil {
+	if err := stdcopy.Copy(stream, opened.TTY, t.stdout, t.stdout); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("the Docker Engine's log: %w", err)
 	}
 	return nil

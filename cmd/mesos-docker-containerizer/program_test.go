@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 func asProgramMain() int {
 	t := terminal{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	status := dispatch(t, os.Args[1:])
-	if err := goleak.Find(goleak.IgnoreTopFunction("os/signal.loop")); err != nil {
+	if err := goleak.Find(goleak.IgnoreTopFunction("os/signal.loop"), goleak.IgnoreAnyFunction("mesos-docker-containerizer/cmd/mesos-docker-containerizer.sendInput")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return leakStatus
 	}

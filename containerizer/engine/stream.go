@@ -70,6 +70,7 @@ func upgradeRequest(path string, body []byte) string {
 // LogOptions say what of a log is wanted. Times are as the Engine takes them: seconds since 1970, with a fraction.
 type LogOptions struct {
 	Follow       bool   // go on with what is yet to come
+	Stream       string // stdout or stderr; empty for both
 	Tail         string // how many lines of those that are kept; empty or "all" for all
 	Since, Until string // empty for all
 	Timestamps   bool   // before each line
@@ -78,6 +79,9 @@ type LogOptions struct {
 
 func (o LogOptions) query() string {
 	query := url.Values{"stdout": {"1"}, "stderr": {"1"}}
+	if o.Stream != "" {
+		query = url.Values{o.Stream: {"1"}}
+	}
 	for name, value := range map[string]string{"tail": o.Tail, "since": o.Since, "until": o.Until} {
 		if value != "" {
 			query.Set(name, value)
