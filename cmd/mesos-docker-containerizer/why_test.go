@@ -106,6 +106,9 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 	began := time.Now()
 	run := start(t, "run", "--socket="+socket, fmt.Sprintf("--ports=%d,31000-32000", port), file(t, string(list)))
 	run.wantStatus(exitFailed)
+	if !strings.Contains(run.out(), "asking the registry, which has not answered for 3s") {
+		t.Error("the terminal does not say that the registry hangs")
+	}
 	daemon.interrupt()
 	daemon.wantStatus(exitOK)
 	t.Logf("twelve faults took %v", time.Since(began))

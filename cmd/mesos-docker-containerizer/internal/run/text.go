@@ -15,7 +15,7 @@ import (
 )
 
 // progressInterval is the least time between two lines about one pull where no bar can be drawn.
-const progressInterval = 5 * time.Second
+const progressInterval = 2 * time.Second
 
 // TextOptions say how people read.
 type TextOptions struct {
