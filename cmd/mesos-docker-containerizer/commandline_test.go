@@ -141,3 +141,28 @@ func TestCommandLines(t *testing.T) {
 		})
 	}
 }
+
+// TestMistakeInFile: a mistake in a flag's file keeps the daemon from starting, and nobody from asking the one that runs.
+func TestMistakeInFile(t *testing.T) {
+	const script = `mount -t tmpfs none /etc && mkdir /etc/mesos-docker-containerizer && echo loud > /etc/mesos-docker-containerizer/log_level && exec "$0" "$@"`
+	const mistake = `/etc/mesos-docker-containerizer/log_level: "loud" is refused`
+	for args, want := range map[string]struct {
+		status      int
+		stdout, err string
+	}{
+		"ps --run_dir=/nonexistent":     {exitEnvironment, "", "no daemon answers at /nonexistent/admin.sock"},
+		"images --run_dir=/nonexistent": {exitEnvironment, "", "no daemon answers at /nonexistent/admin.sock"},
+		"config":                        {exitUsage, "FLAG ", "warning: "},
+		"serve --run_dir=/nonexistent":  {exitUsage, "", "the configuration has a mistake: "},
+		"ps --jsn":                      {exitUsage, "", "the command line has a mistake: --jsn: unknown flag; did you mean --json?"},
+	} {
+		p := startWith(t, func(c *exec.Cmd) {
+			c.Path, c.Args = "/usr/bin/unshare", append([]string{"unshare", "--mount", "sh", "-c", script}, c.Args...)
+		}, strings.Fields(args)...)
+		p.wantStatus(want.status)
+		told := strings.Contains(p.err(), mistake)
+		if !strings.HasPrefix(p.out(), want.stdout) || want.stdout == "" && p.out() != "" || !strings.Contains(p.err(), want.err) || told != (args != "ps --jsn") {
+			t.Errorf("%s: %.100q, %q", args, p.out(), p.err())
+		}
+	}
+}
