@@ -17,6 +17,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"os"
 	"path/filepath"
@@ -47,6 +48,8 @@ const (
 	FailDone
 	// Silence answers the header of a stream, and nothing more until the caller gives up.
 	Silence
+	// Halve has the real Engine do it and breaks the connection in the middle of its answer. It is for answers that end.
+	Halve
 )
 
 // Proxy is one failing Engine.
@@ -131,6 +134,14 @@ func (p *Proxy) Release() {
 	}
 }
 
+// Heal forgets the faults that have not happened yet and ends every Hang so far. Faults that come later hang again.
+func (p *Proxy) Heal() {
+	p.Release()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults, p.released = nil, make(chan struct{})
+}
+
 // Count tells how many requests with a method and a path have come. One that hangs or is late has come when all of it has: it then
 // takes effect once it is released.
 func (p *Proxy) Count(method, path string) int {
@@ -185,6 +196,8 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		abort(w)
 	case kind == Break:
 		abort(w)
+	case kind == Halve:
+		p.halve(w, r)
 	case kind == Hang:
 		<-released
 		ctx, cancel := untilAnswered(r.Context())
@@ -217,6 +230,26 @@ func refuse(w http.ResponseWriter, status int, message string) {
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"message":%q}`, message)
 }
+
+// halve answers with half of the Engine's answer.
+func (p *Proxy) halve(w http.ResponseWriter, r *http.Request) {
+	whole := half{httptest.NewRecorder()}
+	p.reverse.ServeHTTP(whole, r)
+	conn, out, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	body := whole.Body.Bytes()
+	fmt.Fprintf(out, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", whole.Code,
+		http.StatusText(whole.Code), len(body), body[:len(body)/2])
+	out.Flush()
+}
+
+// half takes an answer that will be cut. It takes no stream.
+type half struct{ *httptest.ResponseRecorder }
+
+func (half) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, http.ErrNotSupported }
 
 // answeredKey is the key of a func() in the context of a request, to be called when the real Engine has answered.
 type answeredKey struct{}

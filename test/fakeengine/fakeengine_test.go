@@ -12,6 +12,8 @@ import (
 	"testing"
 )
 
+const engineAnswer = `{"Answer":"of an Engine"}`
+
 // An engine whose requests call effect before they are answered.
 func engine(t *testing.T, effect func(*http.Request)) (socket string) {
 	t.Helper()
@@ -23,6 +25,7 @@ func engine(t *testing.T, effect func(*http.Request)) (socket string) {
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		effect(r)
 		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, engineAnswer)
 	})}}
 	server.Start()
 	t.Cleanup(server.Close)
@@ -98,5 +101,32 @@ func TestCountedRequestTakesEffect(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 		<-served
+	}
+}
+
+// Half of an answer takes effect, and is not taken for a whole one; after Heal calls succeed.
+func TestHalfAnAnswer(t *testing.T) {
+	effects := 0
+	p := New(t, engine(t, func(*http.Request) { effects++ }))
+	p.Fault(Halve, http.MethodGet, "/info", 5)
+	docker := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", p.Socket)
+	}}}
+	get := func() (string, error) {
+		answer, err := docker.Get("http://engine/info")
+		if err != nil {
+			return "", err
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		return string(body), err
+	}
+	if body, err := get(); err == nil || body != engineAnswer[:len(engineAnswer)/2] || effects != 1 {
+		t.Errorf("%q, %v, %d effects", body, err, effects)
+	}
+	p.Heal()
+	if body, err := get(); err != nil || body != engineAnswer {
+		t.Errorf("healed: %q, %v", body, err)
 	}
 }
