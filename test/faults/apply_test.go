@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 	"mesos-docker-containerizer/test/fakeengine"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/client"
 	"go.uber.org/zap"
 
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 	"mesos-docker-containerizer/test/fakeengine"

@@ -15,7 +15,7 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
-	"mesos-docker-containerizer/executor/localagent"
+	"mesos-docker-containerizer/internal/localagent"
 )
 
 // mark is the variable of a task's environment by which its processes are found.
