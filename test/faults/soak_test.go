@@ -42,6 +42,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("a soak takes its time: give -minutes")
 	}
 	environment.Exclusive(t, "faults")
+	chooseSeed()
 	h := newHost(t)
 	var samples []sample
 	until := time.Now().Add(time.Duration(*minutes * float64(time.Minute)))
