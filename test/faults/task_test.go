@@ -143,8 +143,9 @@ func (k *task) check(t *testing.T, updates []mesos.TaskStatus, faults map[fault]
 		fail("it was killed, and is FINISHED without having come to its end")
 	case state == mesos.TASK_KILLED && k.killAsked:
 	case state == mesos.TASK_FAILED && (k.work.code != 0 && done || stopped):
-	case state == mesos.TASK_FAILED && faults[killContainerd] && starts == "":
-		// A containerd that dies in the middle of a start leaves what keeps the Engine from starting this container ever again.
+	case state == mesos.TASK_FAILED && (faults[killContainerd] || faults[killEngine] || faults[restartEngine]):
+		// One that dies in the middle of a start leaves what keeps the Engine from starting this container ever again, and a
+		// containerd that dies may take the exit of a container with it.
 	default:
 		fail("state %s is wrong: it came to its end: %v; a kill was asked: %v", state, done, k.killAsked)
 	}
