@@ -310,6 +310,7 @@ func TestParseStat(t *testing.T) {
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 2, '{', '}'})
 	f.Add(append([]byte{0, 0, 0, 11}, `{"done":{}}`...))
+	f.Add(append([]byte{0, 0, 0, 36}, `{"stop":{"grace":1000,"reason":"x"}}`...))
 	f.Add([]byte{0xff, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		receiver, bare := pair(t)
