@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,12 +54,14 @@ func TestCollectorChanges(t *testing.T) {
 		ended := make(chan struct{})
 		go func() { defer close(ended); c.Run(ctx) }()
 		s.add("old", 365*24*time.Hour, "app:1")
+		var removals atomic.Int64
+		s.during = func() { removals.Add(1) }
 		collected := func(after time.Duration) bool {
 			t.Helper()
-			before := len(s.images)
+			before := removals.Load()
 			time.Sleep(after)
 			synctest.Wait()
-			return len(s.images) < before
+			return removals.Load() > before
 		}
 		if collected(24 * time.Hour) {
 			t.Error("it collects although it is off")
