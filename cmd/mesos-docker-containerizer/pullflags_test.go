@@ -87,7 +87,7 @@ func TestPullThatWaitsForAnother(t *testing.T) {
 	runs[0].await(": downloading")
 	runs = append(runs, start(t, "run", "--socket="+socket, "--output=json", file(t, pulled(unique(t), second.reference))))
 	runs[1].await("waiting for other pulls on this host")
-	list := start(t, "ps", flags[1])
+	list := start(t, "ps", "--json", flags[1])
 	list.wantStatus(exitOK)
 	for _, line := range []string{"pulling " + first.reference + ": downloading", "pulling " + second.reference + ": waiting for other pulls"} {
 		if !strings.Contains(list.out(), line) {
