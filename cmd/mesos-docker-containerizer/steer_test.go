@@ -50,6 +50,10 @@ func TestSteer(t *testing.T) {
 	want(ask("ps", "--wide", "shop"), exitOK, "64MiB", "local", "SANDBOX")
 	want(ask("ps", "--format", "{{.App}}={{.State}}"), exitOK, "/shop/web=running\n")
 	want(ask("ps", "--format", "{{.Nothing}}"), exitUsage, "--format: ")
+	watch := start(t, "ps", flags[1], "--watch", prefix)
+	eventually(t, "a second look", func() bool { return strings.Count(watch.out(), id) > 1 })
+	watch.interrupt()
+	watch.wantStatus(exitOK)
 	want(ask("inspect", prefix), exitOK, `"GREETING=…"`, `"state": "running"`)
 	want(ask("stats", "--no-stream", prefix), exitOK, "%", "64MiB", id)
 	want(start(t, "__complete", "stop", flags[1], prefix), exitOK, id)
@@ -108,6 +112,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}
+		<-time.After(20 * time.Millisecond)
 	}
 }
 
