@@ -21,7 +21,7 @@ const (
 	quietAllocation = 1 << 20
 
 	// worthwhile is how much has been allocated since memory was last given back, in bytes, for it to be worth the collection.
-	worthwhile = 4 << 20
+	worthwhile = 1 << 20
 )
 
 // giveBack gives memory back to the kernel now, and later whenever a time of work is over, until ctx ends. allocated is the bytes ever
