@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"mesos-docker-containerizer/internal/localagent"
 )
+
+// memorySettle is how long after a burst memory is measured: the daemon gives back what that took when it has had nothing to do
+// for some seconds.
+const memorySettle = 30 * time.Second
 
 // pss is the proportional set size of a process in MB: what it has alone, and its share of what it has with others.
 func pss(pid int) (float64, error) {
