@@ -173,3 +173,27 @@ func TestListenerFromSystemd(t *testing.T) {
 		})
 	}
 }
+
+// With the time units of Type=notify-reload believe it too (sd_notify(3)).
+func TestReloadIsTold(t *testing.T) {
+	m := newManager(t)
+	t.Setenv("NOTIFY_SOCKET", m.path)
+	if err := Reloading(); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := m.next()
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		t.Fatal(err)
+	}
+	var at int64
+	if _, err := fmt.Sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%d", &at); err != nil || at <= 0 || at > now.Nano()/1000 || now.Nano()/1000-at > time.Minute.Microseconds() {
+		t.Errorf("systemd is told %q, %v", text, err)
+	}
+	if err := Ready(); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ = m.next(); text != "READY=1" {
+		t.Errorf("systemd is told %q", text)
+	}
+}
