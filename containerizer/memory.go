@@ -103,16 +103,16 @@ func (m *memory) setGroup(group *cgroup.Group) {
 	m.group = group
 }
 
-// countMemory asks the kernel for the counters of the running container. They are zero without one.
-func (s *session) countMemory() cgroup.Memory {
+// usage asks the kernel for the counters of the running container. It is not ok without one.
+func (s *session) usage() (used cgroup.Usage, ok bool) {
 	s.memory.mu.Lock()
 	group := s.memory.group
 	s.memory.mu.Unlock()
 	if group == nil {
-		return cgroup.Memory{}
+		return cgroup.Usage{}, false
 	}
-	counted, _ := group.Memory() // zero for a group that is gone
-	return counted
+	used, err := group.Usage()
+	return used, err == nil // or it has ended
 }
 
 func memoryFields(m cgroup.Memory) []zap.Field {

@@ -1,9 +1,7 @@
 package containerizer
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -73,19 +71,10 @@ func (r TaskReport) Names() lookup.Names {
 
 // Tasks reports the tasks whose executors are attached, by task id.
 func (s *Server) Tasks() []TaskReport {
-	s.mu.Lock()
-	sessions := slices.Collect(maps.Values(s.sessions))
-	s.mu.Unlock()
 	reports := []TaskReport{} // an empty list, not null
-	for _, session := range sessions {
-		if r, ok := session.report(); ok {
-			r.Used = session.countMemory()
-			reports = append(reports, r)
-		}
+	for _, t := range s.used() {
+		reports = append(reports, t.TaskReport)
 	}
-	slices.SortFunc(reports, func(a, b TaskReport) int {
-		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Container, b.Container))
-	})
 	return reports
 }
 
@@ -94,7 +83,6 @@ type known struct {
 	mu    sync.Mutex // guards what follows
 	facts TaskReport // Task is empty until the server knows the task by its name
 	told  TaskReport // as last published
-	pid   int        // of the container's first process; 0 if none is known
 }
 
 // learn notes facts of the task.
@@ -145,9 +133,6 @@ func (s *session) learnTask(info *mesos.TaskInfo) {
 
 // learnContainer notes what the Engine says of the container.
 func (s *session) learnContainer(c *engine.Container) {
-	s.known.mu.Lock()
-	s.known.pid = c.State.Pid
-	s.known.mu.Unlock()
 	s.learn(func(r *TaskReport) {
 		r.ContainerID, r.Image = c.ID, c.Config.Image
 		r.Created, r.Started = container.CreatedAt(c), container.StartedAt(c)

@@ -1,9 +1,10 @@
 package containerizer
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"time"
-
-	"mesos-docker-containerizer/containerizer/cgroup"
 )
 
 // TaskStats is what a task uses. What is used of memory is among the TaskReport.
@@ -16,25 +17,30 @@ type TaskStats struct {
 
 // stats tells what the tasks use that run, by task id. The Engine is not asked.
 func (s *Server) stats() []TaskStats {
-	pids := map[string]int{}
+	return slices.DeleteFunc(s.used(), func(t TaskStats) bool {
+		return t.At.IsZero() || t.State != StateRunning && t.State != StateStopping
+	})
+}
+
+// used reports all tasks with what they use. At is zero without a running container.
+func (s *Server) used() []TaskStats {
 	s.mu.Lock()
-	for name, session := range s.named {
-		session.known.mu.Lock()
-		pids[name] = session.known.pid
-		session.known.mu.Unlock()
-	}
+	sessions := slices.Collect(maps.Values(s.sessions))
 	s.mu.Unlock()
 	all := []TaskStats{} // an empty list, not null
-	for _, r := range s.Tasks() {
-		pid := pids[r.Container]
-		if pid == 0 || r.State != StateRunning && r.State != StateStopping {
+	for _, session := range sessions {
+		r, ok := session.report()
+		if !ok {
 			continue
 		}
-		used, err := cgroup.CPU(pid, r.ContainerID)
-		if err != nil {
-			continue // it has ended just now
+		task := TaskStats{TaskReport: r}
+		if used, running := session.usage(); running {
+			task.Used, task.CPU, task.At = used.Memory, used.CPU, time.Now()
 		}
-		all = append(all, TaskStats{r, used, time.Now()})
+		all = append(all, task)
 	}
+	slices.SortFunc(all, func(a, b TaskStats) int {
+		return cmp.Or(cmp.Compare(a.Task, b.Task), cmp.Compare(a.Container, b.Container))
+	})
 	return all
 }

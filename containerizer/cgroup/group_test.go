@@ -37,7 +37,7 @@ func TestFind(t *testing.T) {
 		"nothing mounted":          {"0::/docker/" + id + "\n", nil, ""},
 		"no lines of the kernel's": {"memory\n:\n" + id, v1, ""},
 	} {
-		group, err := find(test.membership, test.mounts, id, "memory")
+		group, err := Find(test.membership, test.mounts, id)
 		if err != nil && test.want == "" {
 			continue
 		}
@@ -75,11 +75,11 @@ func TestMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, err := (&Group{directory, test.files}).Memory(); err != nil || got != test.want {
+		if got, err := (&Group{directory: directory, files: test.files}).Memory(); err != nil || got != test.want {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if m, err := (&Group{t.TempDir(), version2}).Memory(); err == nil {
+	if m, err := (&Group{directory: t.TempDir(), files: version2}).Memory(); err == nil {
 		t.Errorf("a group that is gone counts %+v", m)
 	}
 }
@@ -91,7 +91,7 @@ func FuzzFind(f *testing.F) {
 		{FSType: "cgroup2", Root: "/", Mountpoint: "/c"}, {FSType: "cgroup", Root: "/", Mountpoint: "/c", VFSOptions: "memory"},
 	}
 	f.Fuzz(func(t *testing.T, membership string) {
-		group, err := find(membership, mounts, id, "memory")
+		group, err := Find(membership, mounts, id)
 		if err == nil && (!strings.HasPrefix(group.directory, "/c/") || !strings.Contains(filepath.Base(group.directory), id)) {
 			t.Errorf("%q is in %s", membership, group.directory)
 		}
