@@ -88,6 +88,8 @@ type Config struct {
 	// MetricsAddress is a host and a port, empty where metrics are shown at the
 	// socket for admins only.
 	MetricsAddress string
+	// MetricsApps is how many apps the metrics name at most.
+	MetricsApps int
 
 	Policy Policy
 

@@ -251,8 +251,14 @@ var flags = append([]*flag{
 	{
 		name: "metrics_address", optional: true,
 		bind: func(c *Config) value { return addressValue(&c.MetricsAddress) },
-		doc: "Where metrics are shown over TCP to whoever asks, in Prometheus' format, such as 127.0.0.1:9405. They name no task, image or registry. " +
+		doc: "Where metrics are shown over TCP to whoever asks, in Prometheus' format, such as 127.0.0.1:9405. They name no task, image or registry, and apps only with `metrics_apps`. " +
 			"The daemon's socket for admins shows them in any case.",
+	},
+	{
+		name: "metrics_apps", standard: "0",
+		bind: func(c *Config) value { return countValue(&c.MetricsApps, 1000) },
+		doc: "Of how many apps at most the metrics show what their tasks use, under the app's name, to all who can read the metrics; 200 is enough for most hosts. " +
+			"The tasks of all others are counted together as `other`. With 0 no metric names an app.",
 	},
 	{
 		name: "log_format", standard: "json",

@@ -49,7 +49,7 @@ func texts(f *flag) *rapid.Generator[string] {
 			}
 			return formatLogOpts(m)
 		})
-	case "max_concurrent_pulls":
+	case "max_concurrent_pulls", "metrics_apps":
 		return rapid.Map(rapid.IntRange(0, 1000), strconv.Itoa)
 	case "image_gc_disk_threshold":
 		return rapid.Map(rapid.IntRange(0, 100), func(n int) string { return strconv.Itoa(n) + "%" })

@@ -65,6 +65,8 @@ var valueTests = []struct {
 	{flag: "metrics_address", in: "127.0.0.1", err: "not a host with a port"},
 	{flag: "metrics_address", in: "127.0.0.1:http", err: "not a port"},
 	{flag: "metrics_address", in: "a/b:1", err: "not a host name"},
+	{flag: "metrics_apps", in: "200", want: "200"},
+	{flag: "metrics_apps", in: "1001", err: "too large"},
 	{flag: "port", in: "0", want: "0"},
 	{flag: "port", in: "65536", err: "not a port"},
 	{flag: "port", in: "-1", err: "not a port"},

@@ -195,6 +195,9 @@ func (s *session) take(m wire.Message) {
 	switch {
 	case m.Kill != nil:
 		if ordered := s.container.StopDeadline(); ordered.IsZero() || !ordered.Equal(m.Kill.Deadline) {
+			if m.Kill.Unhealthy && ordered.IsZero() && m.Kill.Sent.IsZero() { // else an earlier daemon has counted it
+				s.server.options.Metrics.TaskKilledForHealth()
+			}
 			s.at.stopping(cmp.Or(m.Kill.Why, "its executor asked for it"), m.Kill.Deadline)
 			s.container.Stop(container.StopOrder{Deadline: m.Kill.Deadline, Grace: m.Kill.Grace, Sent: m.Kill.Sent})
 		}

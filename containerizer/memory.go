@@ -12,6 +12,7 @@ import (
 	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/pidfd"
 	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/executor/wire"
@@ -29,6 +30,8 @@ type memory struct {
 
 	mu     sync.Mutex    // guards what follows
 	group  *cgroup.Group // of the running container
+	first  *firstProcess // of the running container
+	task   *metrics.AppTask
 	seen   cgroup.Memory // when it was looked at last
 	killed bool          // somebody had the Engine send SIGKILL, which may have been this daemon
 }
@@ -59,13 +62,13 @@ func (s *session) watchMemory(ctx context.Context, c *engine.Container) {
 		s.logger.Debug("the container's memory cannot be watched", zap.Error(err))
 		return
 	}
-	s.memory.setGroup(group)
-	defer s.memory.setGroup(nil)
 	process, err := pidfd.OpenContainer(c.State.Pid, c.ID)
 	if err != nil {
 		s.logger.Debug("the end of the container's process cannot be watched", zap.Error(err))
 	}
 	defer process.Close()
+	s.memory.setGroup(group, firstProcessOf(process, c))
+	defer s.memory.setGroup(nil, nil)
 	gone, stop := process.Gone(ctx)
 	defer stop()
 	for over := false; !over; {
@@ -79,6 +82,7 @@ func (s *session) watchMemory(ctx context.Context, c *engine.Container) {
 		}
 	}
 	s.lookAtMemory(group)
+	s.countUsage()
 }
 
 // lookAtMemory reads the counters. Where they cannot be read any more, what was seen last stands.
@@ -97,10 +101,10 @@ func (s *session) lookAtMemory(group *cgroup.Group) {
 	}
 }
 
-func (m *memory) setGroup(group *cgroup.Group) {
+func (m *memory) setGroup(group *cgroup.Group, first *firstProcess) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.group = group
+	m.group, m.first = group, first
 }
 
 // usage asks the kernel for the counters of the running container. It is not ok without one.

@@ -2,6 +2,8 @@ package containerizer
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"mesos-docker-containerizer/containerizer/container"
@@ -11,17 +13,35 @@ import (
 
 // state is what a scrape of the metrics asks for.
 func (s *Server) state() metrics.State {
-	now := metrics.State{Tasks: map[metrics.TaskState]int{}}
+	now := metrics.State{Tasks: map[metrics.TaskState]int{}, Health: map[metrics.Health]int{}}
 	now.PullsRunning, now.PullsWaiting = s.options.Images.Load()
+	now.RemovalsBehind = int(s.behind.Load())
+	now.DiskFree, now.DiskSize = s.disk()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, session := range s.sessions {
+	sessions := slices.Collect(maps.Values(s.sessions))
+	s.mu.Unlock()
+	for _, session := range sessions {
 		if session.conn.attached() {
 			now.Executors++
 		}
-		now.Tasks[session.at.metric()]++
+		state := session.at.metric()
+		now.Tasks[state]++
+		if state == metrics.TaskRunning {
+			now.Health[metrics.Health(session.health())]++
+			session.countUsage()
+		}
 	}
 	return now
+}
+
+// isRecovered reports whether Recovered is closed.
+func (s *Server) isRecovered() bool {
+	select {
+	case <-s.recovered:
+		return true
+	default:
+		return false
+	}
 }
 
 // countLaunch counts how a preparation ended that began then. Preparations that an earlier daemon had brought to their end are

@@ -11,6 +11,7 @@ import (
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/health"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -81,13 +82,16 @@ func (s *session) tell(result wire.Message, last *lastSent) {
 func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, inGrace bool, last *lastSent) {
 	s.logger.Debug("health check", zap.Bool("healthy", r.Succeeded), zap.String("message", r.Message))
 	if !r.Succeeded && !s.blames(ctx, id, kind, r) || ctx.Err() != nil {
+		s.running().Probed(metrics.ProbeNotCounted)
 		return
 	}
-	s.learn(func(report *TaskReport) {
-		if report.Health = Unhealthy; r.Succeeded {
-			report.Health = Healthy
-		}
-	})
+	is, result := Unhealthy, metrics.ProbeFailed
+	if r.Succeeded {
+		is, result = Healthy, metrics.ProbeOK
+	}
+	s.running().Probed(result)
+	s.running().Health(metrics.Health(is))
+	s.learn(func(report *TaskReport) { report.Health = is })
 	s.at.probed(r.Succeeded, r.Message, inGrace)
 	s.tell(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, last)
 }

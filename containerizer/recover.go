@@ -37,6 +37,7 @@ func (s *Server) recover(ctx context.Context) {
 		return
 	}
 	close(s.recovered)
+	s.engineInfo(ctx) // for its directory, see disk; who needs more asks again
 	s.options.Logger.Info("recovered", zap.Int("containers", s.adopt(ctx, list, true)))
 	for {
 		select {
@@ -186,6 +187,7 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 		},
 		Turn:    s.turns.take,
 		Stopped: s.options.Metrics.OrphanStopped, Removed: s.options.Metrics.ContainerRemoved,
+		Behind: func(n int) { s.behind.Add(int64(n)) },
 	}
 	removal.Run(ctx)
 }

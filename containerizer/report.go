@@ -116,6 +116,13 @@ func (s *session) report() (r TaskReport, ok bool) {
 	return r, true
 }
 
+// health is what the last probe has found; empty without a health check.
+func (s *session) health() Health {
+	s.known.mu.Lock()
+	defer s.known.mu.Unlock()
+	return s.known.facts.Health
+}
+
 // learnTask notes what the task itself says.
 func (s *session) learnTask(info *mesos.TaskInfo) {
 	s.learn(func(r *TaskReport) {

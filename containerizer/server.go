@@ -117,6 +117,9 @@ type Server struct {
 	removing sync.Map       // ids of containers in removeWhenDue
 	removed  sync.Map       // ids of those that have left it since the last list was asked for, which may show them
 	watched  sync.Map       // ids of containers in watchOrphan
+	behind   atomic.Int64   // containers in removeWhenDue of which a step has failed
+
+	root atomic.Pointer[string] // the Engine's directory, nil until it has said that
 
 	scanInterval time.Duration // the constant, but in tests
 	lostExit     time.Duration // lostExitTimeout, but in tests
@@ -164,7 +167,7 @@ func New(o Options) (*Server, error) {
 		scanInterval: scanInterval, lostExit: lostExitTimeout,
 	}
 	s.SetProgressInterval(o.ProgressInterval)
-	o.Metrics.Ask(s.state)
+	o.Metrics.Ask(s.state, s.isRecovered)
 	return s, nil
 }
 
@@ -349,6 +352,7 @@ func (s *Server) engineInfo(ctx context.Context) (engine.Info, error) {
 			return engine.Info{}, err
 		}
 		s.info, s.infoGen = &info, generation
+		s.root.Store(&info.RootDirectory)
 	}
 	return *s.info, nil
 }

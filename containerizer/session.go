@@ -179,6 +179,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	s.learnContainer(prepared)
 	s.at.enter(record.Running, "running", zap.String("image", prepared.Config.Image))
 
+	defer s.startUsage()()
 	exited, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -221,6 +222,9 @@ func (s *session) Owns(name string, of map[string]string) bool {
 // Output implements container.Owner: the output is the executor's. One that is away asks for a stream when it is back.
 func (s *session) Output(stream *os.File, kind container.Stream) error {
 	output := wire.Output{TTY: kind.TTY, Resumed: kind.Resumed, From: kind.From, Lost: kind.Lost}
+	if kind.Lost != "" {
+		s.server.options.Metrics.OutputLost()
+	}
 	if kind.Past != nil {
 		output.Past = &wire.Past{Until: kind.Past.Until, Whole: kind.Past.Whole}
 	}
@@ -230,6 +234,7 @@ func (s *session) Output(stream *os.File, kind container.Stream) error {
 
 // outputLost says, where the task's user reads it too, that the rest of the output cannot be had.
 func (s *session) outputLost(err error) {
+	s.server.options.Metrics.OutputLost()
 	s.logger.Warn("the rest of the output cannot be had", zap.Error(err))
 	s.conn.sendOnce(wire.Message{Output: &wire.Output{Resumed: true, Lost: err.Error()}}, nil)
 }

@@ -73,7 +73,7 @@ func (e *executor) stop(grace time.Duration, why string) {
 
 // sendKill asks the daemon to stop the container, and again at each new connection.
 func (e *executor) sendKill(grace time.Duration, why string) {
-	kill := wire.Kill{Deadline: time.Now().Add(grace), Grace: grace, Why: why}
+	kill := wire.Kill{Deadline: time.Now().Add(grace), Grace: grace, Why: why, Unhealthy: e.task.cause.unhealthy != ""}
 	if earlier := e.task.state.Kill; earlier != nil && earlier.Grace == grace {
 		kill = *earlier
 	}

@@ -33,7 +33,7 @@ func keepAsking(ctx context.Context, ping func(context.Context) error) {
 	}
 }
 
-// serveMetrics shows the metrics, and nothing else, at metrics_address until ctx ends, if that is set.
+// serveMetrics shows the metrics, and whether the daemon lives and is ready, at metrics_address until ctx ends, if that is set.
 func serveMetrics(ctx context.Context, group *sync.WaitGroup, c *config.Config, m *metrics.Metrics, logger *zap.Logger) error {
 	if c.MetricsAddress == "" {
 		return nil

@@ -81,6 +81,7 @@ func untilToldToEnd() (context.Context, func()) {
 func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Config, error), level zap.AtomicLevel,
 	hangups <-chan os.Signal, logger *zap.Logger) (err error) {
 	m := metrics.New(version)
+	m.ShowApps(c.MetricsApps)
 	docker, err := engine.New(engine.Options{Socket: c.DockerSocket, Observe: m.EngineCall, Logger: logger})
 	if err != nil {
 		return err

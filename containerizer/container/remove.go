@@ -47,10 +47,19 @@ type Removal struct {
 
 	// Stopped and Removed are called when that was done.
 	Stopped, Removed func()
+
+	// Behind is called with 1 when a step has failed for the first time, and then with -1 at the end.
+	Behind func(int)
 }
 
 // Run tries until the Engine has stopped and removed the container or ctx ends, and looks at the container before each step.
 func (r *Removal) Run(ctx context.Context) {
+	behind := false
+	defer func() {
+		if behind {
+			r.Behind(-1)
+		}
+	}()
 	for {
 		wait, done, err := r.step(ctx)
 		if engine.IsNotFound(err) && r.Ran && r.Grace != LeaveRunning {
@@ -61,6 +70,10 @@ func (r *Removal) Run(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil && !engine.IsConflict(err) { // that is another one removing it
 			r.Logger.Warn("a container cannot be stopped or removed yet; trying again", zap.String("container", r.ID), zap.Error(err))
+			if !behind {
+				behind = true
+				r.Behind(1)
+			}
 		}
 		if Pause(ctx, wait) != nil {
 			return

@@ -24,9 +24,9 @@ func (m *Metrics) EngineCall(op string, took time.Duration, err error) {
 	case kind == cancelled: // says nothing about the Engine
 	case op == engine.AskRegistry && errors.Is(err, context.DeadlineExceeded): // the registry did not answer
 	case kind == unavailable:
-		m.engineUp.Set(0)
+		m.up.Store(false)
 	default:
-		m.engineUp.Set(1)
+		m.up.Store(true)
 	}
 	if err != nil {
 		m.engineErrors.WithLabelValues(call, kind).Inc()

@@ -2,8 +2,10 @@ package metrics
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,11 +22,16 @@ const namespace = "mesos_docker_containerizer"
 type Metrics struct {
 	registry *prometheus.Registry
 	state    *state
+	apps     apps
+	up       atomic.Bool // whether the Engine answered the last call
 
 	launches     *prometheus.CounterVec
 	launchTime   prometheus.Histogram
 	ended        *prometheus.CounterVec
 	orphans      prometheus.Counter
+	probes       *prometheus.CounterVec
+	illKills     prometheus.Counter
+	lost         prometheus.Counter
 	removed      prometheus.Counter
 	pulls        *prometheus.CounterVec
 	pullTime     prometheus.Histogram
@@ -34,14 +41,15 @@ type Metrics struct {
 	cached       prometheus.Counter
 	collected    prometheus.Counter
 	freedBytes   prometheus.Counter
-	engineUp     prometheus.Gauge
 	engineTime   *prometheus.HistogramVec
 	engineErrors *prometheus.CounterVec
 }
 
 // New returns Metrics for a version of the daemon.
 func New(version string) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), state: &state{}}
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	m.apps.named = map[string]*app{others: newApp()}
+	m.state = &state{apps: &m.apps}
 
 	m.launches = m.counters("launches_total", "Launches of tasks, by outcome.", "outcome")
 	m.launchTime = m.histogram("launch_duration_seconds", "Time from the acceptance of a task to the start of its container.",
@@ -49,6 +57,9 @@ func New(version string) *Metrics {
 	m.ended = m.counters("task_ends_total", "Ends of started tasks, by how they ended.", "how")
 	m.orphans = m.counter("orphans_stopped_total", "Running containers that were stopped because their executors had died.")
 	m.removed = m.counter("containers_removed_total", "Removed containers.")
+	m.probes = m.counters("probes_total", "Probes of health checks of tasks, by result.", "result")
+	m.illKills = m.counter("health_kills_total", "Running tasks that were killed because their health check failed too often.")
+	m.lost = m.counter("output_losses_total", "Gaps in the output of tasks that cannot be filled any more, or that the output ends with.")
 
 	m.pulls = m.counters("pulls_total", "Pulls that have ended, by outcome and fault. Tasks that share a pull count once.", "outcome", "fault")
 	m.pullTime = m.histogram("pull_duration_seconds", "Duration of successful pulls, including waits for a slot and between tries.",
@@ -61,9 +72,13 @@ func New(version string) *Metrics {
 	m.collected = m.counter("images_removed_total", "Images that the clean-up removed.")
 	m.freedBytes = m.counter("images_removed_bytes_total", "Sizes of the images that the clean-up removed. They include layers that other images share, which stay.")
 
-	m.engineUp = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "engine_up",
-		Help: "1 if the Docker Engine answered the last call, else 0."})
-	m.registry.MustRegister(m.engineUp)
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: namespace, Name: "engine_up",
+		Help: "1 if the Docker Engine answered the last call, else 0."}, func() float64 {
+		if m.up.Load() {
+			return 1
+		}
+		return 0
+	}))
 	m.engineTime = prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: "engine_call_duration_seconds",
 		Help:    "Duration of calls to the Docker Engine, by call. Calls that wait for a registry or for a container's end are left out; pulls have their own metric.",
 		Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}}, []string{"call"})
@@ -104,6 +119,9 @@ func (m *Metrics) begin() {
 	for _, how := range taskEnds {
 		m.ended.WithLabelValues(string(how))
 	}
+	for _, result := range probeResults {
+		m.probes.WithLabelValues(string(result))
+	}
 	for _, outcome := range pullOutcomes() {
 		m.pulls.WithLabelValues(outcome.name, outcome.fault)
 	}
@@ -117,9 +135,29 @@ const (
 	maxScrapes = 4
 )
 
-// HandleAdmin serves GET /metrics in the Prometheus format that the client accepts.
+// HandleAdmin serves GET /metrics in the Prometheus format that the client accepts, GET /healthz, which says that the daemon answers,
+// and GET /readyz, which says whether tasks can start: else the status is 503 and the text the reason.
 func (m *Metrics) HandleAdmin(mux *http.ServeMux) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeLimit}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if trouble := m.trouble(); trouble != "" {
+			http.Error(w, trouble, http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+}
+
+// trouble is why no task can start at the moment; empty if tasks can.
+func (m *Metrics) trouble() string {
+	if !m.up.Load() {
+		return "the Docker Engine does not answer"
+	}
+	if ready := m.state.ready.Load(); ready == nil || !(*ready)() {
+		return "the containers of the last daemon are not known yet"
+	}
+	return ""
 }
 
 var _ image.Observer = (*Metrics)(nil)

@@ -30,7 +30,9 @@ var update = flag.Bool("update", false, "rewrite the table of docs/metrics.md")
 // experienced are the Metrics of a daemon that has seen everything once: those with open labels show nothing before.
 func experienced() *Metrics {
 	m := New("1.2.3")
-	m.Ask(func() State { return State{Tasks: map[TaskState]int{TaskRunning: 3}} })
+	m.Ask(func() State { return State{Tasks: map[TaskState]int{TaskRunning: 3}, DiskSize: 1} }, func() bool { return true })
+	m.ShowApps(1)
+	m.TaskStarted("/app", false).Health(Healthy)
 	m.EngineCall("create container", time.Second, errdefs.ErrConflict)
 	return m
 }
@@ -113,6 +115,12 @@ func labelValues() []string {
 	}
 	for _, s := range taskStates {
 		values = append(values, string(s))
+	}
+	for _, h := range healths {
+		values = append(values, string(h))
+	}
+	for _, r := range probeResults {
+		values = append(values, string(r))
 	}
 	for _, k := range engineKinds {
 		values = append(values, k.name)
@@ -232,14 +240,17 @@ func TestState(t *testing.T) {
 	m.Ask(func() State {
 		executors++
 		return State{Executors: executors, Tasks: map[TaskState]int{TaskPulling: 2}, PullsRunning: 4, PullsWaiting: 5}
-	})
+	}, func() bool { return true })
 	want(t, m, `executors_attached 1`, `tasks{state="pulling"} 2`, `tasks{state="running"} 0`, `pulls_running 4`, `pulls_waiting 5`)
 	if text := show(t, m); !strings.Contains(text, "executors_attached 2") || !strings.Contains(text, `version="1.2.3"} 1`) ||
 		!strings.Contains(text, "\ngo_goroutines ") || !strings.Contains(text, "\nprocess_resident_memory_bytes ") {
 		t.Error(text)
 	}
 	m.OrphanStopped()
-	want(t, other, `orphans_stopped_total 0`)
+	m.OutputLost()
+	m.TaskKilledForHealth()
+	want(t, other, `orphans_stopped_total 0`, `output_losses_total 0`, `health_kills_total 0`)
+	want(t, m, `orphans_stopped_total 1`, `output_losses_total 1`, `health_kills_total 1`)
 }
 
 func show(t *testing.T, m *Metrics) string {

@@ -50,6 +50,12 @@ func (m *Metrics) TaskEnded(how TaskEnd) { m.ended.WithLabelValues(string(how)).
 // OrphanStopped counts a running container that was stopped because its executor had died.
 func (m *Metrics) OrphanStopped() { m.orphans.Inc() }
 
+// TaskKilledForHealth counts a running task that is killed because its health check failed too often.
+func (m *Metrics) TaskKilledForHealth() { m.illKills.Inc() }
+
+// OutputLost counts a gap in the output of a task, or an end before its time.
+func (m *Metrics) OutputLost() { m.lost.Inc() }
+
 // ContainerRemoved counts a removed container.
 func (m *Metrics) ContainerRemoved() { m.removed.Inc() }
 
@@ -73,14 +79,26 @@ type State struct {
 	Tasks        map[TaskState]int
 	PullsRunning int
 	PullsWaiting int // waiting for a slot
+
+	Health         map[Health]int // of the running tasks with a health check
+	RemovalsBehind int            // containers whose stop or removal was tried and has failed so far
+
+	// Of the file system with the Engine's data, in bytes. Both are zero where it is not known.
+	DiskFree, DiskSize uint64
 }
 
-// Ask sets the function that returns the state at each scrape. Without it no state is shown.
-func (m *Metrics) Ask(now func() State) { m.state.now.Store(&now) }
+// Ask sets the functions that return the state at each scrape, and whether tasks can be taken as far as the daemon knows. The first
+// brings the usage of tasks up to date, too. Without it no state is shown.
+func (m *Metrics) Ask(now func() State, ready func() bool) {
+	m.state.now.Store(&now)
+	m.state.ready.Store(&ready)
+}
 
-// state collects a State.
+// state collects a State, and then the metrics of apps, whose usage that brings up to date.
 type state struct {
-	now atomic.Pointer[func() State]
+	now   atomic.Pointer[func() State]
+	ready atomic.Pointer[func() bool]
+	apps  *apps
 }
 
 var (
@@ -88,13 +106,18 @@ var (
 	tasksGauge     = prometheus.NewDesc(namespace+"_tasks", "Tasks with a live executor, by state.", []string{"state"}, nil)
 	runningGauge   = prometheus.NewDesc(namespace+"_pulls_running", "Running pulls.", nil, nil)
 	waitingGauge   = prometheus.NewDesc(namespace+"_pulls_waiting", "Pulls that wait for a slot (max_concurrent_pulls).", nil, nil)
+	healthGauge    = prometheus.NewDesc(namespace+"_health_checked_tasks", "Running tasks with a health check, by what its last probe found.", []string{"health"}, nil)
+	behindGauge    = prometheus.NewDesc(namespace+"_removals_behind", "Containers that could not be stopped or removed yet when it was time. It is tried again.", nil, nil)
+	diskFreeGauge  = prometheus.NewDesc(namespace+"_disk_free_bytes", "Free bytes of the file system with the Docker Engine's data, for others than root.", nil, nil)
+	diskSizeGauge  = prometheus.NewDesc(namespace+"_disk_size_bytes", "Size of the file system with the Docker Engine's data.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{executorsGauge, tasksGauge, runningGauge, waitingGauge} {
+	for _, d := range []*prometheus.Desc{executorsGauge, tasksGauge, runningGauge, waitingGauge, healthGauge, behindGauge, diskFreeGauge, diskSizeGauge} {
 		to <- d
 	}
+	s.apps.describe(to)
 }
 
 // Collect implements prometheus.Collector.
@@ -104,13 +127,22 @@ func (s *state) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	is := (*now)()
-	gauge := func(d *prometheus.Desc, value int, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(value), labels...)
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(executorsGauge, is.Executors)
+	gauge(executorsGauge, float64(is.Executors))
 	for _, state := range taskStates {
-		gauge(tasksGauge, is.Tasks[state], string(state))
+		gauge(tasksGauge, float64(is.Tasks[state]), string(state))
 	}
-	gauge(runningGauge, is.PullsRunning)
-	gauge(waitingGauge, is.PullsWaiting)
+	gauge(runningGauge, float64(is.PullsRunning))
+	gauge(waitingGauge, float64(is.PullsWaiting))
+	for _, health := range healths {
+		gauge(healthGauge, float64(is.Health[health]), string(health))
+	}
+	gauge(behindGauge, float64(is.RemovalsBehind))
+	if is.DiskSize > 0 {
+		gauge(diskFreeGauge, float64(is.DiskFree))
+		gauge(diskSizeGauge, float64(is.DiskSize))
+	}
+	s.apps.collect(to)
 }

@@ -145,6 +145,9 @@ type Kill struct {
 
 	// Why says who asked for it and why, for admins of the host: "the agent asked for it". It is empty from older executors.
 	Why string `json:"why,omitempty"`
+
+	// Unhealthy says that the executor itself asked for it, for the health check has failed too often. Older executors do not say so.
+	Unhealthy bool `json:"unhealthy,omitempty"`
 }
 
 // Resume says that the output stream ended while the container, as far as the executor knows, runs on. The daemon opens a new

@@ -1,0 +1,5 @@
+//go:build !race
+
+package containerizer
+
+const raceEnabled = false

@@ -1,0 +1,6 @@
+//go:build race
+
+package containerizer
+
+// raceEnabled says that the tests run several times slower.
+const raceEnabled = true
