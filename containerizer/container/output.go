@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,6 +64,19 @@ type output struct {
 	refused bool // the Engine has answered that it does not give the log
 
 	abandoned bool // there is no owner any more
+
+	causes []string // why it could not be resumed yet, as logged
+}
+
+// newCause reports whether a reason why the output cannot be resumed yet has not been logged: the resumption is tried every askInterval.
+func (o *output) newCause(err error) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if slices.Contains(o.causes, err.Error()) {
+		return false
+	}
+	o.causes = append(o.causes, err.Error())
+	return true
 }
 
 // uncertain is a number of losses that the Engine never has.
@@ -244,7 +258,9 @@ func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses
 	case ctx.Err() != nil:
 		return 0, false, context.Cause(ctx)
 	case engine.IsUnavailable(err):
-		w.options.Logger.Debug("output cannot be resumed yet", zap.Error(err))
+		if w.output.newCause(err) {
+			w.options.Logger.Debug("output cannot be resumed yet", zap.Error(err))
+		}
 		return askInterval, w.overdue(), nil
 	}
 	return w.goOnWithoutLog(ctx, losses, err)

@@ -1,8 +1,16 @@
 package container
 
 import (
+	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // TestEndedWithContainer shows how long before the end of its container a stream may end and yet count as complete.
@@ -41,6 +49,43 @@ func TestAbandonedOutput(t *testing.T) {
 		}
 		if _, settled, err := (&wait{Container: c, end: &End{}}).followOutput(t.Context()); !settled || err != nil {
 			t.Errorf("abandoned first %t: settled %t, %v", first, settled, err)
+		}
+	}
+}
+
+// An Engine that stays away is asked every two seconds. Each reason why the output cannot go on yet is logged once.
+func TestOutputNotYetIsLoggedOnceForEachCause(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "engine")
+	client, err := engine.New(engine.Options{Socket: socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	core, logs := observer.New(zap.DebugLevel)
+	w := New(Options{Engine: client, Name: "c", Logger: zap.New(core)}).newWait()
+	w.id = "c"
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	listener.Close()
+	const message = "output cannot be resumed yet"
+	for round, want := range []int{1, 1, 2, 2, 2} { // the socket refuses in the first two, is not there in two, and refuses again
+		switch round {
+		case 2:
+			err = os.Rename(socket, socket+".away")
+		case 4:
+			err = os.Rename(socket+".away", socket)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, settled, err := w.openLog(t.Context(), time.Time{}, Stream{Resumed: true}, 0); again != askInterval || settled || err != nil {
+			t.Fatalf("again in %v, settled %t, %v", again, settled, err)
+		}
+		if got := logs.FilterMessage(message).Len(); got != want {
+			t.Errorf("after attempt %d there are %d lines, want %d", round, got, want)
 		}
 	}
 }
