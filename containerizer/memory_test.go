@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"golang.org/x/sys/unix"
@@ -77,7 +76,7 @@ func TestOutOfMemory(t *testing.T) {
 			if err := h.docker.ContainerKill(t.Context(), e.state.ContainerID, "WINCH"); err != nil {
 				t.Error(err)
 			}
-			var c types.ContainerJSON
+			var c container.InspectResponse
 			if err := json.Unmarshal(e.running.Inspect, &c); err != nil {
 				t.Fatal(err)
 			}

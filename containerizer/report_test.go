@@ -16,11 +16,12 @@ func TestPortsOfReport(t *testing.T) {
 	if got := mappedPorts(c); got != nil {
 		t.Errorf("without networks: %q", got)
 	}
-	c.NetworkSettings = &docker.NetworkSettings{NetworkSettingsBase: docker.NetworkSettingsBase{Ports: nat.PortMap{
+	c.NetworkSettings = &docker.NetworkSettings{}
+	c.NetworkSettings.Ports = nat.PortMap{
 		"80/tcp": {{HostIP: "0.0.0.0", HostPort: "31001"}, {HostIP: "::", HostPort: "31001"}},
 		"53/udp": {{HostIP: "127.0.0.1", HostPort: "31000"}},
 		"22/tcp": nil,
-	}}}
+	}
 	if got, want := mappedPorts(c), []string{"127.0.0.1:31000->53/udp", "31001->80/tcp"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
