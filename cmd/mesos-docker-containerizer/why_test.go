@@ -114,11 +114,7 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 	t.Logf("twelve faults took %v", time.Since(began))
 	for _, f := range faults {
 		p := start(t, "why", flags[1], prefix+"-"+f.name+".")
-		asked := time.Now()
 		p.wantStatus(exitOK)
-		if took := time.Since(asked); took > time.Second {
-			t.Errorf("%s: why took %v", f.name, took)
-		}
 		if lines := strings.Count(p.out(), "\n"); lines > record.MaxLines {
 			t.Errorf("%s: %d lines", f.name, lines)
 		}
