@@ -89,7 +89,9 @@ func terminal(exit wire.Exited, cause endCause) (state mesos.TaskState, reason *
 }
 
 // containerStatus reports the container's addresses (contract 3.2): the task's first NetworkInfo with its addresses
-// replaced. It is nil when there is none, as in host networks, where the agent fills in its own.
+// replaced. It is nil where the container has none of its own, as in the host's network: the agent fills in its own then. An address of
+// a bridge or a user network may be unknown: before the start, and if the container ended before it was inspected. The
+// NetworkInfo has none in that case, so that the agent does not give the host's for the container's.
 func containerStatus(task *mesos.TaskInfo, running *wire.Running) *mesos.ContainerStatus {
 	var addresses []mesos.NetworkInfo_IPAddress
 	if running.IPv4 != "" {
@@ -98,7 +100,7 @@ func containerStatus(task *mesos.TaskInfo, running *wire.Running) *mesos.Contain
 	if running.IPv6 != "" {
 		addresses = append(addresses, mesos.NetworkInfo_IPAddress{Protocol: mesos.IPv6.Enum(), IPAddress: &running.IPv6})
 	}
-	if len(addresses) == 0 {
+	if len(addresses) == 0 && !hasOwnAddress(task.GetContainer().GetDocker()) {
 		return nil
 	}
 	var info mesos.NetworkInfo
@@ -107,6 +109,20 @@ func containerStatus(task *mesos.TaskInfo, running *wire.Running) *mesos.Contain
 	}
 	info.IPAddresses = addresses
 	return &mesos.ContainerStatus{NetworkInfos: []mesos.NetworkInfo{info}}
+}
+
+// hasOwnAddress reports whether a container gets an address of its own, by the network that the task asks for (contract 2.5).
+func hasOwnAddress(docker *mesos.ContainerInfo_DockerInfo) bool {
+	for _, p := range docker.GetParameters() {
+		if p.Key == "net" || p.Key == "network" { // the first takes the place of the other
+			return p.Value != "host" && p.Value != "none"
+		}
+	}
+	switch docker.GetNetwork() {
+	case mesos.ContainerInfo_DockerInfo_BRIDGE, mesos.ContainerInfo_DockerInfo_USER:
+		return true
+	}
+	return false
 }
 
 // inspectArray is TaskStatus.data of TASK_RUNNING: the text of `docker inspect`, an array of one object (contract 3.1).

@@ -112,3 +112,75 @@ func TestContainerStatus(t *testing.T) {
 		t.Error("the task itself was changed")
 	}
 }
+
+// The agent fills in its own address where an update has no NetworkInfo. That is right where the container has no other.
+func TestContainerStatusWithoutAnAddress(t *testing.T) {
+	docker := func(network mesos.ContainerInfo_DockerInfo_Network, parameters ...mesos.Parameter) *mesos.ContainerInfo {
+		return &mesos.ContainerInfo{Docker: &mesos.ContainerInfo_DockerInfo{Network: &network, Parameters: parameters}}
+	}
+	const host, bridge, none, user = mesos.ContainerInfo_DockerInfo_HOST, mesos.ContainerInfo_DockerInfo_BRIDGE, mesos.ContainerInfo_DockerInfo_NONE, mesos.ContainerInfo_DockerInfo_USER
+	for name, test := range map[string]struct {
+		container *mesos.ContainerInfo
+		fills     bool // the agent does
+	}{
+		"no container":         {nil, true},
+		"no network is named":  {&mesos.ContainerInfo{Docker: &mesos.ContainerInfo_DockerInfo{}}, true},
+		"host":                 {docker(host), true},
+		"none":                 {docker(none), true},
+		"bridge":               {docker(bridge), false},
+		"user":                 {docker(user), false},
+		"bridge made host":     {docker(bridge, mesos.Parameter{Key: "net", Value: "host"}), true},
+		"bridge made none":     {docker(bridge, mesos.Parameter{Key: "network", Value: "none"}), true},
+		"host made bridge":     {docker(host, mesos.Parameter{Key: "env", Value: "host"}, mesos.Parameter{Key: "network", Value: "bridge"}), false},
+		"the first one counts": {docker(bridge, mesos.Parameter{Key: "net", Value: "x"}, mesos.Parameter{Key: "net", Value: "host"}), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status := containerStatus(&mesos.TaskInfo{Container: test.container}, &wire.Running{})
+			if (status == nil) != test.fills {
+				t.Fatalf("status %+v; the agent fills in its address: want %t", status, test.fills)
+			}
+			if status != nil && (len(status.NetworkInfos) != 1 || len(status.NetworkInfos[0].IPAddresses) > 0) {
+				t.Errorf("network infos %+v, want one without an address", status.NetworkInfos)
+			}
+		})
+	}
+}
+
+// No update of a task with a network of its own lets the agent fill in its address, whatever the executor has heard of the container.
+func TestNoUpdateGivesTheAgentsAddress(t *testing.T) {
+	for name, running := range map[string]*wire.Running{
+		"never inspected": nil, "inspected after its end": {Inspect: []byte(`{}`)}, "inspected": {IPv4: "172.17.0.2", Inspect: []byte(`{}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(h *harness) {
+				task := sleeper()
+				task.Container = &mesos.ContainerInfo{Type: mesos.ContainerInfo_DOCKER.Enum(), Docker: &mesos.ContainerInfo_DockerInfo{Image: "i", Network: mesos.ContainerInfo_DockerInfo_BRIDGE.Enum()}}
+				h.launch(task)
+				updates := []mesos.TaskStatus{h.update(mesos.TASK_STARTING)}
+				h.say(wire.Message{Created: &wire.Created{ContainerID: "c"}})
+				want := ""
+				if running != nil {
+					h.say(wire.Message{Running: running})
+					updates = append(updates, h.update(mesos.TASK_RUNNING))
+					want = running.IPv4
+				}
+				h.say(exited(0))
+				updates = append(updates, h.update(mesos.TASK_FINISHED))
+				for i, u := range updates {
+					infos := u.GetContainerStatus().GetNetworkInfos()
+					if len(infos) != 1 {
+						t.Errorf("%v has %d network infos, want 1", u.GetState(), len(infos))
+						continue
+					}
+					got := ""
+					for _, a := range infos[0].IPAddresses {
+						got += a.GetIPAddress()
+					}
+					if i > 0 && got != want || i == 0 && got != "" {
+						t.Errorf("%v has address %q, want %q", u.GetState(), got, want)
+					}
+				}
+			})
+		})
+	}
+}

@@ -106,7 +106,7 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 	launch.TaskInfo = encoded
 	e.task = &task{
 		info: info, state: wire.State{Launch: launch}, progress: newProgress(e.Route),
-		health: newHealth(info.HealthCheck), check: noCheckStatus(info.Check),
+		health: newHealth(info.HealthCheck), check: noCheckStatus(info.Check), container: containerStatus(&info, &wire.Running{}),
 	}
 	e.Logger.Info("task launched", zap.String("task", id))
 	e.update(mesos.TASK_STARTING, nil)

@@ -16,6 +16,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/test/environment/report"
+	"mesos-docker-containerizer/test/fakeengine"
 )
 
 // addresses are those of a status, over all its networks.
@@ -308,4 +309,26 @@ func TestPortsThatCannotBe(t *testing.T) {
 		_, status := h.run(t, info)
 		wantMessage(t, status, mesos.TASK_FAILED, "Port mappings are only supported for bridge and user-defined networks")
 	})
+}
+
+// The container has ended when the Engine first tells of it, and an ended container has no address. The host's is not given for it.
+func TestAddressOfAContainerThatWasSeenTooLate(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	engine := h.behindProxy(t, func(p *fakeengine.Proxy) { p.Fault(fakeengine.Hang, http.MethodGet, `/containers/[^/]+/json`, 1000) })
+	info := shell(t, ":")
+	bridge(&info)
+	k := h.launch(t, info)
+	eventually(t, "the end of the container", func() bool {
+		for _, c := range h.containers(t) {
+			return c.State == "exited"
+		}
+		return false
+	})
+	engine.Release()
+	for _, state := range []mesos.TaskState{mesos.TASK_STARTING, mesos.TASK_RUNNING, mesos.TASK_FINISHED} {
+		if got := addresses(k.await(t, state)); len(got) > 0 {
+			t.Errorf("%v has addresses %v, want none", state, got)
+		}
+	}
 }
