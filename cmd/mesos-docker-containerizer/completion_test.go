@@ -24,7 +24,7 @@ func TestCompletions(t *testing.T) {
 		want      string // without what they mean
 		directive cobra.ShellCompDirective
 	}{
-		{"", "", "serve run ps why logs stats inspect exec stop events images setup doctor config completion manual version help", noFiles},
+		{"", "", "serve run ps why logs stats inspect exec stop events drain reload images setup doctor config completion manual version help", noFiles},
 		{"", "co", "config completion", noFiles},
 		{"help", "s", "serve stats stop setup", noFiles},
 		{"nosuch", "", "", noFiles},

@@ -34,7 +34,7 @@ const systemdDirectory = "/run/systemd/system"
 
 // runDoctor checks the host.
 func runDoctor(own *flag.FlagSet) action {
-	agent := own.String("agent", "", "`HOST:PORT` of the agent; default: from its flags ip and port")
+	agent := own.String("agent", "", agentUsage)
 	overlayPath := own.String("overlay", defaultOverlay, "`DIR` that setup has made; default: the agent's launcher_dir, else "+defaultOverlay)
 	programs := own.String("programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
 	asJSON := own.Bool("json", false, "one JSON object with all checks")

@@ -86,15 +86,18 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// lookAtAgent asks the agent of this host, or at the given address.
-func lookAtAgent(c *config.Config, address string) (liveagent.Seen, error) {
-	address, err := agentAddress(c, address)
+// agentUsage is the text on the flag of that name.
+const agentUsage = "`HOST:PORT` of the agent; default: from its flags ip and port"
+
+// askAgent asks the agent of this host, or at the given address.
+func askAgent[T any](c *config.Config, address string, ask func(*liveagent.Agent, context.Context) (T, error)) (answer T, err error) {
+	address, err = agentAddress(c, address)
 	if err != nil {
-		return liveagent.Seen{}, err
+		return answer, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
 	defer cancel()
-	return liveagent.New(address).Look(ctx)
+	return ask(liveagent.New(address), ctx)
 }
 
 // errAddress says that the address given for the agent is none.

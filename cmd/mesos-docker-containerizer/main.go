@@ -54,6 +54,7 @@ func commands() []*command {
 		{name: "exec", summary: "run a command in a task's container", usage: execUsage, define: execInContainer, asks: true, tasks: true, operands: 1},
 		{name: "stop", summary: "end a task as its framework would", usage: stopUsage, define: stop, asks: true, tasks: true},
 		{name: "events", summary: "print changes of tasks as they happen", usage: eventsUsage, define: showEvents, asks: true, tasks: true},
+		{name: "drain", summary: "print how to drain this host, and wait until no task is left", usage: drainUsage, define: drainHost, asks: true},
 		{name: "reload", summary: "have the daemon read its settings again, without a restart", usage: reloadUsage, define: reload, asks: true},
 		{name: "images", summary: "list the images that were pulled for tasks, and clean them up", usage: imagesUsage, define: images,
 			arguments: true, words: []string{"gc"}, asks: true},

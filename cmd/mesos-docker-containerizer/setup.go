@@ -46,7 +46,7 @@ func runSetup(own *flag.FlagSet) action {
 	own.StringVar(&f.overlay, "overlay", defaultOverlay, "`DIR` to make; default: "+defaultOverlay)
 	own.StringVar(&f.directory, "agent-directory", "", "`DIR` of the agent's files; default: /etc/mesos-slave or /etc/mesos-agent")
 	own.StringVar(&f.programs, "programs", "", "`DIR` with our mesos-docker-executor and docker; default: where they are installed")
-	own.StringVar(&f.agent, "agent", "", "`HOST:PORT` of the agent; default: from its flags ip and port")
+	own.StringVar(&f.agent, "agent", "", agentUsage)
 	own.StringVar(&f.version, "mesos-version", "", "the agent's `VERSION`; default: what it says")
 	own.BoolVar(&f.write, "write", false, "write the agent's files")
 	own.BoolVar(&f.undo, "undo", false, "put the agent's files back")
@@ -143,7 +143,7 @@ func setupOptions(c *config.Config, f setupFlags) (setup.Options, error) {
 	if c.Origin("containerizers").Layer == config.AgentDefaults {
 		o.Containerizers = strings.Join(c.Containerizers, ",")
 	}
-	if o.Agent, o.Problem = lookAtAgent(c, f.agent); errors.Is(o.Problem, errAddress) {
+	if o.Agent, o.Problem = askAgent(c, f.agent, (*liveagent.Agent).Look); errors.Is(o.Problem, errAddress) {
 		return o, o.Problem
 	}
 	version := f.version

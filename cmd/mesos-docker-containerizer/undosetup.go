@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/setup"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/engine"
@@ -24,7 +25,7 @@ func undoSetup(t terminal, c *config.Config, f setupFlags) error {
 	if f.directory != "" {
 		directories = []string{f.directory}
 	}
-	seen, _ := lookAtAgent(c, f.agent) // without it, what its process was started with still tells
+	seen, _ := askAgent(c, f.agent, (*liveagent.Agent).Look) // without it, what its process was started with still tells
 	ctx, cancel := context.WithTimeout(context.Background(), 2*lookTimeout)
 	defer cancel()
 	report, err := setup.Undo(ctx, setup.UndoOptions{

@@ -1,5 +1,5 @@
 // Package liveagent asks a running Mesos agent what it is and with which flags it runs: GET /version and GET /flags, or
-// /state.json of agents before 0.26. It sends nothing but these requests, and no credentials.
+// /state.json of agents before 0.26; and, for its id and its master, GET /state. It sends nothing but these requests, and no credentials.
 //
 //	agent := liveagent.New("127.0.0.1:5051")
 //	seen, err := agent.Look(ctx)   // errors.Is(err, liveagent.ErrDenied): it is there, but tells its flags to nobody
@@ -22,8 +22,8 @@ import (
 	"time"
 )
 
-// ErrDenied says that the agent wants to know who asks before it tells its flags (--authenticate_http_readonly, --acls).
-var ErrDenied = errors.New("the agent tells its flags only to those who authenticate")
+// ErrDenied says that the agent wants to know who asks before it tells its flags or state (--authenticate_http_readonly, --acls).
+var ErrDenied = errors.New("the agent answers only those who authenticate")
 
 // errAbsent says that the agent has no such endpoint.
 var errAbsent = errors.New("there is no such endpoint")
@@ -61,19 +61,11 @@ type Seen struct {
 
 // Look asks the agent. With an error that is ErrDenied the version has been seen.
 func (a *Agent) Look(ctx context.Context) (Seen, error) {
-	scheme := "http"
-	var version struct{ Version string }
-	header, err := a.get(ctx, scheme, "/version", &version)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errAbsent) {
-		// Agents with LIBPROCESS_SSL_ENABLED speak TLS alone, and close what is none.
-		if h, errTLS := a.get(ctx, "https", "/version", &version); errTLS == nil {
-			scheme, header, err = "https", h, nil
-		}
-	}
-	if err != nil && !errors.Is(err, errAbsent) {
+	scheme, version, header, err := a.greet(ctx)
+	if err != nil {
 		return Seen{}, err
 	}
-	seen := Seen{Version: version.Version, At: time.Now()}
+	seen := Seen{Version: version, At: time.Now()}
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		seen.Date = date
 	}
@@ -96,6 +88,23 @@ func (a *Agent) Look(ctx context.Context) (Seen, error) {
 		seen.Flags[name] = text(value)
 	}
 	return seen, nil
+}
+
+// greet asks for the version, which is empty for agents before 0.26, and finds out which scheme the agent speaks.
+func (a *Agent) greet(ctx context.Context) (scheme, version string, header http.Header, err error) {
+	scheme = "http"
+	var told struct{ Version string }
+	header, err = a.get(ctx, scheme, "/version", &told)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errAbsent) {
+		// Agents with LIBPROCESS_SSL_ENABLED speak TLS alone, and close what is none.
+		if h, errTLS := a.get(ctx, "https", "/version", &told); errTLS == nil {
+			scheme, header, err = "https", h, nil
+		}
+	}
+	if errors.Is(err, errAbsent) {
+		err = nil
+	}
+	return scheme, told.Version, header, err
 }
 
 // text gives a flag's value in the syntax of flags; agents write all of them as strings.
