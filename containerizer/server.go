@@ -110,6 +110,7 @@ type Server struct {
 	hold     *container.RemovalHold
 	turns    turns
 	events   events
+	files    openFiles
 
 	recovered chan struct{} // closed when the containers of an earlier server are known
 
@@ -149,6 +150,10 @@ func New(o Options) (*Server, error) {
 	if o.Metrics == nil {
 		o.Metrics = metrics.New("")
 	}
+	files, err := limitOfOpenFiles()
+	if err != nil {
+		return nil, err
+	}
 	i, err := claim(o.RunDirectory)
 	if err != nil {
 		return nil, err
@@ -163,6 +168,7 @@ func New(o Options) (*Server, error) {
 		asking:    make(chan struct{}, 1),
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
+		files:     files,
 
 		scanInterval: scanInterval, lostExit: lostExitTimeout,
 	}
@@ -181,6 +187,7 @@ func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 
+	s.files.log(s.options.Logger)
 	s.group.Go(func() { s.options.Records.Run(ctx) })
 	s.group.Go(func() { s.watch.run(ctx) })
 	s.group.Go(func() { s.late.Run(ctx) })
@@ -293,6 +300,9 @@ func (s *Server) session(ctx context.Context, a *wire.Attach, p peer) (*session,
 	key := sessionKey(a, p)
 	if found := s.sessions[key]; found != nil {
 		return found, nil
+	}
+	if err := s.files.admit(a, len(s.sessions)); err != nil {
+		return nil, err
 	}
 	process, err := pidfd.Open(p.Process)
 	if err != nil {

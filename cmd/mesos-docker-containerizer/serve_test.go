@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api"
 	"github.com/google/go-cmp/cmp"
@@ -193,4 +195,54 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	start(t).wantStatus(exitUsage)
+}
+
+// TestFewOpenFiles: a daemon that may open few files says for how many tasks that is enough. It refuses the others at once, and takes an
+// executor whose container may run in any case.
+func TestFewOpenFiles(t *testing.T) {
+	directory := t.TempDir()
+	socket := filepath.Join(directory, "executor.sock")
+	daemon := startWith(t, func(c *exec.Cmd) {
+		c.Args = append([]string{"sh", "-c", `ulimit -n 64; exec "$0" "$@"`, c.Path}, c.Args[1:]...)
+		c.Path = "/bin/sh"
+	}, "serve", "--run_dir="+directory, "--socket="+socket, "--docker_socket="+filepath.Join(directory, "nobody"))
+	daemon.await("the daemon serves")
+	daemon.await(`"limit":64,"for_each_task":6,"enough_for_tasks":5`)
+	launch := wire.Launch{Task: "t"}
+	attach := func(name string, state *wire.State) (*wire.Conn, wire.Message) {
+		conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := wire.NewConn(conn)
+		t.Cleanup(func() { c.Close() })
+		conn.SetDeadline(time.Now().Add(programLimit))
+		a := wire.Attach{Version: wire.Version, Route: wire.RouteLocal, Framework: "f", Executor: name, Sandbox: directory, State: state}
+		if err := c.Send(wire.Message{Attach: &a}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if state == nil { // a daemon that refuses the attach need not take it
+			_ = c.Send(wire.Message{Launch: &launch}, nil)
+		}
+		m, _, err := c.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, m
+	}
+	for i := range 40 {
+		c, m := attach(fmt.Sprintf("e%d", i), nil)
+		switch {
+		case i < 5 && m.Accepted == nil:
+			t.Errorf("executor %d is told %+v, want it to be accepted", i, m)
+		case i >= 5 && (m.Refused == nil || !m.Refused.Permanent || !strings.Contains(m.Refused.Reason, "may open 64 files, enough for 5 tasks at a time, and has 5: raise LimitNOFILE")):
+			t.Errorf("executor %d is told %+v, want a refusal that names LimitNOFILE", i, m)
+		}
+		if i >= 5 {
+			c.Close()
+		}
+	}
+	if _, m := attach("again", &wire.State{Launch: launch, ContainerID: "c"}); m.Accepted == nil {
+		t.Errorf("an executor with a container is told %+v", m)
+	}
 }
