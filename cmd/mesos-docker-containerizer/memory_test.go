@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,10 +13,10 @@ import (
 
 func TestMemoryIsGivenBackAfterWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var allocated uint64
+		var allocated atomic.Uint64
 		releases := 0
 		ctx, cancel := context.WithCancel(t.Context())
-		go giveBack(ctx, func() uint64 { return allocated }, func() { releases++ })
+		go giveBack(ctx, allocated.Load, func() { releases++ })
 		for _, step := range []struct {
 			what     string
 			allocate uint64
@@ -30,7 +31,7 @@ func TestMemoryIsGivenBackAfterWork(t *testing.T) {
 			{"nothing to do again", quietAllocation / 2, 2},
 		} {
 			synctest.Wait()
-			allocated += step.allocate
+			allocated.Add(step.allocate)
 			if step.what != "the start" {
 				time.Sleep(quietInterval)
 				synctest.Wait()
