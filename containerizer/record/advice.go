@@ -8,6 +8,9 @@ import (
 	"github.com/distribution/reference"
 )
 
+// killed is the exit status after a SIGKILL. The Engine may miss that the kernel sent it for lack of memory, within moments of a start.
+const killed = 137
+
 // Advice is the next step for a person; empty where there is nothing to do.
 func (r *Record) Advice() string {
 	switch {
@@ -30,6 +33,8 @@ func (r *Record) Advice() string {
 		return fmt.Sprintf("correct the task, which failed while %s", r.failedIn())
 	case r.End.Outcome == "failed":
 		return fmt.Sprintf("mend this host, on which the task failed while %s; `mesos-docker-containerizer doctor` checks it", r.failedIn())
+	case r.End.Code == killed:
+		return "find out who sent SIGKILL; it was the kernel, for lack of memory, if `dmesg` shows that. The task may have printed more: " + r.sandboxFile("stderr")
 	case r.End.Code != 0:
 		return "look at what the task printed last: " + r.sandboxFile("stderr")
 	}
@@ -60,7 +65,7 @@ func (r *Record) advicePull() string {
 	case "not_found", "invalid", "wrong_platform":
 		return "correct the image of the task: " + r.Asked.Image
 	case "denied", "credentials":
-		return "check the credentials for " + r.registry() + " (docs/operating.md, \"Credentials\")"
+		return "check the credentials for " + r.registry() + " (docs/images.md, \"Credentials\")"
 	case "not_pulled":
 		return "load the image on this host, or change pull_policy"
 	case "unknown_host":

@@ -56,6 +56,13 @@ func TestWhy(t *testing.T) {
 			"end: exit status 137, signal SIGKILL",
 			"do: give the task more than 128MiB of memory, or make it need less",
 		}},
+		"SIGKILL from nobody that is known": {Record{Steps: []Step{step(Running, 0, ""), step(Ended, 1, "")}, End: &End{Outcome: "exited", Code: 137}}, []string{
+			"web.1 failed, 59s ago, at 2026-01-02 03:04:06",
+			"asked: not known, the task was not translated, route drop-in, framework f",
+			"steps: running 1s",
+			"end: exit status 137, signal SIGKILL",
+			"do: find out who sent SIGKILL; it was the kernel, for lack of memory, if `dmesg` shows that. The task may have printed more: /sandbox/stderr",
+		}},
 		"waiting for the Engine": {Record{Steps: []Step{step(Waiting, 0, "waiting for the Docker Engine")}}, []string{
 			"web.1 waiting for 1m0s, since 2026-01-02 03:04:05",
 			"asked: not known, the task was not translated, route drop-in, framework f",
