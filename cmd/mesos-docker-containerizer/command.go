@@ -100,7 +100,11 @@ func flagText(f *flag.Flag) (spelling, text string) {
 	if value != "" {
 		value = "=" + value
 	}
-	return "--" + f.Name + value, text
+	dashes := "--"
+	if len(f.Name) == 1 || f.Name == "it" { // as docker has them
+		dashes = "-"
+	}
+	return dashes + f.Name + value, text
 }
 
 func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }

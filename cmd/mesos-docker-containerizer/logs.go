@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -90,17 +91,24 @@ func logs(own *flag.FlagSet) action {
 // sandboxLog prints a file of the task's sandbox.
 func (t terminal) sandboxLog(ctx context.Context, c *config.Config, task containerizer.TaskReport, name string, lines int, follow bool) error {
 	log, err := sandboxlog.Open(task.Sandbox, name, lines)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the task's sandbox %s is gone, and its output with it", task.Sandbox)
+	}
 	if err != nil {
 		return fmt.Errorf("output of the task: %w", err)
 	}
 	defer log.Close()
+	to := untilDone{ctx, t.stdout}
 	ticker := time.NewTicker(logInterval)
 	defer ticker.Stop()
 	asked := time.Now()
 	for ended := !follow; ; {
-		lost, err := log.Copy(t.stdout)
+		lost, err := log.Copy(to)
 		if lost {
 			fmt.Fprintln(t.stderr, program+": the file was cut or removed, and some of the output with it")
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("output of the task: %w", err)
@@ -117,6 +125,19 @@ func (t terminal) sandboxLog(ctx context.Context, c *config.Config, task contain
 			ended, asked = hasEnded(c, task), time.Now()
 		}
 	}
+}
+
+// untilDone is a writer that fails when its context has ended, so that Ctrl-C ends long output, too.
+type untilDone struct {
+	ctx context.Context
+	to  io.Writer
+}
+
+func (w untilDone) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.to.Write(p)
 }
 
 // hasEnded says that the daemon, which may be away, knows the task no more, or that it has ended.

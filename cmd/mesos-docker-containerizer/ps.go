@@ -29,7 +29,7 @@ States: waiting (for the Docker Engine, for other pulls or to try a pull again; 
 ended (its last update is on the way). Health is what the last probe of the task's health check has found: healthy, unhealthy, unknown
 before the first, - without one.
 
-On a terminal the table fits its width: what is left of a task's name is enough to ask for it.
+On a terminal the table fits its width. Where there is room, what is left of a task's name is enough to ask for it; --wide has it whole.
 
 Fields of --format: Task, App, Framework, Executor, PID, Container, ContainerID, Route, State, Doing, Health, Image, Memory (the limit),
 Used.Usage, Used.Peak and Used.Kills (of memory, in bytes, and processes killed for lack of it), Ports, Sandbox, Age, Created, Started,

@@ -6,12 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/record"
+	"mesos-docker-containerizer/internal/lookup"
 )
 
 const whyUsage = `
@@ -42,8 +44,13 @@ func why(own *flag.FlagSet) action {
 			return withStatus(exitUsage, errors.New("name one task; `mesos-docker-containerizer ps` lists those that live"))
 		}
 		found, err := record.Find(stateDirectory(c), arguments[0])
+		if errors.Is(err, lookup.ErrNone) || errors.Is(err, lookup.ErrSeveral) {
+			err = fmt.Errorf("%w, of those of the last 24 hours", err)
+		} else if errors.Is(err, os.ErrPermission) {
+			err = fmt.Errorf("%w; the records are root's alone", err)
+		}
 		if err != nil {
-			return fmt.Errorf("%w, of those of the last 24 hours", err)
+			return err
 		}
 		if *asJSON {
 			return json.NewEncoder(t.stdout).Encode(found)

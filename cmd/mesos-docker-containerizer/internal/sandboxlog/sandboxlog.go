@@ -26,7 +26,8 @@ type Reader struct {
 }
 
 // Open reads a file of a sandbox from its beginning, rotated files included, or from where its last lines begin, unless lines is negative.
-// The file need not exist yet.
+// The file need not exist yet. The error
+// wraps os.ErrNotExist if the sandbox is gone.
 func Open(sandbox, name string, lines int) (*Reader, error) {
 	r := &Reader{sandbox: sandbox, name: name}
 	files, err := r.rotated()
@@ -41,7 +42,8 @@ func Open(sandbox, name string, lines int) (*Reader, error) {
 		}
 	}()
 	if len(files) == 0 {
-		return r, nil
+		_, err := os.Stat(sandbox)
+		return r, err
 	}
 	r.file = files[len(files)-1] // the oldest
 	if lines < 0 {

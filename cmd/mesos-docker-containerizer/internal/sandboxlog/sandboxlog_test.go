@@ -1,6 +1,7 @@
 package sandboxlog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -146,6 +147,12 @@ func TestCutAndRemoved(t *testing.T) {
 	look("", false)
 	put(t, path, "fourth\n")
 	look("fourth\n", true)
+}
+
+func TestGone(t *testing.T) {
+	if _, err := Open(filepath.Join(t.TempDir(), "gone"), "stdout", -1); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
 }
 
 func TestRefusesLinks(t *testing.T) {
