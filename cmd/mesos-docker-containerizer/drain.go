@@ -30,11 +30,11 @@ What is left is listed at first and whenever it changes: each task, its state, s
 change. When no task has been left for 5 seconds it says so, and prints the call for when the work on the host is done. A daemon that is
 restarted meanwhile is waited for.
 
-It drains nothing by itself and refuses no launches, since frameworks would offer the tasks again and again: until the master has the call,
-new tasks come.
+It only watches. Launches are not refused, as the master would offer the host on and on, and frameworks would back off: until the master
+has the call, new tasks come.
 
-Exit status: 0 when no task is left, 1 when the time is up or the wait was interrupted and tasks are left, 2 when a flag or setting is
-wrong, 3 when no daemon answers at first.
+Exit status: 0 when no task is left, 1 when the time is up or the wait was interrupted, 2 when a flag or setting is wrong, 3 when no daemon
+answers at first.
 `
 
 // drainHost prints how to drain the host and watches it.
