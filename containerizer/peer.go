@@ -15,6 +15,15 @@ import (
 	"mesos-docker-containerizer/internal/transport"
 )
 
+const (
+	// foreignFrame is the longest frame of a peer that is not trusted, in bytes. An executor that attaches again brings its task along, in
+	// base64, before it can be vouched for. The kernel takes command and environment of 6 MiB at most.
+	foreignFrame = 12 << 20
+
+	// foreignFrames bounds the frames over 64 KiB that all such peers together are sending, in bytes.
+	foreignFrames = 16 << 20
+)
+
 // peer is the process at the other end of a connection. What it says is a task's word unless it is trusted.
 type peer struct {
 	wire.Process

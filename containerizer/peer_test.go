@@ -2,9 +2,12 @@ package containerizer
 
 import (
 	"bytes"
+	"encoding/binary"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -277,4 +280,88 @@ func TestForeignersNeedWorkDirectory(t *testing.T) {
 	if err := s.vouch(&wire.Attach{Route: wire.RouteDropIn, ContainerName: "mesos-x", Sandbox: "/x"}, peer{}); err != nil {
 		t.Errorf("root's own: %v", err)
 	}
+}
+
+// dialForeign connects as a foreigner, who is this process under another user's name.
+func dialForeign(t *testing.T, socket string) *net.UnixConn {
+	t.Helper()
+	runtime.LockOSThread() // the kernel notes the user of the thread that connects
+	defer runtime.UnlockOSThread()
+	become := func(uid uintptr) {
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), uid, ^uintptr(0)); errno != 0 {
+			t.Fatal(errno)
+		}
+	}
+	become(foreigner)
+	defer become(0)
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	return conn
+}
+
+// What peers of other users send before they are vouched for takes a bounded memory, and keeps none of them from attaching later.
+func TestLargeFramesOfForeigners(t *testing.T) {
+	h, _ := openHost(t)
+	reason := func(conn *net.UnixConn) string {
+		m, _, err := wire.NewConn(conn).Receive()
+		if err != nil || m.Refused == nil {
+			t.Errorf("%+v, %v, want a refusal", m, err)
+			return ""
+		}
+		return m.Refused.Reason
+	}
+	header := func(size int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(size)) }
+
+	oversized := dialForeign(t, h.socket)
+	oversized.Write(header(foreignFrame + 1))
+	if got := reason(oversized); !strings.Contains(got, "an executor that does not run as root, with its task: frame is too large: 12582913 bytes") {
+		t.Errorf("refusal %q", got)
+	}
+
+	const size = 7 << 20
+	body := make([]byte, size-1) // one less: the frame does not end
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := heap()
+	var conns []*net.UnixConn
+	kept := 0
+	for range 60 {
+		conn := dialForeign(t, h.socket)
+		conns = append(conns, conn)
+		if _, err := conn.Write(append(header(size), 0)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write(body[1:]); err == nil {
+			kept++
+		} else if got := reason(conn); !strings.Contains(got, "too many large frames") {
+			t.Errorf("refusal %q", got)
+		}
+	}
+	if want := foreignFrames / size; kept != want {
+		t.Errorf("%d frames are being received, want %d", kept, want)
+	}
+	grown := heap() - before
+	runtime.KeepAlive(body)
+	t.Logf("60 connections with frames of %d MiB take %d KiB", size>>20, grown>>10)
+	if grown > foreignFrames+4<<20 {
+		t.Errorf("they take %d bytes", grown)
+	}
+
+	for _, conn := range conns {
+		conn.Close()
+	}
+	eventually(t, "room for another", func() bool {
+		conn := dialForeign(t, h.socket)
+		attach := wire.Attach{Version: wire.Version, Route: wire.RouteLocal, Framework: "f", Executor: "e", Sandbox: "/", MappedDirectory: strings.Repeat("x", size)}
+		_ = wire.NewConn(conn).Send(wire.Message{Attach: &attach}, nil) // a refusal may come before its end
+		return strings.Contains(reason(conn), "does not lie below")
+	})
 }

@@ -23,6 +23,7 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/internal/agentflag"
+	"mesos-docker-containerizer/internal/transport"
 )
 
 // attachTimeout bounds how long a new connection may take to say who it is.
@@ -111,6 +112,7 @@ type Server struct {
 	turns    turns
 	events   events
 	files    openFiles
+	frames   *transport.Budget // of peers that are not trusted
 
 	recovered chan struct{} // closed when the containers of an earlier server are known
 
@@ -169,6 +171,7 @@ func New(o Options) (*Server, error) {
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
 		files:     files,
+		frames:    transport.NewBudget(foreignFrames),
 
 		scanInterval: scanInterval, lostExit: lostExitTimeout,
 	}
@@ -255,8 +258,14 @@ func (s *Server) admit(ctx context.Context, conn *wire.Conn, unix *net.UnixConn)
 	if err != nil {
 		return nil, nil, err
 	}
+	if peer.user != nil {
+		conn.Restrict(foreignFrame, s.frames)
+	}
 	conn.SetReadDeadline(time.Now().Add(attachTimeout))
 	first, _, err := conn.Receive()
+	if errors.Is(err, transport.ErrFrameTooLarge) && peer.user != nil {
+		err = fmt.Errorf("an executor that does not run as root, with its task: %w", err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("process %d: %w", peer.PID, err)
 	}

@@ -53,11 +53,15 @@ func (c *Conn) Send(m Message, file *os.File) error {
 	return c.frames.Send(0, body, file)
 }
 
+// Restrict has Receive take only frames that the budget, and the limit in bytes, allow: see transport.Conn.
+func (c *Conn) Restrict(limit int, budget *transport.Budget) { c.frames.Restrict(limit, budget) }
+
 // Receive returns the next message and the file that came with an Output, which the caller owns, or nil. Files that come with
 // any other message are closed. It returns io.EOF when the peer closed between two frames. After any other error nothing more
 // can be received.
 func (c *Conn) Receive() (Message, *os.File, error) {
 	frame, err := c.frames.Receive()
+	defer c.frames.Release()
 	if err != nil {
 		return Message{}, nil, err
 	}

@@ -55,6 +55,9 @@ type Conn struct {
 	ahead  []byte // read from conn before the Conn was made
 	buffer []byte
 	files  []*os.File // passed with the frame that is being read
+	limit  int        // set by Restrict, with budget
+	budget *Budget    // nil for none
+	held   int        // bytes taken from it
 }
 
 // New takes over conn: closing the Conn closes it. Ahead is what was read from conn already; it comes before the rest.
@@ -166,6 +169,9 @@ func (c *Conn) receive() (Frame, error) {
 	kind, size := space[0], binary.BigEndian.Uint32(space[1:])
 	if limit := c.format.Limit(kind); uint64(size) > uint64(limit) {
 		return Frame{}, fmt.Errorf("%w: %d bytes of kind %d, at most %d are allowed", ErrFrameTooLarge, size, kind, limit)
+	}
+	if err := c.reserve(int(size)); err != nil {
+		return Frame{}, err
 	}
 	body, err := c.body(int(size))
 	return Frame{Kind: kind, Body: body}, unexpected(err)
