@@ -85,6 +85,7 @@ var commandLines = []struct {
 	{`images --all --run_dir=/nonexistent gc`, 3, ``, `no daemon answers at /nonexistent/admin.sock: dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
 	{`ps --jso --run_dir=/nonexistent`, 2, ``, "the command line has a mistake: --jso: unknown flag; did you mean --json?"},
 	{`ps --run_dir=/nonexistent`, 3, ``, `no daemon answers at /nonexistent/admin.sock: dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},
+	{`stop --run_dir=/nonexistent --grace=-1s web`, 2, ``, `--grace=-1s is negative`},
 	{`exec --run_dir=/nonexistent -it --user root web ls -l --json`, 2, ``, `-t with -i needs a terminal as input`},
 	{`exec --run_dir=/nonexistent web`, 2, ``, `name a task and a command`},
 	{`exec --run_dir=/nonexistent web ls --help`, 125, ``, `no daemon answers at /nonexistent/admin.sock: dial unix /nonexistent/admin.sock: connect: no such file or directory; is it running (systemctl status mesos-docker-containerizer), and are you root?`},

@@ -38,6 +38,9 @@ func stop(own *flag.FlagSet) action {
 		if len(arguments) != 1 {
 			return withStatus(exitUsage, errOneTask)
 		}
+		if *grace < -1 {
+			return withStatus(exitUsage, fmt.Errorf("--grace=%v is negative", *grace))
+		}
 		task, err := askTask(c, arguments[0])
 		if err != nil {
 			return err
