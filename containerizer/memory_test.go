@@ -71,7 +71,7 @@ func TestOutOfMemory(t *testing.T) {
 			if err := h.docker.ContainerKill(t.Context(), e.state.ContainerID, "KILL"); err != nil {
 				t.Error(err)
 			}
-		}, wire.Exited{Code: 137, Message: note}},
+		}, wire.Exited{Code: 137, Foreign: true, Message: "SIGKILL came through the Docker Engine and not from Mesos, as by docker stop, docker kill or an Engine that is stopped; " + note}},
 		"a child, then a signal and a kill by the host": {waits, func(t *testing.T, h *host, e *executor) {
 			if err := h.docker.ContainerKill(t.Context(), e.state.ContainerID, "WINCH"); err != nil {
 				t.Error(err)
@@ -116,9 +116,10 @@ func TestOutOfMemoryWhileTheDaemonIsAway(t *testing.T) {
 	e.launch(task)
 	e.awaitRunning()
 	awaitText(t, e, "ready\n")
-	if all := h.server.Tasks(); len(all) != 1 || all[0].Used.Limit != 32<<20 || all[0].Used.Usage == 0 || all[0].Used.Peak < all[0].Used.Usage {
-		t.Errorf("tasks %+v", all)
-	}
+	eventually(t, "the figures of its memory", func() bool { // they are looked at once the container is known to run
+		all := h.server.Tasks()
+		return len(all) == 1 && all[0].Used.Limit == 32<<20 && all[0].Used.Usage > 0 && all[0].Used.Peak >= all[0].Used.Usage
+	})
 	h.stop()
 	if err := h.docker.ContainerKill(t.Context(), e.state.ContainerID, "USR1"); err != nil {
 		t.Fatal(err)

@@ -47,9 +47,9 @@ func (o StopOrder) killAt() time.Time {
 
 // stop is what was asked about the end of a container. A later order replaces an earlier one.
 type stop struct {
-	mu      sync.Mutex // guards order, taken and changed
+	mu      sync.Mutex // guards order, due and changed
 	order   StopOrder
-	taken   time.Time     // when the order came
+	due     time.Time     // when SIGKILL was due as the order came; zero without an order
 	changed chan struct{} // closed and replaced with each order
 
 	once    sync.Once
@@ -62,7 +62,7 @@ func (c *Container) Stop(order StopOrder) {
 	o := &c.stop
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.order, o.taken = order, time.Now()
+	o.order, o.due = order, later(order.killAt(), time.Now())
 	close(o.changed)
 	o.changed = make(chan struct{})
 	o.once.Do(func() { close(o.ordered) })
@@ -111,17 +111,19 @@ func (o *stop) current() (StopOrder, <-chan struct{}) {
 	return o.order, o.changed
 }
 
-// due is when SIGKILL to the container is sent, or was; zero without an order. One that came late is carried out when it comes.
-func (o *stop) due() time.Time {
+// dueAt is when SIGKILL to the container is to be sent, or was, by an Engine that does not hang; zero without an order. An order that
+// came late is carried out when it comes.
+func (o *stop) dueAt() time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.taken.IsZero() {
-		return time.Time{}
+	return o.due
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	if at := o.order.killAt(); at.After(o.taken) {
-		return at
-	}
-	return o.taken
+	return b
 }
 
 // sent notes when the stop signal of an order was sent, unless there is another by now.

@@ -209,7 +209,7 @@ func (w *wait) next(ctx context.Context, again time.Duration) error {
 	if again > 0 {
 		interval = min(interval, again)
 	}
-	giveUp := w.lostExit.giveUp(w.stop.due())
+	giveUp := w.lostExit.giveUp(w.stop.dueAt())
 	if !giveUp.IsZero() && w.end == nil {
 		interval = min(interval, time.Until(giveUp))
 	}
