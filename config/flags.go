@@ -251,7 +251,7 @@ var flags = append([]*flag{
 	{
 		name: "metrics_address", optional: true,
 		bind: func(c *Config) value { return addressValue(&c.MetricsAddress) },
-		doc: "Where metrics are shown over TCP to whoever asks, in Prometheus' format, such as 127.0.0.1:9405. They name no task, image or registry, and apps only with `metrics_apps`. " +
+		doc: "Where metrics are shown over TCP to everybody who asks, in Prometheus' format, such as 127.0.0.1:9405. They name no task, image or registry, and apps only with `metrics_apps`. " +
 			"The daemon's socket for admins shows them in any case.",
 	},
 	{
