@@ -37,7 +37,7 @@ input. What the API of Marathon answers can be run as it is. All instances are s
 any file; what Marathon passed over, such as unknown keys, is warned of (docs/apps.md), and refused with --strict. Where an app or a TaskInfo names its
 executor, that one is started as an agent would start it; docs/custom-executor.md has examples.
 
-Host ports that apps name are theirs; others are drawn from --ports. A port belongs to one run until that ends, whoever started it:
+Host ports that apps name are theirs; others are drawn from --ports. A port belongs to one run until that ends, whatever user started it:
 runs side by side never have the same one, and ports that something on this host uses are passed over.
 
 No daemon has to run: the command does its work itself, with the Engine at --docker_socket if that is on the command line, else
