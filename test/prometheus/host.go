@@ -69,7 +69,7 @@ func newHost(ctx context.Context) (_ *host, err error) {
 	return h, h.await(ctx, "the first scrape", func(ctx context.Context) error {
 		n, err := h.query(ctx, "mesos_docker_containerizer_engine_up == 1")
 		if err == nil && n == 0 {
-			err = errors.New("Prometheus has nothing of the daemon")
+			err = errors.New("the Prometheus has nothing of the daemon")
 		}
 		return err
 	})
