@@ -138,7 +138,6 @@ type LogRequest struct {
 	Stderr bool   `json:"stderr,omitempty"` // in place of stdout
 	Follow bool   `json:"follow,omitempty"`
 	Since  string `json:"since,omitempty"` // as the Engine takes it: seconds since 1970, with a fraction; empty for all
-	Lines  *int   `json:"lines,omitempty"` // the last ones; nil for all
 }
 
 // LogOpened comes with the log, multiplexed unless there is a terminal.
@@ -163,9 +162,6 @@ func (s *session) openLog(w http.ResponseWriter, r *http.Request) {
 	options := engine.LogOptions{Follow: order.Follow, Since: order.Since, Stream: "stdout"}
 	if order.Stderr {
 		options.Stream = "stderr"
-	}
-	if order.Lines != nil {
-		options.Tail = fmt.Sprint(*order.Lines)
 	}
 	c, err := s.server.engine.Inspect(r.Context(), report.ContainerID)
 	if err != nil {

@@ -49,6 +49,7 @@ func TestTurns(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		second()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		close(took)
 		want := []string{"0 after 0s", "2 after 1s", "3 after 1.5s", "4 after 1.5s", "5 after 1.5s", "6 after 2s", "7 after 2.5s"}
 		if got := slices.Sorted(channel(took)); !slices.Equal(got, want) {

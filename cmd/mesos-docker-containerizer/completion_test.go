@@ -91,7 +91,7 @@ func TestManuals(t *testing.T) {
 		p.wantStatus(exitOK)
 		page := p.out()
 		for _, f := range flags {
-			if !strings.Contains(page, "\n.B "+roff("--"+f)) {
+			if !strings.Contains(page, "\n.B "+roff("--"+f)) && !strings.Contains(page, "\n.B "+roff("-"+f)) {
 				t.Errorf("%s(1) has no flag %s", name, f)
 			}
 		}

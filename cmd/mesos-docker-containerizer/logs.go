@@ -29,6 +29,7 @@ of the agent's has renamed (stdout.1, stdout.2) come first; compressed ones are 
 task has ended, or Ctrl-C. Output is passed on as it is, escape sequences included.
 
 Files have no times: with --since the output is what the Docker Engine's log has (log_driver, log_opts), until the container is removed.
+--since and -f leave no room for --tail.
 
 TASK is the beginning of a name, as in ps, also that of a task that has ended in the last 24 hours, as long as the agent keeps its
 sandbox (its gc_delay).
@@ -66,8 +67,8 @@ func logs(own *flag.FlagSet) action {
 			}
 			order.Since = from
 		}
-		if *lines >= 0 {
-			order.Lines = lines
+		if follow && *since != "" && *lines >= 0 {
+			return withStatus(exitUsage, errors.New("--tail cannot be had with both --since and -f: leave one of them out"))
 		}
 		task, err := askTask(c, arguments[0])
 		if err != nil && *since == "" {
@@ -82,7 +83,7 @@ func logs(own *flag.FlagSet) action {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		if *since != "" {
-			return t.engineLog(ctx, c, task, order)
+			return t.engineLog(ctx, c, task, order, *lines)
 		}
 		return t.sandboxLog(ctx, c, task, name, *lines, follow)
 	}
@@ -150,8 +151,8 @@ func hasEnded(c *config.Config, task containerizer.TaskReport) bool {
 	return err == nil && now.State == containerizer.StateEnded
 }
 
-// engineLog prints what the Engine has kept.
-func (t terminal) engineLog(ctx context.Context, c *config.Config, task containerizer.TaskReport, order containerizer.LogRequest) error {
+// engineLog prints what the Engine has kept, or the last lines of that if they are not negative.
+func (t terminal) engineLog(ctx context.Context, c *config.Config, task containerizer.TaskReport, order containerizer.LogRequest, lines int) error {
 	var opened containerizer.LogOpened
 	stream, err := askFile(c, pathOf(task, "/log"), order, &opened)
 	if err != nil {
@@ -160,8 +161,14 @@ func (t terminal) engineLog(ctx context.Context, c *config.Config, task containe
 	defer stream.Close()
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	if err := stdcopy.Copy(stream, opened.TTY, t.stdout, t.stdout); err != nil && ctx.Err() == nil {
+	last := &lastLines{count: lines}
+	var to io.Writer = t.stdout
+	if lines >= 0 {
+		to = last
+	}
+	if err := stdcopy.Copy(stream, opened.TTY, to, to); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("the Docker Engine's log: %w", err)
 	}
-	return nil
+	_, err = last.WriteTo(t.stdout)
+	return err
 }
