@@ -24,10 +24,6 @@ func TestRegistryRecovers(t *testing.T) {
 			http.Error(w, "<html>", http.StatusBadGateway)
 		})},
 		{"connection cut", times(2, "manifests", cut)},
-		{"a page of a gateway", times(2, "manifests", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", manifestType)
-			_, _ = w.Write([]byte("<html>please log in</html>"))
-		})},
 		{"429", times(3, "manifests", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "1")
 			answer(w, http.StatusTooManyRequests, "TOOMANYREQUESTS")
@@ -73,11 +69,22 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 }
 
-// A registry that fails for good is given up, and the task is told how often it was asked.
+// A registry that fails for good is given up, and the task is told how often it was asked. So is what answers in its place.
 func TestRegistryStaysAway(t *testing.T) {
-	r := newMemoryRegistry(t)
-	r.fault = times(always, "manifests", status(http.StatusInternalServerError, "UNKNOWN"))
-	wantKind(t, r.pull(t, image.Options{}), image.Unreachable, "after 6 tries", r.ref())
+	for name, fault := range map[string]func(http.ResponseWriter, *http.Request){
+		"an error": status(http.StatusInternalServerError, "UNKNOWN"),
+		"a page of a gateway": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", manifestType)
+			_, _ = w.Write([]byte("<html>please log in</html>"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newMemoryRegistry(t)
+			r.fault = times(always, "manifests", fault)
+			wantKind(t, r.pull(t, image.Options{}), image.Unreachable, "after 6 tries", r.ref())
+		})
+	}
 }
 
 // What a stalled download had come to is said. (The Engine lets go of the connection when it likes.)

@@ -115,14 +115,15 @@ func TestReconnectIsRepeated(t *testing.T) {
 // An agent that dies right after it has asked is answered by nobody: what it asked for would reach the next one, which asks itself and
 // takes a second answer for that of an executor gone wrong.
 func TestReconnectOfAnAgentThatDies(t *testing.T) {
-	for name, late := range map[string]func(*fakeagent.Agent) error{
-		"before the next one": func(a *fakeagent.Agent) error {
+	for name, late := range map[string]func(*fixture, *fakeagent.Agent) error{
+		"before the next one": func(f *fixture, a *fakeagent.Agent) error {
 			if err := a.LateReconnect(); err != nil {
 				return err
 			}
+			f.quiet(10 * linkRetry) // there is no next one for longer than the executor tries to answer
 			return a.Start(false)
 		},
-		"read when the next one listens": func(a *fakeagent.Agent) error {
+		"read when the next one listens": func(_ *fixture, a *fakeagent.Agent) error {
 			if err := a.Start(false); err != nil {
 				return err
 			}
@@ -139,7 +140,7 @@ func TestReconnectOfAnAgentThatDies(t *testing.T) {
 			for range 2 {
 				a.Stop()
 				f.quiet(50 * time.Millisecond)
-				must(t, late(a))
+				must(t, late(f, a))
 				if name == "before the next one" {
 					f.quiet(3 * linkRetry)
 				} else {
