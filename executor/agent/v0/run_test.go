@@ -115,32 +115,32 @@ func TestReconnectIsRepeated(t *testing.T) {
 // An agent that dies right after it has asked is answered by nobody: what it asked for would reach the next one, which asks itself and
 // takes a second answer for that of an executor gone wrong.
 func TestReconnectOfAnAgentThatDies(t *testing.T) {
-	for name, late := range map[string]func(*fixture, *fakeagent.Agent) error{
-		"before the next one": func(f *fixture, a *fakeagent.Agent) error {
+	for name, late := range map[string]func(f *fixture, a *fakeagent.Agent, round int) error{
+		"before the next one": func(f *fixture, a *fakeagent.Agent, _ int) error {
 			if err := a.LateReconnect(); err != nil {
 				return err
 			}
 			f.quiet(10 * linkRetry) // there is no next one for longer than the executor tries to answer
 			return a.Start(false)
 		},
-		"read when the next one listens": func(_ *fixture, a *fakeagent.Agent) error {
+		"read when the next one listens": func(_ *fixture, a *fakeagent.Agent, round int) error {
 			if err := a.Start(false); err != nil {
 				return err
 			}
 			if err := a.LateReconnect(); err != nil {
 				return err
 			}
-			return a.AwaitReceived(patiently(t), reregisterExecutor, 1)
+			return a.AwaitReceived(patiently(t), reregisterExecutor, round)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAgent(t, fakeagent.Options{Port: freePort(t)})
 			f := start(t, environment(t, a))
 			f.launched(a)
-			for range 2 {
+			for round := range 2 {
 				a.Stop()
 				f.quiet(50 * time.Millisecond)
-				must(t, late(f, a))
+				must(t, late(f, a, round+1))
 				if name == "before the next one" {
 					f.quiet(3 * linkRetry)
 				} else {
