@@ -201,6 +201,7 @@ func inspectHungDuringPull(t *testing.T) {
 				info = ofImage(t, "127.0.0.1:1/app:1", false)
 			}
 			d := h.dropIn(t, info)
+			d.await(t, mesos.TASK_STARTING) // the daemon itself asks for its information, too
 			eventually(t, "the Engine to be asked", func() bool { return engine.Count("(GET|POST)", path) > 0 })
 			d.destroy(t)
 			engine.Release()
