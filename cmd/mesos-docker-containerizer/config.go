@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -100,7 +101,7 @@ func (t terminal) showRunning(c *config.Config, asJSON bool) error {
 		if d.Live {
 			do = "`mesos-docker-containerizer reload` makes the daemon use it."
 		}
-		fmt.Fprintf(t.stdout, "\nSince the daemon read its settings: %s says %s=%s. %s\n", d.OtherOrigin, d.Name, orNotSet(d.Other), do)
+		fmt.Fprintf(t.stdout, "\nSince the daemon read its settings: %s says %s=%s. %s\n", d.OtherOrigin, d.Name, cmp.Or(d.Other, notSet), do)
 	}
 	if running.Mistake != "" {
 		return withStatus(exitUsage, fmt.Errorf("the daemon would not start again: %s", running.Mistake))
@@ -108,9 +109,5 @@ func (t terminal) showRunning(c *config.Config, asJSON bool) error {
 	return nil
 }
 
-func orNotSet(value string) string {
-	if value == "" {
-		return "(not set)"
-	}
-	return value
-}
+// notSet stands for an empty value.
+const notSet = "(not set)"

@@ -13,7 +13,6 @@ import (
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/doctor"
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/config"
-	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/gpu"
 )
@@ -68,7 +67,7 @@ func runDoctor(own *flag.FlagSet) action {
 // doctorOptions finds what there is to look at. What is missing is for the doctor to say.
 func doctorOptions(c *config.Config, agent, programs string) (doctor.Options, error) {
 	o := doctor.Options{
-		Config: c, Version: version, API: api.DefaultVersion, AdminSocket: filepath.Join(c.RunDir, protocol.AdminSocket), GPUDriver: gpu.Driver,
+		Config: c, Version: version, API: api.DefaultVersion, AdminSocket: adminSocket(c), GPUDriver: gpu.Driver,
 	}
 	var err error
 	if o.SocketGID, err = groupID(c); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,15 +71,7 @@ func (t terminal) showEvent(at time.Time, r containerizer.TaskReport, asJSON boo
 	if asJSON {
 		return tasklist.WriteJSON(t.stdout, r, "")
 	}
-	_, err := fmt.Fprintf(t.stdout, "%s %-8s %-9s %s %s\n", at.Local().Format(time.RFC3339), r.State, orDash(string(r.Health)),
+	_, err := fmt.Fprintf(t.stdout, "%s %-8s %-9s %s %s\n", at.Local().Format(time.RFC3339), r.State, cmp.Or(r.Health, "-"),
 		tasklist.Clean(r.Task), tasklist.Clean(r.Doing))
 	return err
-}
-
-// orDash stands for what is empty.
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

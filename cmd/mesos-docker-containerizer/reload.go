@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,7 +135,7 @@ func (r *reloader) reload() (report reloadReport, err error) {
 func reportOf(now, next *config.Config) (report reloadReport) {
 	report = reloadReport{Effective: []string{}, Restart: []string{}}
 	for _, d := range config.Differences(now, next) {
-		line := fmt.Sprintf("%s=%s (from %s)", d.Name, orNotSet(d.Other), d.OtherOrigin)
+		line := fmt.Sprintf("%s=%s (from %s)", d.Name, cmp.Or(d.Other, notSet), d.OtherOrigin)
 		if d.Live {
 			report.Effective = append(report.Effective, line)
 		} else {

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"mesos-docker-containerizer/config"
-	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/internal/lookup"
 )
@@ -69,7 +67,7 @@ func why(own *flag.FlagSet) action {
 
 // daemonListens reports whether there is a daemon, which may hang.
 func daemonListens(c *config.Config) bool {
-	conn, err := net.DialTimeout("unix", filepath.Join(c.RunDir, protocol.AdminSocket), time.Second/2)
+	conn, err := net.DialTimeout("unix", adminSocket(c), time.Second/2)
 	if err != nil {
 		return false
 	}

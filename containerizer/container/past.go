@@ -20,13 +20,7 @@ func (w *wait) lossOf(last OutputEnd) time.Time {
 	if !last.Position.Until.IsZero() {
 		return last.Position.Until
 	}
-	w.output.mu.Lock()
-	opened := w.output.opened
-	w.output.mu.Unlock()
-	var lost time.Time
-	if w.options.LostAt != nil {
-		lost = w.options.LostAt(opened)
-	}
+	lost := w.lostAt()
 	switch {
 	case lost.IsZero() && w.end != nil && !last.Broken:
 		return time.Time{} // nothing but the time of the end speaks for a loss
@@ -40,15 +34,21 @@ func (w *wait) lossOf(last OutputEnd) time.Time {
 	return earlier(last.Ended, lost.Add(lossSlack))
 }
 
-// missingSince is when the Engine was lost after which the output is missing, as far as is known; zero if it is not.
-func (w *wait) missingSince(last OutputEnd) time.Time {
+// lostAt is when the Engine went away after the stream was opened; zero if it did not, or that is not known.
+func (w *wait) lostAt() time.Time {
+	if w.options.LostAt == nil {
+		return time.Time{}
+	}
 	w.output.mu.Lock()
 	opened := w.output.opened
 	w.output.mu.Unlock()
-	if w.options.LostAt != nil {
-		if lost := w.options.LostAt(opened); !lost.IsZero() {
-			return lost
-		}
+	return w.options.LostAt(opened)
+}
+
+// missingSince is when the Engine was lost after which the output is missing, as far as is known; zero if it is not.
+func (w *wait) missingSince(last OutputEnd) time.Time {
+	if lost := w.lostAt(); !lost.IsZero() {
+		return lost
 	}
 	switch p := last.Position; {
 	case p == nil:

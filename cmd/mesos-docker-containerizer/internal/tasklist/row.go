@@ -38,7 +38,7 @@ func rowOf(r containerizer.TaskReport, now time.Time) Row {
 		Container: r.Container, ContainerID: r.ContainerID, Route: r.Route,
 		State: string(r.State), Doing: r.Doing, Health: string(r.Health), Image: r.Image, Sandbox: r.Sandbox,
 		Ports: strings.Join(r.Ports, ", "),
-		Age:   Age(now.Sub(cmpTime(r.Started, r.Created, r.Since))),
+		Age:   Age(now.Sub(cmp.Or(r.Started, r.Created, r.Since))),
 	}
 	if r.Memory > 0 {
 		row.Memory = units.BytesSize(float64(r.Memory))
@@ -52,16 +52,6 @@ func rowOf(r containerizer.TaskReport, now time.Time) Row {
 		}
 	}
 	return row
-}
-
-// cmpTime returns the first time that is not zero.
-func cmpTime(times ...time.Time) time.Time {
-	for _, t := range times {
-		if !t.IsZero() {
-			return t
-		}
-	}
-	return time.Time{}
 }
 
 // Age is a duration in one number, such as 12s, 5m, 36h, 9d.
@@ -108,6 +98,3 @@ func Format(w io.Writer, format string, reports []containerizer.TaskReport, now 
 	}
 	return nil
 }
-
-// orDash stands for what is empty.
-func orDash(text string) string { return cmp.Or(text, "-") }

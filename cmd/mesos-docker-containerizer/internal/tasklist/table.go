@@ -1,6 +1,7 @@
 package tasklist
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -57,8 +58,9 @@ func Table(w io.Writer, reports []containerizer.TaskReport, o Options) error {
 	}
 	for _, r := range reports {
 		var line []string
+		row := rowOf(r, o.Now)
 		for _, column := range columns {
-			line = append(line, orDash(column(rowOf(r, o.Now))))
+			line = append(line, cmp.Or(column(row), "-"))
 		}
 		cells = append(cells, line)
 	}
