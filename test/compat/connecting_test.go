@@ -182,7 +182,7 @@ func connecting() []row {
 					return listener.Close()
 				})
 				network.within(t, func() error {
-					conn, err := net.DialTimeout("tcp", "127.0.0.1:18471", silence)
+					conn, err := dialListener("127.0.0.1:18471")
 					if err != nil {
 						connected = "not connected"
 						return nil

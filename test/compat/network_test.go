@@ -1,9 +1,12 @@
 package compat
 
 import (
+	"errors"
+	"net"
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,6 +42,19 @@ func (n *ownNetwork) within(t *testing.T, do func() error) {
 		}
 		return do()
 	})
+}
+
+// dialListener connects to a program in a container that was just started. Until the program listens, its host refuses: the
+// Engine answers a start before the program's first instruction.
+func dialListener(address string) (net.Conn, error) {
+	deadline := time.Now().Add(silence)
+	for {
+		conn, err := net.DialTimeout("tcp", address, silence)
+		if err == nil || !errors.Is(err, unix.ECONNREFUSED) || !time.Now().Before(deadline) {
+			return conn, err
+		}
+		<-time.After(10 * time.Millisecond)
+	}
 }
 
 // onThread runs a function that changes its thread's network, and brings the thread back. A thread is not ended, for with it
