@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -290,14 +291,23 @@ func TestProcess(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	rest := " S" + strings.Repeat(" 1", 18) + " 4711 0 0"
-	for name, line := range map[string]string{
-		"plain":       "12 (cat)" + rest,
-		"blanks":      "12 (a b)" + rest,
-		"parentheses": "12 (x) R 1 (y)" + rest,
+	rest := func(state string, threads int) string {
+		return fmt.Sprintf(" %s%s %d 1 4711 0 0", state, strings.Repeat(" 1", 16), threads)
+	}
+	for name, tt := range map[string]struct {
+		line  string
+		ended bool
+	}{
+		"plain":                           {"12 (cat)" + rest("S", 1), false},
+		"blanks":                          {"12 (a b)" + rest("S", 1), false},
+		"parentheses":                     {"12 (x) Z 1 (y)" + rest("R", 9), false},
+		"not reaped":                      {"12 (cat)" + rest("Z", 1), true},
+		"not reaped, without signals":     {"12 (cat)" + rest("Z", 0), true},
+		"reaped":                          {"12 (cat)" + rest("X", 2), true},
+		"other threads than first do run": {"12 (cat)" + rest("Z", 2), false},
 	} {
-		if state, start, err := parseStat([]byte(line)); state != 'S' || start != 4711 || err != nil {
-			t.Errorf("%s: %c, %d, %v", name, state, start, err)
+		if ended, start, err := parseStat([]byte(tt.line)); ended != tt.ended || start != 4711 || err != nil {
+			t.Errorf("%s: %t, %d, %v", name, ended, start, err)
 		}
 	}
 	for name, line := range map[string]string{"empty": "", "short": "12 (cat) S 1", "no number": "12 (c) S" + strings.Repeat(" x", 30)} {

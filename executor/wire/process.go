@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -23,7 +24,7 @@ type Process struct {
 
 // FindProcess describes a process that runs now. The error wraps os.ErrNotExist when there is none.
 func FindProcess(pid int) (Process, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	boot, err := bootID()
 	if err != nil {
 		return Process{}, fmt.Errorf("read boot id: %w", err)
 	}
@@ -34,30 +35,42 @@ func FindProcess(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, fmt.Errorf("describe process %d: %w", pid, err)
 	}
-	state, start, err := parseStat(stat)
+	ended, start, err := parseStat(stat)
 	if err != nil {
 		return Process{}, fmt.Errorf("describe process %d: %w", pid, err)
 	}
-	if state == 'Z' || state == 'X' {
+	if ended {
 		return Process{}, fmt.Errorf("describe process %d: %w: it has ended and waits to be reaped", pid, os.ErrNotExist)
 	}
-	return Process{PID: pid, StartTime: start, BootID: strings.TrimSpace(string(boot))}, nil
+	return Process{PID: pid, StartTime: start, BootID: boot}, nil
 }
 
-// parseStat finds the state (field 3) and the start time (field 22) in a stat line. The second field is the program's name in
-// parentheses and may itself hold blanks and parentheses, so fields are counted from the last one.
-func parseStat(stat []byte) (state byte, start uint64, err error) {
+// bootID reads the kernel's name for this boot, once.
+var bootID = sync.OnceValues(func() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id)), err
+})
+
+// parseStat reads in a stat line whether the process has ended, and its start time (field 22). The second field is the program's name
+// in parentheses and may itself hold blanks and parentheses, so fields are counted from the last one. A process whose first thread has
+// ended while others run has the state of one that has ended (field 3), and more than one thread (field 20).
+func parseStat(stat []byte) (ended bool, start uint64, err error) {
 	end := bytes.LastIndexByte(stat, ')')
 	if end < 0 {
-		return 0, 0, errors.New("stat line has no program name")
+		return false, 0, errors.New("stat line has no program name")
 	}
 	fields := bytes.Fields(stat[end+1:])
-	const first, startField = 3, 22
+	const first, threadsField, startField = 3, 20, 22
 	if len(fields) <= startField-first {
-		return 0, 0, errors.New("stat line is too short")
+		return false, 0, errors.New("stat line is too short")
 	}
+	threads, err := strconv.Atoi(string(fields[threadsField-first]))
+	if err != nil {
+		return false, 0, err
+	}
+	state := fields[0][0]
 	start, err = strconv.ParseUint(string(fields[startField-first]), 10, 64)
-	return fields[0][0], start, err
+	return state == 'X' || state == 'Z' && threads <= 1, start, err
 }
 
 // Alive tells whether the process still runs; one that has ended and was not reaped does not. When it cannot be seen for
