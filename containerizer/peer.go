@@ -83,16 +83,12 @@ func checkSandbox(workDirectory, sandbox string, owner uint32) error {
 		return fault("work directory %s: %v", workDirectory, err)
 	}
 	defer func() { unix.Close(at) }()
-	how := unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
-	}
 	for name := range strings.SplitSeq(below, "/") {
 		// The directory that is about to be gone through must be root's alone.
 		if err := onlyRootWrites(at); err != nil {
 			return fault("above %q, %v", name, err)
 		}
-		next, err := unix.Openat2(at, name, &how)
+		next, err := unix.Openat(at, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return fault("%q cannot be opened without following symlinks: %v", name, err)
 		}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/containerizer/pidfd"
 )
 
 const (
@@ -110,7 +112,7 @@ func sweepSession(leader int, container string) (found bool, err error) {
 		}
 		switch err := killMember(pid, leader, container); {
 		case errors.Is(err, unix.ESRCH), errors.Is(err, os.ErrNotExist): // it has ended
-		case errors.Is(err, errElsewhere): // the number belongs to another session
+		case errors.Is(err, pidfd.ErrElsewhere): // the number belongs to another session
 		case err != nil:
 			failed = errors.Join(failed, err)
 		default:
@@ -122,7 +124,7 @@ func sweepSession(leader int, container string) (found bool, err error) {
 
 // killMember opens a process and kills it if it is still in the session and the container.
 func killMember(pid, leader int, container string) error {
-	process, err := processOf(pid, container)
+	process, err := pidfd.OpenContainer(pid, container)
 	if err != nil {
 		return err
 	}
@@ -130,7 +132,7 @@ func killMember(pid, leader int, container string) error {
 	if !inSession(pid, leader) {
 		return os.ErrNotExist
 	}
-	return signal(process, unix.SIGKILL)
+	return process.Signal(unix.SIGKILL)
 }
 
 // inSession reports whether a process runs and is in a session.

@@ -5,78 +5,41 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 
 	"golang.org/x/sys/unix"
-)
 
-var errElsewhere = errors.New("not in a cgroup of container")
+	"mesos-docker-containerizer/containerizer/pidfd"
+)
 
 var errNoPID = errors.New("the host's pid of the container is not known, so its network cannot be entered")
 
-// processOf returns a pidfd of a process of the container. Every runtime puts the container's ID into the name of its cgroup; this
-// detects a pid that another process has by now. The file owns the descriptor.
-func processOf(pid int, container string) (*os.File, error) {
-	if pid <= 0 || container == "" {
-		return nil, errNoPID
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return nil, processError(pid, err)
-	}
-	process := os.NewFile(uintptr(fd), "pidfd")
-	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err == nil && !strings.Contains(string(cgroup), container) {
-		err = fmt.Errorf("process %d is %w %s", pid, errElsewhere, container)
-	}
-	if err == nil {
-		err = signal(process, 0)
-	}
-	if err != nil {
-		process.Close()
-		return nil, processError(pid, err)
-	}
-	return process, nil
-}
-
-// processError adds context to an error about a process.
-func processError(pid int, err error) error {
-	if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("the container's process %d is gone: %w", pid, err)
-	}
-	return fmt.Errorf("look at the container's process: %w", err)
-}
-
-// signal sends a signal to the process of a pidfd. Success with signal 0 shows that the process was not reaped yet, so data read by
-// its pid since the pidfd was opened was its own.
-func signal(process *os.File, s unix.Signal) error {
-	raw, err := process.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var sent error
-	if err := raw.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), s, nil, 0) }); err != nil {
-		return err
-	}
-	return sent
-}
-
 // openNamespace opens the network namespace of the container.
 func (t Target) openNamespace() (*os.File, error) {
-	process, err := processOf(t.PID, t.ContainerID)
+	if t.PID <= 0 || t.ContainerID == "" {
+		return nil, errNoPID
+	}
+	process, err := pidfd.OpenContainer(t.PID, t.ContainerID)
 	if err != nil {
-		return nil, err
+		return nil, processError(t.PID, err)
 	}
 	defer process.Close()
 	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", t.PID))
 	if err != nil {
 		return nil, processError(t.PID, err)
 	}
-	if err := signal(process, 0); err != nil {
+	if process.Ended() { // the pid may have been another's when the namespace was opened
 		namespace.Close()
-		return nil, processError(t.PID, err)
+		return nil, processError(t.PID, os.ErrNotExist)
 	}
 	return namespace, nil
+}
+
+// processError adds context to an error about a process.
+func processError(pid int, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the container's process %d is gone: %w", pid, err)
+	}
+	return fmt.Errorf("look at the container's process: %w", err)
 }
 
 // socketIn creates a non-blocking TCP socket in a network namespace, which the socket keeps.

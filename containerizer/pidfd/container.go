@@ -13,8 +13,12 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// OpenContainer refers to a container's first process as the host sees it. It verifies by the process's
-// cgroup, in whose name every runtime puts the container's id, that the pid still belongs to the container.
+// ErrElsewhere says that a process is in no cgroup of the container.
+var ErrElsewhere = errors.New("not in a cgroup of container")
+
+// OpenContainer refers to a process of a container, as the host sees it. It verifies by the process's cgroup, in whose name every
+// runtime puts the container's id, that the pid still belongs to the container. The error wraps os.ErrNotExist if there is no such
+// process, ErrElsewhere if it is not the container's.
 func OpenContainer(pid int, container string) (*Process, error) {
 	process, err := wire.FindProcess(pid)
 	if err != nil {
@@ -26,7 +30,7 @@ func OpenContainer(pid int, container string) (*Process, error) {
 	}
 	inside, err := inContainer(pid, container)
 	if err == nil && !inside {
-		err = fmt.Errorf("process %d is not in a cgroup of container %s", pid, container)
+		err = fmt.Errorf("process %d is %w %s", pid, ErrElsewhere, container)
 	}
 	if err != nil {
 		h.Close()
@@ -95,5 +99,8 @@ func wholeID(container string) bool {
 
 func inContainer(pid int, container string) (bool, error) {
 	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if errors.Is(err, unix.ESRCH) { // it ended between open and read
+		err = fmt.Errorf("%w: %w", os.ErrNotExist, err)
+	}
 	return strings.Contains(string(cgroup), container), err
 }

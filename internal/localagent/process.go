@@ -103,25 +103,22 @@ func killSession(session int, patient bool) {
 	}
 }
 
-// killMember kills one process of a session by a pidfd, and checks the membership after it has opened that: the process may have ended
-// since, and its pid may belong to another. If patient, it waits for the death until the deadline.
+// killMember kills one process of a session, and checks the membership after it has got hold of the process: that may have ended
+// since, and its pid may belong to another. Before Linux 5.4 nothing can be got hold of, so that the pid may pass to another between
+// the check and the kill. If patient, it waits for the death until the deadline.
 func killMember(pid, session int, patient bool, deadline time.Time) {
-	fd, err := unix.PidfdOpen(pid, 0)
+	process, err := os.FindProcess(pid)
 	if err != nil {
-		return // it has ended by itself
-	}
-	defer unix.Close(fd)
-	if !isMember(pid, session) {
 		return
 	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil || !patient {
+	defer process.Release()
+	if !isMember(pid, session) || process.Kill() != nil || !patient {
 		return
 	}
-	for {
-		left := int(max(time.Until(deadline), 0).Milliseconds())
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, left); !errors.Is(err, unix.EINTR) {
-			return
-		}
+	looks := time.NewTicker(time.Millisecond)
+	defer looks.Stop()
+	for isMember(pid, session) && time.Now().Before(deadline) {
+		<-looks.C
 	}
 }
 
