@@ -12,16 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernel looks for openat2, of Linux 5.6, with which sandboxes of users are opened; pidfds are older.
 func (d *doctor) kernel(context.Context) finding {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return failed(fmt.Sprintf("uname: %v", err), "see which kernel this is")
 	}
-	release := unix.ByteSliceToString(name.Release[:])
+	return judgeKernel(unix.ByteSliceToString(name.Release[:]))
+}
+
+// judgeKernel takes the name of a kernel's release. Tests are made without the system calls of later kernels than the one that is needed.
+func judgeKernel(release string) finding {
 	version, _, _ := strings.Cut(release, "-")
-	if parts := strings.SplitN(version, ".", 3); len(parts) >= 2 && older(parts[0]+"."+parts[1], "5.6") {
-		return failed("Linux "+release+"; 5.6 is needed", "upgrade the kernel")
+	if parts := strings.SplitN(version, ".", 3); len(parts) >= 2 && older(parts[0]+"."+parts[1], "4.18") {
+		return failed("Linux "+release+"; 4.18 is needed", "upgrade the kernel")
 	}
 	return ok("Linux %s", release)
 }
