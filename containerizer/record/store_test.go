@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/sys/unix"
 
 	"mesos-docker-containerizer/internal/lookup"
 )
@@ -188,4 +189,40 @@ func TestWithoutAStore(t *testing.T) {
 		t.Error("it has loaded something")
 	}
 	s.Run(t.Context())
+}
+
+// TestFindAmongMany asks for one task of as many as there can be. Its processor time is a small part of the second in which `why` is to
+// answer on a busy host.
+func TestFindAmongMany(t *testing.T) {
+	state := t.TempDir()
+	s := NewStore(state, zap.NewNop())
+	s.Put(ended("other", began))
+	wanted := ended("web.1", began)
+	wanted.ContainerID, wanted.Container = "fedcba9876543210", "mesos-1b2c"
+	s.Put(wanted)
+	s.flush()
+	path := func(name string) string { return filepath.Join(Directory(state), name) }
+	for i := range maxFiles - 2 {
+		if err := os.Link(path(fileName(ended("other", began))), path(fmt.Sprintf("t-other.%d@00.json", i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for word, want := range map[string]error{"web": nil, "fedcba": nil, "mesos-1": nil, "/of/web": nil, "of/w": nil, "dcba": lookup.ErrNone, "nothing": lookup.ErrNone} {
+		before := processorTime(t)
+		r, err := Find(state, word)
+		took := processorTime(t) - before
+		if !errors.Is(err, want) || err == nil && r.Task != "web.1" || took > time.Second {
+			t.Errorf("%s: %v, %v, %v of processor time", word, r, err, took)
+		}
+		t.Logf("%s: %v of processor time", word, took)
+	}
+}
+
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
