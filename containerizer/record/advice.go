@@ -20,7 +20,7 @@ func (r *Record) Advice() string {
 		return fmt.Sprintf("take it out of the task, or change %s (%s) and run `mesos-docker-containerizer reload`", r.Refusal.Rule,
 			cmp.Or(r.Refusal.Source, "/etc/mesos-docker-containerizer/"+r.Refusal.Rule))
 	case r.Stop != nil && len(r.Probes) > 0:
-		return "look at what the task printed before it failed its health check: " + r.sandboxFile("stderr")
+		return r.readOutput("look at what the task printed before it failed its health check")
 	case r.Stop != nil:
 		return ""
 	case r.End.Outcome == "unknown":
@@ -34,9 +34,9 @@ func (r *Record) Advice() string {
 	case r.End.Outcome == "failed":
 		return fmt.Sprintf("mend this host, on which the task failed while %s; `mesos-docker-containerizer doctor` checks it", r.failedIn())
 	case r.End.Code == killed:
-		return "find out who sent SIGKILL; it was the kernel, for lack of memory, if `dmesg` shows that. The task may have printed more: " + r.sandboxFile("stderr")
+		return "find out who sent SIGKILL; it was the kernel, for lack of memory, if `dmesg` shows that; " + r.readOutput("the task may have printed more")
 	case r.End.Code != 0:
-		return "look at what the task printed last: " + r.sandboxFile("stderr")
+		return r.readOutput("look at what the task printed last")
 	}
 	return ""
 }
@@ -50,7 +50,7 @@ func (r *Record) adviceAlive() string {
 			return "nothing if the registry comes back; see whether this host reaches it: " + r.askRegistry()
 		}
 	case Unhealthy:
-		return "look at what the task prints: " + r.sandboxFile("stderr")
+		return r.readOutput("look at what the task prints")
 	}
 	return ""
 }
@@ -103,6 +103,13 @@ func (r *Record) failedIn() State {
 	return ""
 }
 
-func (r *Record) sandboxFile(name string) string {
-	return strings.TrimSuffix(r.Sandbox, "/") + "/" + name
+// readOutput names the file in which the task's errors are, if it is there.
+func (r *Record) readOutput(advice string) string {
+	switch {
+	case !r.sandboxGone:
+		return advice + ": " + strings.TrimSuffix(r.Sandbox, "/") + "/stderr"
+	case r.Route == "local":
+		return "what the task printed is gone with its sandbox; `run --keep-sandbox` keeps it"
+	}
+	return "what the task printed is gone with its sandbox, which the agent keeps for its gc_delay"
 }

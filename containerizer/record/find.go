@@ -57,7 +57,12 @@ func one(all []*Record, word string) (*Record, error) {
 			latest[id] = r
 		}
 	}
-	return lookup.One(slices.Collect(maps.Values(latest)), (*Record).names, word)
+	found, err := lookup.One(slices.Collect(maps.Values(latest)), (*Record).names, word)
+	if err == nil {
+		_, missing := os.Stat(found.Sandbox)
+		found.sandboxGone = errors.Is(missing, fs.ErrNotExist)
+	}
+	return found, err
 }
 
 // names are those by which a person may know the task.

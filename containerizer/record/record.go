@@ -58,6 +58,8 @@ type Record struct {
 	Refusal *Refusal `json:"refusal,omitempty"`
 	Memory  *Memory  `json:"memory,omitempty"`
 	End     *End     `json:"end,omitempty"`
+
+	sandboxGone bool // set by Find
 }
 
 // Asked is what the task asks for.

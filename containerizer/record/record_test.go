@@ -61,7 +61,7 @@ func TestWhy(t *testing.T) {
 			"asked: not known, the task was not translated, route drop-in, framework f",
 			"steps: running 1s",
 			"end: exit status 137, signal SIGKILL",
-			"do: find out who sent SIGKILL; it was the kernel, for lack of memory, if `dmesg` shows that. The task may have printed more: /sandbox/stderr",
+			"do: find out who sent SIGKILL; it was the kernel, for lack of memory, if `dmesg` shows that; the task may have printed more: /sandbox/stderr",
 		}},
 		"waiting for the Engine": {Record{Steps: []Step{step(Waiting, 0, "waiting for the Docker Engine")}}, []string{
 			"web.1 waiting for 1m0s, since 2026-01-02 03:04:05",

@@ -55,6 +55,16 @@ func TestRecordsOutliveTheDaemon(t *testing.T) {
 			t.Errorf("%q: %v, %v", reference, r, err)
 		}
 	}
+	kept := t.TempDir()
+	for task, want := range map[string]string{"kept": "printed last: " + kept + "/stderr", "removed": "gone with its sandbox"} {
+		r := ended(task, began)
+		r.End.Code, r.Sandbox = 1, map[string]string{"kept": kept, "removed": kept + "/removed"}[task]
+		s.Put(r)
+		s.flush()
+		if r, err := Find(state, task); err != nil || !strings.Contains(r.Advice(), want) {
+			t.Errorf("%s: %q, %v", task, r.Advice(), err)
+		}
+	}
 	again := &Record{Task: "web.1", Container: "c-web.1"}
 	if !NewStore(state, zap.NewNop()).Load(again) || again.End == nil {
 		t.Errorf("loaded %+v", again)
@@ -65,7 +75,7 @@ func TestRecordsOutliveTheDaemon(t *testing.T) {
 			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
 		}
 	}
-	if info, err := os.Stat(Directory(state)); err != nil || info.Mode().Perm() != 0o700 || len(entries) != 5 {
+	if info, err := os.Stat(Directory(state)); err != nil || info.Mode().Perm() != 0o700 || len(entries) != 7 {
 		t.Errorf("%v, %v, %d files", info, err, len(entries))
 	}
 }
