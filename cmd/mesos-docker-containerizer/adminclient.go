@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"mesos-docker-containerizer/config"
@@ -18,9 +20,6 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/internal/lookup"
 )
-
-// errNoDaemon says that nobody answers at the socket for admins.
-var errNoDaemon = errors.New("is it running (systemctl status mesos-docker-containerizer), and are you root?")
 
 func adminSocket(c *config.Config) string { return filepath.Join(c.RunDir, protocol.AdminSocket) }
 
@@ -80,11 +79,25 @@ func openDaemon(ctx context.Context, c *config.Config, method, path string, body
 	return response.Body, nil
 }
 
+// noDaemon says why the daemon has not answered, and what to do.
 func noDaemon(c *config.Config, err error) error {
 	if wrapper, ok := errors.AsType[*url.Error](err); ok { // with an address that is made up
 		err = wrapper.Err
 	}
-	return withStatus(exitEnvironment, fmt.Errorf("no daemon answers at %s: %w; %w", adminSocket(c), err, errNoDaemon))
+	text := "no daemon answers at %s: %w; `systemctl status mesos-docker-containerizer` shows what became of it"
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		text = "the daemon at %s answers root alone: %w; run this as root"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		text = "no daemon answers at %s: %w; start it: systemctl start mesos-docker-containerizer"
+	}
+	return withStatus(exitEnvironment, fmt.Errorf(text, adminSocket(c), err))
+}
+
+// daemonAway reports whether an error says that no daemon has answered, which may come back.
+func daemonAway(err error) bool {
+	e, ok := errors.AsType[*exitError](err)
+	return ok && e.status == exitEnvironment && !errors.Is(err, fs.ErrPermission)
 }
 
 // askFile asks the daemon for a file: see containerizer.AskFile. The limit is for the answer.

@@ -26,6 +26,7 @@ type command struct {
 	tasks      bool     // the arguments begin with names of tasks, or their beginnings
 	operands   int      // behind so many arguments no flags are looked for; 0 for everywhere
 	asks       bool     // the command only asks the daemon: mistakes in files do not keep it from that
+	warns      bool     // the action itself warns of mistakes in files, or the daemon does
 }
 
 // action does the work of a command. The Config is nil where the command takes no settings. An error is shown to the person, and
@@ -140,7 +141,9 @@ func (c *command) parse(t terminal, args []string, own *flag.FlagSet) (settings 
 		if settings, rest, err = config.Load(config.Options{Environ: t.environ, Args: args, Foreign: foreign, Tolerant: c.asks}); err != nil {
 			return nil, nil, err
 		}
-		t.warnMistakes(settings)
+		if !c.warns {
+			t.warnMistakes(settings)
+		}
 		if _, err := newPolicy(settings); err != nil && !c.asks {
 			return nil, nil, err
 		}

@@ -38,6 +38,7 @@ func showConfig(own *flag.FlagSet) action {
 		if *running {
 			return t.showRunning(c, *asJSON)
 		}
+		t.warnMistakes(c)
 		t.warnUnusable(c)
 		var err error
 		if *asJSON {
@@ -89,6 +90,9 @@ func (t terminal) showRunning(c *config.Config, asJSON bool) error {
 	var running runningConfig
 	if err := askDaemon(c, http.MethodGet, "/config", psTimeout, &running); err != nil {
 		return err
+	}
+	if running.Mistake == "" { // the daemon has another environment
+		t.warnMistakes(c)
 	}
 	if asJSON {
 		return config.PrintJSON(t.stdout, running)

@@ -6,9 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/drain"
@@ -54,7 +51,7 @@ func drainHost(own *flag.FlagSet) action {
 		if _, err := fmt.Fprint(t.stdout, calls.Now); err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := t.untilLeft()
 		defer stop()
 		left, err := drain.Wait(ctx, t.drainWatch(c, *limit))
 		switch {
@@ -80,10 +77,7 @@ func (t terminal) drainWatch(c *config.Config, limit time.Duration) drain.Watch 
 			defer cancel()
 			return reports, tellDaemon(ctx, c, http.MethodGet, "/tasks", nil, &reports)
 		},
-		Away: func(err error) bool {
-			e, ok := errors.AsType[*exitError](err)
-			return ok && e.status == exitEnvironment
-		},
+		Away: daemonAway,
 		Left: t.showLeft,
 		Gone: func(err error) { fmt.Fprintf(t.stderr, "%s: waiting for the daemon: %v\n", program, err) },
 	}

@@ -2,15 +2,11 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/tasklist"
@@ -21,19 +17,19 @@ import (
 const eventsUsage = `
 Usage: mesos-docker-containerizer events [--json] [NAME...] [FLAG...]
 
-Prints the tasks as they are, and then each change of a task's state or health as it happens, until Ctrl-C or the end of the daemon: time,
-state, health, task and, in words, what the task is doing. With names it prints those of tasks of which a name begins with one of them, as in ps.
+Prints the tasks as they are, and then each change of a task's state or health as it happens, until Ctrl-C, the end of the daemon or that of
+the reader (| head -1): time, state, health, task and, in words, what the task is doing. With names it prints those of tasks of which a name begins with one of them, as in ps.
 
 With --json each line is a JSON object with the fields of ps --json.
 
-Exit status: 0 when ended by a signal, 2 when a flag or setting is wrong, 3 when no daemon answers or it has ended.
+Exit status: 0 when ended by a signal or the reader, 2 when a flag or setting is wrong, 3 when no daemon answers or it has ended.
 `
 
 // showEvents prints changes as they happen.
 func showEvents(own *flag.FlagSet) action {
 	asJSON := own.Bool("json", false, "a JSON object for each change")
 	return func(t terminal, c *config.Config, arguments []string) error {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := t.untilLeft()
 		defer stop()
 		stream, err := openDaemon(ctx, c, http.MethodGet, "/events", nil)
 		if err != nil {

@@ -95,7 +95,7 @@ func TestMistakesWithImages(t *testing.T) {
 	}{
 		{[]string{"images", "--dry-run"}, exitUsage, "images gc"},
 		{[]string{"images", "prune"}, exitUsage, "prune"},
-		{[]string{"images", "--run_dir=/nonexistent"}, exitEnvironment, "is it running"},
+		{[]string{"images", "--run_dir=/nonexistent"}, exitEnvironment, "start it: systemctl start"},
 	} {
 		p := start(t, tt.args...)
 		p.wantStatus(tt.status)

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	timetypes "github.com/docker/docker/api/types/time"
@@ -18,6 +16,7 @@ import (
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/record"
+	"mesos-docker-containerizer/internal/lookup"
 	"mesos-docker-containerizer/internal/transport/stdcopy"
 )
 
@@ -26,7 +25,7 @@ Usage: mesos-docker-containerizer logs [-f] [--tail=N] [--since=TIME] [--stderr]
 
 Prints what a task has written, from stdout in its sandbox, or stderr, where the executor writes its own log, too. Files that a log rotator
 of the agent's has renamed (stdout.1, stdout.2) come first; compressed ones are not read. With -f it goes on through rotations until the
-task has ended, or Ctrl-C. Output is passed on as it is, escape sequences included.
+task has ended, Ctrl-C, or the end of the reader (| head -1). Output is passed on as it is, escape sequences included.
 
 Files have no times: with --since the output is what the Docker Engine's log has (log_driver, log_opts), until the container is removed.
 --since and -f leave no room for --tail.
@@ -71,16 +70,20 @@ func logs(own *flag.FlagSet) action {
 			return withStatus(exitUsage, errors.New("--tail cannot be had with both --since and -f: leave one of them out"))
 		}
 		task, err := askTask(c, arguments[0])
-		if err != nil && *since == "" {
+		if err != nil && *since == "" && !errors.Is(err, lookup.ErrSeveral) {
 			// Of a task that has ended, or while the daemon is away, there is the record.
-			if ended, recordErr := record.Find(stateDirectory(c), arguments[0]); recordErr == nil {
+			ended, recordErr := record.Find(stateDirectory(c), arguments[0])
+			switch {
+			case recordErr == nil:
 				task, err, follow = containerizer.TaskReport{Sandbox: ended.Sandbox}, nil, false
+			case errors.Is(recordErr, lookup.ErrSeveral):
+				err = ofLastDay(recordErr)
 			}
 		}
 		if err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := t.untilLeft()
 		defer stop()
 		if *since != "" {
 			return t.engineLog(ctx, c, task, order, *lines)

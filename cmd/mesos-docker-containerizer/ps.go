@@ -1,13 +1,8 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -77,7 +72,7 @@ func ps(own *flag.FlagSet) action {
 
 // watch shows something again and again until the person ends it. A daemon that is restarted meanwhile is waited for.
 func (t terminal) watch(show func() error) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := t.untilLeft()
 	defer stop()
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
@@ -87,7 +82,7 @@ func (t terminal) watch(show func() error) error {
 			fmt.Fprint(t.stdout, clear)
 		}
 		err := show()
-		if e, ok := errors.AsType[*exitError](err); ok && e.status == exitEnvironment {
+		if daemonAway(err) {
 			fmt.Fprintln(t.stderr, program+":", err)
 		} else if err != nil {
 			return err

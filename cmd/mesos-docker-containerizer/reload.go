@@ -44,6 +44,9 @@ func reload(own *flag.FlagSet) action {
 	return func(t terminal, c *config.Config, _ []string) error {
 		var report reloadReport
 		if err := askDaemon(c, http.MethodPost, "/reload", reloadTimeout, &report); err != nil {
+			if daemonAway(err) { // which would have said what is wrong
+				t.warnMistakes(c)
+			}
 			return err
 		}
 		if *asJSON {

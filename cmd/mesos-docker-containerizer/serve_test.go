@@ -65,7 +65,7 @@ func TestRunWithADaemon(t *testing.T) {
 	daemon.wantStatus(exitOK)
 	list = start(t, "ps", runDirectory)
 	list.wantStatus(exitEnvironment)
-	if !strings.Contains(list.err(), "is it running") {
+	if !strings.Contains(list.err(), "start it: systemctl start") {
 		t.Error("ps does not say what to do without a daemon")
 	}
 	if _, err := net.Dial("unix", socket); err == nil {

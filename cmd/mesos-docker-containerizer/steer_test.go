@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -71,6 +73,8 @@ func TestSteer(t *testing.T) {
 		t.Errorf("stderr in the Engine's log is %q", p.out())
 	}
 	want(ask("logs", "nothing"), exitFailed, "no task has such a name")
+	firstLine(t, "one", "logs", flags[1], "-f", prefix)
+	firstLine(t, id, "events", flags[1], prefix)
 	follow := start(t, "logs", flags[1], "-f", prefix)
 	follow.await("two")
 
@@ -103,6 +107,21 @@ func TestSteer(t *testing.T) {
 	daemon.interrupt()
 	daemon.wantStatus(exitOK)
 	nothingLeft(t, id)
+}
+
+// firstLine is `| head -1`, after which nothing is written that the program could see fail.
+func firstLine(t *testing.T, want string, args ...string) {
+	t.Helper()
+	from, to, err := os.Pipe()
+	must(t, err)
+	p := startWith(t, func(c *exec.Cmd) { c.Stdout = to }, args...)
+	must(t, to.Close())
+	line, err := bufio.NewReader(from).ReadString('\n')
+	must(t, from.Close())
+	if err != nil || !strings.Contains(line, want) {
+		t.Errorf("%q, %v", line, err)
+	}
+	p.wantStatus(exitOK)
 }
 
 // eventually asks until something holds.

@@ -43,7 +43,7 @@ func why(own *flag.FlagSet) action {
 		}
 		found, err := record.Find(stateDirectory(c), arguments[0])
 		if errors.Is(err, lookup.ErrNone) || errors.Is(err, lookup.ErrSeveral) {
-			err = fmt.Errorf("%w, of those of the last 24 hours", err)
+			err = ofLastDay(err)
 		} else if errors.Is(err, os.ErrPermission) {
 			err = fmt.Errorf("%w; the records are root's alone", err)
 		}
@@ -64,6 +64,9 @@ func why(own *flag.FlagSet) action {
 		return nil
 	}
 }
+
+// ofLastDay adds to an error of record.Find among which tasks it has looked.
+func ofLastDay(err error) error { return fmt.Errorf("%w, of those of the last 24 hours", err) }
 
 // daemonListens reports whether there is a daemon, which may hang.
 func daemonListens(c *config.Config) bool {
