@@ -47,19 +47,28 @@ type link struct {
 	done   chan struct{} // closed at the end
 	err    error         // why it ended; readable after done
 
-	told atomic.Pointer[telling] // nil before the agent was told anything
+	told atomic.Pointer[telling] // nil before a re-registration is written
 }
 
-// telling is when a re-registration was written, and on which connection.
+// telling is when the writing of a re-registration began, and on which connection.
 type telling struct {
 	conn net.Conn
 	at   time.Time
 }
 
-// answered reports whether the agent at the other end has been sent a re-registration a short while ago, and lives.
+// superseded is in the place of the re-registration of a link that must not write one any more.
+var superseded = new(telling)
+
+var errSuperseded = errors.New("another link takes the place of this one")
+
+// answered reports whether the agent at the other end has been sent a re-registration a short while ago, and lives. A link that has
+// yet to write one does not do so any more: the next link does.
 func (l *link) answered() bool {
+	if l.told.CompareAndSwap(nil, superseded) {
+		return false
+	}
 	told := l.told.Load()
-	if told == nil || time.Since(told.at) > freshLink {
+	if time.Since(told.at) > freshLink {
 		return false
 	}
 	conn := told.conn
@@ -126,11 +135,11 @@ func discard(conn net.Conn) error {
 
 // deliver sends the opening and then, one after another, the updates recorded behind it. It ends only with an error.
 func (l *link) deliver(ctx context.Context, conn net.Conn, o opening) error {
+	if o.name == reregisterExecutor && !l.told.CompareAndSwap(nil, &telling{conn, time.Now()}) {
+		return errSuperseded
+	}
 	if err := l.write(conn, o.name, o.body); err != nil {
 		return err
-	}
-	if o.name == reregisterExecutor {
-		l.told.Store(&telling{conn, time.Now()})
 	}
 	l.run.logger.Info("linked with the agent", zap.Stringer("agent", l.agent), zap.Stringer("executor_address", l.run.self), zap.String("message", o.name))
 	o.body = nil
