@@ -43,7 +43,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h := &host{directory: directory, programs: build(t)}
-	t.Cleanup(func() { os.RemoveAll(directory) })
+	t.Cleanup(func() { h.remove(t) })
 	t.Setenv("DOCKER_HOST", "unix://"+directory+"/docker.sock")
 	if h.docker, err = client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation()); err != nil {
 		t.Fatal(err)
@@ -77,6 +77,19 @@ func newHost(t *testing.T) *host {
 	}
 	t.Cleanup(func() { h.agent.Close() })
 	return h
+}
+
+// remove removes the host, but after a failure what shows how it came to it.
+func (h *host) remove(t *testing.T) {
+	t.Helper()
+	if !t.Failed() {
+		os.RemoveAll(h.directory)
+		return
+	}
+	for _, name := range []string{"data", "exec"} {
+		os.RemoveAll(filepath.Join(h.directory, name))
+	}
+	t.Logf("logs and sandboxes are kept in %s", h.directory)
 }
 
 // build makes the programs.
