@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -40,14 +41,18 @@ func TestFaults(t *testing.T) {
 	chooseSeed()
 	h := newHost(t)
 	until := time.Now().Add(time.Duration(*minutes * float64(time.Minute)))
-	rounds := 0
-	for ; (*minutes == 0 && rounds < shortRounds || time.Now().Before(until)) && !t.Failed(); rounds++ {
-		h.round(t, *first+rounds, draw(*seed, *first+rounds, tasksAtOnce, faultsEach))
+	number, over := *first, true
+	for ; over && (*minutes == 0 && number < *first+shortRounds || time.Now().Before(until)); number++ {
+		over = false // unless the round comes to its end, whatever it found
+		t.Run(fmt.Sprintf("round=%d", number), func(t *testing.T) {
+			h.round(t, number, draw(*seed, number, tasksAtOnce, faultsEach))
+			over = true
+			if t.Failed() {
+				t.Logf("run it again with -seed=%d -round=%d", *seed, number)
+			}
+		})
 	}
-	if t.Failed() {
-		t.Logf("run it again with -seed=%d -round=%d", *seed, *first+rounds-1)
-	}
-	t.Logf("%d rounds with %d tasks and %d faults each, seed %d", rounds, tasksAtOnce, faultsEach, *seed)
+	t.Logf("%d rounds with %d tasks and %d faults each, seed %d", number-*first, tasksAtOnce, faultsEach, *seed)
 }
 
 // chooseSeed sets the seed if none was given.
