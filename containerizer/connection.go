@@ -217,7 +217,7 @@ func (s *session) stopSent(order container.StopOrder) {
 func outputEnd(r *wire.Resume) container.OutputEnd {
 	end := container.OutputEnd{Last: r.Since, Ended: r.Ended, Broken: r.Broken, Unreadable: r.Unreadable}
 	if p := r.Position; p != nil {
-		end.Position = &container.Position{Since: p.Since, Received: p.Stdout + p.Stderr, Until: p.Until, Again: p.Again}
+		end.Position = &container.Position{Since: p.Since, Received: p.Stdout + p.Stderr, Until: p.Until, Again: p.Again, Ends: p.Ends}
 	}
 	return end
 }

@@ -221,7 +221,7 @@ func (s *session) Owns(name string, of map[string]string) bool {
 
 // Output implements container.Owner: the output is the executor's. One that is away asks for a stream when it is back.
 func (s *session) Output(stream *os.File, kind container.Stream) error {
-	output := wire.Output{TTY: kind.TTY, Resumed: kind.Resumed, From: kind.From, Lost: kind.Lost}
+	output := wire.Output{TTY: kind.TTY, Resumed: kind.Resumed, From: kind.From, After: kind.After, Lost: kind.Lost}
 	if kind.Lost != "" {
 		s.server.options.Metrics.OutputLost()
 	}

@@ -159,7 +159,8 @@ func (e *executor) onRefused(r *wire.Refused) {
 		Message: fmt.Sprintf("mesos-docker-containerizer at %s refuses this executor: %s", e.Daemon, r.Reason)})
 }
 
-// onOutput copies a stream until it ends. A second stream shows the same output and is closed.
+// onOutput copies a stream until it ends. A second stream shows the same output and is closed. So is one that was asked for before
+// another has ended: the daemon hears of each end as often as the executor attaches.
 func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 	if o.Lost != "" && e.task.output == nil {
 		e.Logger.Warn("some of the task's output is lost", zap.String("reason", o.Lost))
@@ -169,6 +170,11 @@ func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 	}
 	if e.task.output != nil || e.task.exit != nil {
 		stream.Close()
+		return
+	}
+	if o.After != 0 && o.After != e.task.received.ends {
+		stream.Close()
+		e.askForRest()
 		return
 	}
 	output := &outputStream{ReadCloser: stream}
@@ -182,6 +188,7 @@ func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 // the exit is about to be reported: the daemon knows which.
 func (e *executor) onOutputEnd(end outputEnd) {
 	e.task.output, e.task.outputBroken = nil, end.err != nil
+	e.task.received.ends++
 	e.task.state.OutputEnded, e.task.state.Unreadable = time.Now(), end.unreadable
 	if !end.lastByte.IsZero() {
 		e.task.state.OutputSince = end.lastByte
@@ -200,9 +207,14 @@ func (e *executor) onOutputEnd(end outputEnd) {
 	if end.err != nil {
 		e.Logger.Warn("output stream broke; asking for the rest", zap.Error(end.err))
 	}
+	e.askForRest()
+}
+
+// askForRest tells the daemon how the last stream ended.
+func (e *executor) askForRest() {
 	e.send(wire.Message{Resume: &wire.Resume{
-		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: end.err != nil, Unreadable: end.unreadable,
-		Position: e.task.received.position(end.err != nil),
+		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: e.task.outputBroken, Unreadable: e.task.state.Unreadable,
+		Position: e.task.received.position(e.task.outputBroken),
 	}})
 }
 

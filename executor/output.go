@@ -74,6 +74,7 @@ type received struct {
 	until          time.Time // of the last wire.Past; zero unless one is to be read to its end
 	log            bool      // the stream is one of the Engine's log
 	uncounted      bool      // an older daemon has sent a stream of which the beginning is not known
+	ends           int       // of streams
 	stdout, stderr receivedStream
 	past           *past // nil unless what the log has from before a loss of the Engine is read
 }
@@ -143,7 +144,7 @@ func (r *received) position(broken bool) *wire.Position {
 		return nil
 	}
 	return &wire.Position{Since: r.since, Stdout: r.stdout.count, Stderr: r.stderr.count,
-		Until: r.until, Again: r.past != nil && r.past.again, Broken: broken}
+		Until: r.until, Again: r.past != nil && r.past.again, Broken: broken, Ends: r.ends}
 }
 
 // copyOutput writes a container's output stream to the executor's own stdout and stderr until it ends, and closes it. The

@@ -120,8 +120,11 @@ func TestOutputGoesOnFromTheLog(t *testing.T) {
 			return sent[0].Resume.Position
 		}
 		lost := time.Now()
+		steps := 0
 		want := func(step string, got *wire.Position, want wire.Position) {
 			t.Helper()
+			steps++
+			want.Ends = steps
 			if got == nil || *got != want {
 				t.Errorf("%s: %+v, want %+v", step, got, want)
 			}
@@ -134,11 +137,47 @@ func TestOutputGoesOnFromTheLog(t *testing.T) {
 		other := wire.Output{Resumed: true, Past: &wire.Past{Until: lost.Add(1)}}
 		want("another log", play(other, string(frame(1, "x\ny\n"))), wire.Position{Since: lost, Stdout: 2, Until: lost.Add(1), Again: true})
 		play(other, string(frame(1, "x\ny\n")))
+		steps++
 		want("another log, to its end", play(other, string(frame(1, "x\ny\n"))), wire.Position{Since: lost, Stdout: 6, Until: lost.Add(1)})
 		if got := play(wire.Output{Resumed: true}, string(frame(1, "old daemon\n"))); got != nil {
 			t.Errorf("after a stream of an older daemon: %+v", got)
 		}
 		if got := h.stdout.String(); got != "a\nb\nc\nd\nf\nx\ny\nold daemon\n" {
+			t.Errorf("stdout %q", got)
+		}
+	})
+}
+
+// A stream that answers an end before the last one, since the daemon heard of that twice, is not taken: all in it may have come.
+func TestOutputOfAnEarlierEnd(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.daemon.take()
+		lost := time.Now()
+		play := func(o wire.Output, text string) *wire.Position {
+			s := newStream()
+			h.sayWith(wire.Message{Output: &o}, s)
+			go func() { s.w.Write([]byte(text)); s.w.Close() }() // nobody reads one that is not taken
+			h.settle()
+			sent := h.daemon.take()
+			if len(sent) != 1 || sent[0].Resume == nil {
+				t.Fatalf("to the daemon: %+v", sent)
+			}
+			return sent[0].Resume.Position
+		}
+		log := string(frame(1, "a\nb\n"))
+		past := wire.Output{Resumed: true, After: 1, Past: &wire.Past{Until: lost, Whole: -1}}
+		play(wire.Output{}, log)
+		play(past, log)
+		last := play(wire.Output{Resumed: true, After: 2, From: lost}, "")
+		for name, stale := range map[string]wire.Output{
+			"the past": past, "the present": {Resumed: true, After: 2, From: lost}, "all of the log": {Resumed: true, After: 1},
+		} {
+			if got := play(stale, log); *got != *last {
+				t.Errorf("%s once more: %+v, want %+v", name, got, last)
+			}
+		}
+		if got := h.stdout.String(); got != "a\nb\n" {
 			t.Errorf("stdout %q", got)
 		}
 	})

@@ -34,6 +34,8 @@ type Stream struct {
 	Past *Past
 	From time.Time
 
+	After int // Position.Ends of the end after which it goes on; zero for the first stream
+
 	Lost string // why output is missing before it; empty if none is
 }
 

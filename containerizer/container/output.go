@@ -48,6 +48,7 @@ type Position struct {
 	Received int64     // bytes since then
 	Until    time.Time // that of the Past it was last given; zero before the first, and once a stream has begun there
 	Again    bool      // it has to be given that once more
+	Ends     int       // how many streams it has seen the end of
 }
 
 // output is what is known of the owner's stream.
@@ -122,6 +123,12 @@ func (c *Container) handOver(stream *os.File, losses int, kind Stream) error {
 	return c.options.Owner.Output(stream, kind)
 }
 
+// goOn hands over what follows the owner's last stream.
+func (w *wait) goOn(stream *os.File, losses int, kind Stream) error {
+	kind.After = w.after
+	return w.handOver(stream, losses, kind)
+}
+
 // OutputEnded notes that the owner's stream has ended. Wait then sees to it that the owner gets the rest, if there is any. It may be
 // called by any goroutine.
 func (c *Container) OutputEnded(end OutputEnd) {
@@ -177,6 +184,9 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	open, last, complete, past, follow := w.output.open, w.output.end, w.output.losses == losses, w.output.past, w.output.follow
 	abandoned := w.output.abandoned
 	w.output.mu.Unlock()
+	if last.Position != nil {
+		w.after = last.Position.Ends
+	}
 	switch {
 	case abandoned:
 		return 0, true, nil
@@ -254,7 +264,7 @@ func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses
 	}
 	switch {
 	case err == nil:
-		return 0, !w.options.WholeOutput && kind.Past == nil, w.handOver(stream, losses, kind)
+		return 0, !w.options.WholeOutput && kind.Past == nil, w.goOn(stream, losses, kind)
 	case ctx.Err() != nil:
 		return 0, false, context.Cause(ctx)
 	case engine.IsUnavailable(err):
@@ -292,7 +302,7 @@ func (w *wait) attachAnew(ctx context.Context, last OutputEnd, losses int, refus
 			lost = fmt.Sprintf("%s; what was written in the %v from %s on is missing", lost, time.Since(from).Round(time.Millisecond), from.UTC().Format(time.RFC3339Nano))
 		}
 		w.options.Logger.Warn("output is lost, since the log cannot be had", zap.Error(refusal), zap.Time("since", from))
-		return 0, !w.options.WholeOutput, w.handOver(stream, losses, Stream{Resumed: true, Lost: lost})
+		return 0, !w.options.WholeOutput, w.goOn(stream, losses, Stream{Resumed: true, Lost: lost})
 	case ctx.Err() != nil:
 		return 0, false, context.Cause(ctx)
 	}

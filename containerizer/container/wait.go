@@ -52,6 +52,7 @@ type wait struct {
 	asking   bool // it is on its way
 	due      bool // it is to be asked as soon as it can be
 	answers  chan answer
+	after    int           // Position.Ends of the end of output that is looked at
 	interval time.Duration // between two questions, of an owner that hears of events
 
 	gone       <-chan struct{} // the container's process has ended; nil once that was noticed

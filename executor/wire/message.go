@@ -180,6 +180,9 @@ type Position struct {
 
 	// Broken is as in Resume.
 	Broken bool `json:"broken,omitempty"`
+
+	// Ends is how many streams have ended.
+	Ends int `json:"ends,omitempty"`
 }
 
 // Past says that a stream is what the Engine's log has from Position.Since up to the time Until, when the Engine that wrote it was
@@ -255,6 +258,10 @@ type Output struct {
 	// its beginning, and from daemons that do not tell.
 	Past *Past     `json:"past,omitempty"`
 	From time.Time `json:"from,omitzero"`
+
+	// After is the Ends of the position from which the stream goes on. If it is another by now, the stream repeats what the executor has
+	// received, which asks for the rest once more. Zero for the first stream, and from daemons that do not tell.
+	After int `json:"after,omitempty"`
 
 	// Lost says why output is missing before this stream; empty if none is. It may come without a stream, if there is none.
 	Lost string `json:"lost,omitempty"`
