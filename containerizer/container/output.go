@@ -199,6 +199,8 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	case complete && follow && w.end != nil && last.Position != nil:
 		// The Engine ends a stream of the log before it has logged the rest of a last line without an end.
 		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{}}, losses)
+	case complete && w.end != nil && !w.livedOn(ctx, last):
+		return askInterval, w.overdue(), nil
 	case complete:
 		return 0, true, nil
 	case w.end != nil:
@@ -217,6 +219,12 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 		return askInterval, false, nil // the end is waited for elsewhere
 	}
 	return w.resumeOutput(ctx, last, losses)
+}
+
+// livedOn reports whether the Engine is certain to have lived when the owner's stream ended. One that dies just after it has told of the
+// container's end may end the stream before all was sent, and that is seen sooner than its death.
+func (w *wait) livedOn(ctx context.Context, last OutputEnd) bool {
+	return last.Position == nil || w.asked.After(last.Ended) || w.options.Engine.Ping(ctx) == nil
 }
 
 // endedWithContainer reports whether a stream went on until the container ended, or its rest is gone with the container.

@@ -2,8 +2,10 @@ package container
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +53,58 @@ func TestAbandonedOutput(t *testing.T) {
 			t.Errorf("abandoned first %t: settled %t, %v", first, settled, err)
 		}
 	}
+}
+
+// An Engine that tells of a container's end and dies may have ended the stream by that: only if it lived on the stream is complete.
+func TestOutputOfAnEngineThatDiesAfterTheEnd(t *testing.T) {
+	lives := newAnswering(t)
+	away, err := engine.New(engine.Options{Socket: filepath.Join(t.TempDir(), "engine")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Close()
+	asked := time.Unix(1000, 0)
+	for name, c := range map[string]struct {
+		engine  *engine.Client
+		ended   time.Time
+		counts  bool
+		settled bool
+	}{
+		"it told of the end after that of the stream":            {away, asked.Add(-1), true, true},
+		"the stream ended later, and it lives":                   {lives, asked.Add(1), true, true},
+		"the stream ended later, and it is away":                 {away, asked.Add(1), true, false},
+		"the owner does not count, so that the log is not asked": {away, asked.Add(1), false, true},
+	} {
+		w := New(Options{Engine: c.engine, Name: "c", Logger: zap.NewNop()}).newWait()
+		w.end, w.ended, w.asked = &End{}, asked, asked
+		end := OutputEnd{Ended: c.ended}
+		if c.counts {
+			end.Position = &Position{Received: 1, Ends: 1}
+		}
+		w.OutputEnded(end)
+		if _, settled, err := w.followOutput(t.Context()); settled != c.settled || err != nil {
+			t.Errorf("%s: settled %t, %v", name, settled, err)
+		}
+	}
+}
+
+// newAnswering returns the client of an Engine that answers pings.
+func newAnswering(t *testing.T) *engine.Client {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "engine")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })}
+	var serving sync.WaitGroup
+	serving.Go(func() { server.Serve(listener) })
+	client, err := engine.New(engine.Options{Socket: socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); server.Close(); serving.Wait() })
+	return client
 }
 
 // An Engine that stays away is asked every two seconds. Each reason why the output cannot go on yet is logged once.

@@ -63,6 +63,7 @@ type wait struct {
 
 	found    *engine.Container // as inspected last; nil before
 	end      *End              // once it is known
+	asked    time.Time         // when the question was asked that was answered last
 	ended    time.Time         // when that was
 	finished time.Time         // the Engine's own time of the end, zero while it is not known
 }
@@ -72,6 +73,7 @@ type answer struct {
 	found  *engine.Container // nil if its end was asked for
 	status int64
 	err    error
+	asked  time.Time
 	silent bool // the Engine does not answer anything
 }
 
@@ -185,7 +187,9 @@ func (w *wait) ask(ctx context.Context, after time.Duration) {
 		if Pause(ctx, after) != nil {
 			return
 		}
+		asked := time.Now()
 		a := w.question(ctx)
+		a.asked = asked
 		a.silent = gone && engine.IsUnavailable(a.err) && w.options.Engine.Ping(ctx) != nil
 		w.answers <- a
 	})
@@ -260,6 +264,7 @@ func (w *wait) take(ctx context.Context, a answer) error {
 	switch {
 	case a.err == nil:
 		w.known()
+		w.asked = a.asked
 		if a.found != nil {
 			w.see(a.found)
 		} else {
