@@ -87,8 +87,9 @@ const uncertain = -1
 // answer was lost, or that has failed, is made again: nothing has come of it yet.
 func (c *Container) AttachOutput(ctx context.Context) error {
 	var stream *os.File
-	losses := c.losses()
+	losses := 0
 	if err := c.Insist(ctx, func(ctx context.Context) (err error) {
+		losses = c.losses() // of this attempt: the stream is one of the Engine that answers, and lives through no loss before
 		stream, err = c.options.Engine.AttachOutput(ctx, c.id)
 		return err
 	}); err != nil {
@@ -193,12 +194,12 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	case open:
 		return 0, !w.options.WholeOutput && past == nil, nil
 	case past != nil && last.Position != nil:
-		return w.resumeAfterPast(ctx, last, past, losses, complete)
+		return w.resumeAfterPast(ctx, last, past, complete)
 	case last.Unreadable != "":
-		return w.goOnWithoutLog(ctx, losses, errors.New(last.Unreadable))
+		return w.goOnWithoutLog(ctx, errors.New(last.Unreadable))
 	case complete && follow && w.end != nil && last.Position != nil:
 		// The Engine ends a stream of the log before it has logged the rest of a last line without an end.
-		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{}}, losses)
+		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{}})
 	case complete && w.end != nil && !w.livedOn(ctx, last):
 		return askInterval, w.overdue(), nil
 	case complete:
@@ -209,7 +210,7 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 			return 0, complete, err
 		}
 		// An owner that was slow, or stopped, has seen the end late; one that counts is not hurt by reading the log.
-		return w.resumeOutput(ctx, last, losses)
+		return w.resumeOutput(ctx, last)
 	}
 	if grace := outputGrace - time.Since(last.Ended); grace > 0 && !last.Broken {
 		return grace, false, nil
@@ -218,7 +219,7 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	if err != nil || endOf(&found) != nil {
 		return askInterval, false, nil // the end is waited for elsewhere
 	}
-	return w.resumeOutput(ctx, last, losses)
+	return w.resumeOutput(ctx, last)
 }
 
 // livedOn reports whether the Engine is certain to have lived when the owner's stream ended. One that dies just after it has told of the
@@ -247,7 +248,7 @@ func (w *wait) reachedEnd(last OutputEnd) bool { return last.Ended.After(w.finis
 
 // resumeOutput gives the owner what the Engine's log has from where its last stream ended. It may repeat up to outputOverlap, and
 // leaves nothing out but what the log driver does not keep.
-func (w *wait) resumeOutput(ctx context.Context, last OutputEnd, losses int) (again time.Duration, settled bool, err error) {
+func (w *wait) resumeOutput(ctx context.Context, last OutputEnd) (again time.Duration, settled bool, err error) {
 	since := last.Last
 	if !since.IsZero() {
 		since = since.Add(-outputOverlap)
@@ -259,12 +260,13 @@ func (w *wait) resumeOutput(ctx context.Context, last OutputEnd, losses int) (ag
 			kind.Past = &Past{Until: w.lossOf(last)}
 		}
 	}
-	return w.openLog(ctx, since, kind, losses)
+	return w.openLog(ctx, since, kind)
 }
 
 // openLog gives the owner the log since a time.
-func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses int) (again time.Duration, settled bool, err error) {
+func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream) (again time.Duration, settled bool, err error) {
 	var stream *os.File
+	losses := w.losses()
 	if kind.Past == nil {
 		stream, err = w.options.Engine.LogOutput(ctx, w.id, since)
 	} else if kind.Past.Whole, err = w.wholeLog(ctx); err == nil {
@@ -281,17 +283,17 @@ func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream, losses
 		}
 		return askInterval, w.overdue(), nil
 	}
-	return w.goOnWithoutLog(ctx, losses, err)
+	return w.goOnWithoutLog(ctx, err)
 }
 
 // goOnWithoutLog gives the owner what can be had without the log, and says that the rest is lost.
-func (w *wait) goOnWithoutLog(ctx context.Context, losses int, err error) (time.Duration, bool, error) {
+func (w *wait) goOnWithoutLog(ctx context.Context, err error) (time.Duration, bool, error) {
 	w.output.mu.Lock()
 	known, last := w.output.refused, w.output.end
 	w.output.refused = true
 	w.output.mu.Unlock()
 	if w.end == nil {
-		return w.attachAnew(ctx, last, losses, err)
+		return w.attachAnew(ctx, last, err)
 	}
 	if !known && (last.Unreadable != "" || !w.reachedEnd(last)) {
 		w.options.OutputLost(err)
@@ -300,7 +302,8 @@ func (w *wait) goOnWithoutLog(ctx context.Context, losses int, err error) (time.
 }
 
 // attachAnew gives the owner of a container that runs on what is yet to come, where the log cannot be had.
-func (w *wait) attachAnew(ctx context.Context, last OutputEnd, losses int, refusal error) (again time.Duration, settled bool, err error) {
+func (w *wait) attachAnew(ctx context.Context, last OutputEnd, refusal error) (again time.Duration, settled bool, err error) {
+	losses := w.losses()
 	stream, err := w.options.Engine.AttachOutput(ctx, w.id)
 	switch {
 	case err == nil:

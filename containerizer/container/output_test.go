@@ -1,11 +1,13 @@
 package container
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,7 +59,7 @@ func TestAbandonedOutput(t *testing.T) {
 
 // An Engine that tells of a container's end and dies may have ended the stream by that: only if it lived on the stream is complete.
 func TestOutputOfAnEngineThatDiesAfterTheEnd(t *testing.T) {
-	lives := newAnswering(t)
+	lives := newAnswering(t, func(w http.ResponseWriter, _ *http.Request) {})
 	away, err := engine.New(engine.Options{Socket: filepath.Join(t.TempDir(), "engine")})
 	if err != nil {
 		t.Fatal(err)
@@ -69,11 +71,13 @@ func TestOutputOfAnEngineThatDiesAfterTheEnd(t *testing.T) {
 		ended   time.Time
 		counts  bool
 		settled bool
+		past    bool
 	}{
-		"it told of the end after that of the stream":            {away, asked.Add(-1), true, true},
-		"the stream ended later, and it lives":                   {lives, asked.Add(1), true, true},
-		"the stream ended later, and it is away":                 {away, asked.Add(1), true, false},
-		"the owner does not count, so that the log is not asked": {away, asked.Add(1), false, true},
+		"it told of the end after that of the stream":            {away, asked.Add(-1), true, true, false},
+		"the stream ended later, and it lives":                   {lives, asked.Add(1), true, true, false},
+		"the stream ended later, and it is away":                 {away, asked.Add(1), true, false, false},
+		"so did one of what was before a loss":                   {away, asked.Add(1), true, false, true},
+		"the owner does not count, so that the log is not asked": {away, asked.Add(1), false, true, false},
 	} {
 		w := New(Options{Engine: c.engine, Name: "c", Logger: zap.NewNop()}).newWait()
 		w.end, w.ended, w.asked = &End{}, asked, asked
@@ -82,21 +86,65 @@ func TestOutputOfAnEngineThatDiesAfterTheEnd(t *testing.T) {
 			end.Position = &Position{Received: 1, Ends: 1}
 		}
 		w.OutputEnded(end)
+		if c.past {
+			w.output.past = &Past{}
+		}
 		if _, settled, err := w.followOutput(t.Context()); settled != c.settled || err != nil {
 			t.Errorf("%s: settled %t, %v", name, settled, err)
 		}
 	}
 }
 
-// newAnswering returns the client of an Engine that answers pings.
-func newAnswering(t *testing.T) *engine.Client {
+// A stream that was opened at the second attempt has lived through no loss before that.
+func TestOutputThatIsAttachedAfterALoss(t *testing.T) {
+	var lost, attempts atomic.Int32
+	client := newAnswering(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			return
+		}
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		if attempts.Add(1) == 1 {
+			lost.Add(1)
+			return
+		}
+		fmt.Fprint(conn, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+	})
+	c := New(Options{Engine: client, Owner: closing{}, Name: "c", Logger: zap.NewNop(), Losses: func() int { return int(lost.Load()) }})
+	c.id = "c"
+	if err := c.AttachOutput(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := attempts.Load(); got != 2 {
+		t.Errorf("%d attempts", got)
+	}
+	if c.output.opened != 1 || c.output.losses != 1 {
+		t.Errorf("the stream counts as opened after %d losses, %d", c.output.opened, c.output.losses)
+	}
+}
+
+// closing is an owner that wants nothing.
+type closing struct{}
+
+func (closing) Owns(string, map[string]string) bool    { return true }
+func (closing) Output(stream *os.File, _ Stream) error { return stream.Close() }
+
+// newAnswering returns the client of an Engine that answers as a handler does, and says its version.
+func newAnswering(t *testing.T, handle http.HandlerFunc) *engine.Client {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "engine")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		handle(w, r)
+	})}
 	var serving sync.WaitGroup
 	serving.Go(func() { server.Serve(listener) })
 	client, err := engine.New(engine.Options{Socket: socket})
@@ -135,7 +183,7 @@ func TestOutputNotYetIsLoggedOnceForEachCause(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, settled, err := w.openLog(t.Context(), time.Time{}, Stream{Resumed: true}, 0); again != askInterval || settled || err != nil {
+		if again, settled, err := w.openLog(t.Context(), time.Time{}, Stream{Resumed: true}); again != askInterval || settled || err != nil {
 			t.Fatalf("again in %v, settled %t, %v", again, settled, err)
 		}
 		if got := logs.FilterMessage(message).Len(); got != want {

@@ -69,17 +69,19 @@ func earlier(a, b time.Time) time.Time {
 
 // resumeAfterPast goes on when the owner has read what the log has from before a loss. If the Engine was lost over that, or the
 // owner has not found its place, it is read again.
-func (w *wait) resumeAfterPast(ctx context.Context, last OutputEnd, past *Past, losses int, complete bool) (time.Duration, bool, error) {
+func (w *wait) resumeAfterPast(ctx context.Context, last OutputEnd, past *Past, complete bool) (time.Duration, bool, error) {
 	switch {
+	case complete && !w.livedOn(ctx, last):
+		return askInterval, w.overdue(), nil
 	case !complete || last.Broken || last.Position.Again:
-		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{Until: past.Until}}, losses)
+		return w.openLog(ctx, last.Position.Since, Stream{Resumed: true, Past: &Past{Until: past.Until}})
 	case last.Unreadable != "":
-		return w.goOnWithoutLog(ctx, losses, errors.New(last.Unreadable))
+		return w.goOnWithoutLog(ctx, errors.New(last.Unreadable))
 	}
 	if past.Until.IsZero() {
 		return 0, true, nil
 	}
-	return w.openLog(ctx, past.Until, Stream{Resumed: true, From: past.Until}, losses)
+	return w.openLog(ctx, past.Until, Stream{Resumed: true, From: past.Until})
 }
 
 // wholeLog is Past.Whole for the container's log.
