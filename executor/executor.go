@@ -76,6 +76,10 @@ const (
 	// lostTimeout is drainTimeout where the Engine does not tell of the exit: it does not send any more either, mostly.
 	lostTimeout = 500 * time.Millisecond
 
+	// launchTimeout bounds how long an executor that the agent has accepted is without a task. An agent that was restarted may have
+	// dropped the task (contract 3.6), and would keep the executor and its resources for as long as the framework lives.
+	launchTimeout = 5 * time.Minute
+
 	// daemonTimeout bounds how long a launched task waits for the daemon to answer at all.
 	daemonTimeout = 5 * time.Minute
 )
@@ -102,6 +106,7 @@ type executor struct {
 
 	outputs chan outputEnd
 
+	idle       timer // no task has come
 	shutdown   timer // the end of the shutdown grace period
 	completion timer // max_completion_time
 	unanswered timer // the daemon has not accepted the launch
@@ -159,6 +164,9 @@ func (e *executor) loop(ctx context.Context, events <-chan *agent.Event, gone <-
 			err = e.onShutdown()
 		case err = <-gone:
 			return fmt.Errorf("agent connection: %w", err)
+		case <-e.idle.c():
+			e.Logger.Warn("no task has come from the agent", zap.Duration("waited", launchTimeout))
+			err = errFinished
 		case <-e.shutdown.c():
 			return ErrShutdownTimeout
 		case <-e.completion.c():

@@ -118,6 +118,24 @@ func TestLateAndForeignAcknowledgements(t *testing.T) {
 	})
 }
 
+// An agent may have dropped the task in a restart, and keeps the executor.
+func TestExecutorWithoutATaskEnds(t *testing.T) {
+	inBubble(t, func(h *harness) {
+		time.Sleep(launchTimeout - time.Second)
+		h.event(subscribed()) // to an agent that was restarted
+		time.Sleep(launchTimeout - time.Second)
+		h.lives()
+		time.Sleep(time.Second)
+		h.ends(nil)
+	})
+	inBubble(t, func(h *harness) {
+		h.run(sleeper())
+		h.event(subscribed())
+		time.Sleep(2 * launchTimeout)
+		h.lives()
+	})
+}
+
 func TestSecondLaunchFailsOnlyThatTask(t *testing.T) {
 	inBubble(t, func(h *harness) {
 		h.run(sleeper())

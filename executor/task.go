@@ -74,6 +74,9 @@ func (e *executor) onSubscribed(s *mesosexec.Event_Subscribed) {
 			e.reportsKilling = true
 		}
 	}
+	if e.task == nil && len(e.refused) == 0 {
+		e.idle.set(launchTimeout)
+	}
 	if e.Route != wire.RouteDropIn {
 		info := s.GetExecutorInfo()
 		e.custom = &info
@@ -86,6 +89,7 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 	if e.refused[id] || e.task != nil && e.task.info.TaskID.Value == id {
 		return // delivered again, or killed before it came
 	}
+	e.idle.stop()
 	e.outbox.launched(info)
 	if e.task != nil || len(e.refused) > 0 {
 		e.refuse(info.TaskID, mesos.TASK_FAILED, `Attempted to run multiple tasks using a "docker" executor`)
@@ -119,6 +123,7 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 
 // refuse ends a task that will not be run.
 func (e *executor) refuse(id mesos.TaskID, state mesos.TaskState, message string) {
+	e.idle.stop()
 	e.refused[id.Value] = true
 	e.Logger.Warn("task refused", zap.String("task", id.Value), zap.String("reason", message))
 	e.outbox.update(newStatus(id, e.executorID(), state, message, time.Now()))
