@@ -119,9 +119,13 @@ func (h *host) finish(t *testing.T, k *task, happened map[fault]bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if _, err := k.Wait(ctx); err != nil {
+	last, err := k.Wait(ctx)
+	if err != nil {
 		t.Errorf("task %d (%+v) does not end: %v\nthe daemon's log ends:\n%s\nthe executor's:\n%.3000s", k.number, k.work, err, h.tail("daemon.log"), k.read("stderr"))
 		return
+	}
+	if last.GetState() == mesos.TASK_DROPPED {
+		_ = h.agent.Shutdown(k.ID) // else it ends when no task has come for minutes
 	}
 	if _, err := k.WaitExecutor(ctx); err != nil {
 		t.Errorf("the executor of task %d does not end: %v", k.number, err)
@@ -133,7 +137,7 @@ func (h *host) finish(t *testing.T, k *task, happened map[fault]bool) {
 	for status := range k.Updates(ctx) {
 		updates = append(updates, status)
 	}
-	k.check(t, updates, happened)
+	k.check(t, updates, happened, h.away)
 	if id := containerID(updates); id != "" {
 		h.eventually(t, "the cgroups of task "+k.ID+" to be gone", func() bool {
 			left, _ := filepath.Glob("/sys/fs/cgroup/*/" + filepath.Base(h.directory) + "/" + id)

@@ -34,6 +34,7 @@ type host struct {
 	dockerd   *exec.Cmd
 	daemon    *exec.Cmd
 	launched  int
+	away      []span // of the Engine
 }
 
 func newHost(t *testing.T) *host {
@@ -143,11 +144,15 @@ func (h *host) startEngine(t *testing.T) {
 		_, err := h.docker.Ping(t.Context())
 		return err == nil
 	})
+	if n := len(h.away); n > 0 {
+		h.away[n-1].to = time.Now()
+	}
 }
 
 func (h *host) endEngine(t *testing.T, signal os.Signal) {
 	t.Helper()
 	end(t, h.dockerd, signal)
+	h.away = append(h.away, span{from: time.Now()})
 }
 
 // start runs a program in the background, its output in a file.

@@ -112,8 +112,8 @@ func (k *task) kill(ctx context.Context, h *host) {
 	}
 }
 
-// check judges a task that has ended, by the faults of its round.
-func (k *task) check(t *testing.T, updates []mesos.TaskStatus, faults map[fault]bool) {
+// check judges a task that has ended, by the faults of its round and the times in which the Engine was away.
+func (k *task) check(t *testing.T, updates []mesos.TaskStatus, faults map[fault]bool, away []span) {
 	t.Helper()
 	starts, wrote, done := k.read("starts"), k.read("wrote"), k.has("done")
 	// An Engine with live-restore under which no container runs when it is told to end stops those that are just being started.
@@ -142,6 +142,7 @@ func (k *task) check(t *testing.T, updates []mesos.TaskStatus, faults map[fault]
 	case state == mesos.TASK_FINISHED && k.killAsked && !k.work.stubborn: // it took the signal just before
 		fail("it was killed, and is FINISHED without having come to its end")
 	case state == mesos.TASK_KILLED && k.killAsked:
+	case state == mesos.TASK_DROPPED && faults[restartAgent] && starts == "": // the agent had sent it to an executor that had yet to come
 	case state == mesos.TASK_FAILED && (k.work.code != 0 && done || stopped):
 	case state == mesos.TASK_FAILED && (faults[killContainerd] || faults[killEngine] || faults[restartEngine]):
 		// One that dies in the middle of a start leaves what keeps the Engine from starting this container ever again, and a
@@ -149,13 +150,13 @@ func (k *task) check(t *testing.T, updates []mesos.TaskStatus, faults map[fault]
 	default:
 		fail("state %s is wrong: it came to its end: %v; a kill was asked: %v", state, done, k.killAsked)
 	}
-	k.checkOutput(wrote, faults[killEngine] || faults[restartEngine], fail)
+	k.checkOutput(wrote, away, fail)
 }
 
-// checkOutput compares what was written with what came. A line that was being written at the end may be missing. An Engine with
-// live-restore that is away when a container ends logs nothing of what that wrote meanwhile
-// (findings/live-restore-loses-last-words.sh), so then the end may be.
-func (k *task) checkOutput(wrote string, engineAway bool, fail func(string, ...any)) {
+// checkOutput compares what was written with what came. A line that was being written at the end may be missing. An Engine that is
+// away when a container ends logs nothing of what that wrote meanwhile (findings/live-restore-loses-last-words.sh), so then the end
+// may be. That is so without live-restore, too: a container whose start is under way when the Engine is told to end is not stopped.
+func (k *task) checkOutput(wrote string, away []span, fail func(string, ...any)) {
 	if k.executorKilled || k.work.reader == deadReader {
 		return
 	}
@@ -163,7 +164,7 @@ func (k *task) checkOutput(wrote string, engineAway bool, fail func(string, ...a
 	if got == wrote {
 		return
 	}
-	if engineAway && strings.HasPrefix(wrote, got) {
+	if strings.HasPrefix(wrote, got) && slices.ContainsFunc(away, func(s span) bool { return s.around(k.lastWrite()) }) {
 		return
 	}
 	if !k.has("done") && wrote != "" && got == wrote[:strings.LastIndexByte(wrote[:len(wrote)-1], '\n')+1] {
@@ -174,6 +175,25 @@ func (k *task) checkOutput(wrote string, engineAway bool, fail func(string, ...a
 		same++
 	}
 	fail("its output is %d bytes and not the %d that it wrote; they differ from byte %d on", len(got), len(wrote), same)
+}
+
+// lastWrite is when the task wrote its last line; zero if it wrote none.
+func (k *task) lastWrite() time.Time {
+	info, err := os.Stat(filepath.Join(k.Sandbox, "wrote"))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// span is a time in which the Engine was away, from its process's end until it answered again.
+type span struct{ from, to time.Time }
+
+// around reports whether a time is within the span, or so short a time before or after it that the Engine may not have been about to
+// log, or not again.
+func (s span) around(t time.Time) bool {
+	const slack = time.Second
+	return t.After(s.from.Add(-slack)) && t.Before(s.to.Add(slack))
 }
 
 func (k *task) read(name string) string {
