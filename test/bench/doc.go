@@ -10,6 +10,11 @@
 //	pull_bytes_*      what the registry sent for these, against what it sent for the pulls of the baseline
 //	executor_pss_50   proportional memory of one executor while 50 run
 //	daemon_pss_50     the daemon's, with 50 tasks
+//	http_checks_100   share of a processor that the daemon takes to probe 100 tasks over HTTP, each every second
+//	output            how fast 1 GB of output gets to a file, against "docker start -a"
+//	output_executor_* the executor's memory at most meanwhile
+//	launch_stale*     from the start of a daemon that finds so many containers of dead executors (-stale=1500) to TASK_RUNNING of a task
+//	remove_stale*     until they are removed
 //
 // In the launch figures executors have subscribed before the clock starts. The start of an executor, which is the agent's doing,
 // is shown apart (start_*), without a baseline.

@@ -25,6 +25,7 @@ import (
 type host struct {
 	directory string
 	programs  string
+	docker    string // the Engine's socket
 	image     string
 	engine    *engine.Client
 	agent     *localagent.Agent
@@ -43,20 +44,20 @@ func newHost(ctx context.Context, programs string) (_ *host, err error) {
 			h.close()
 		}
 	}()
-	socket, ok := strings.CutPrefix(environment.Host(), "unix://")
-	if !ok {
+	var ok bool
+	if h.docker, ok = strings.CutPrefix(environment.Host(), "unix://"); !ok {
 		return nil, fmt.Errorf("the Engine must be at a Unix socket, not at %s", environment.Host())
 	}
 	if h.directory, err = os.MkdirTemp("", "bench"); err != nil {
 		return nil, err
 	}
-	if h.engine, err = engine.New(engine.Options{Socket: socket, Logger: zap.NewNop()}); err != nil {
+	if h.engine, err = engine.New(engine.Options{Socket: h.docker, Logger: zap.NewNop()}); err != nil {
 		return nil, err
 	}
 	if h.image, err = buildImage(ctx); err != nil {
 		return nil, err
 	}
-	if err := h.startDaemon(ctx, socket); err != nil {
+	if err := h.startDaemon(ctx); err != nil {
 		return nil, err
 	}
 	h.agent, err = localagent.New(localagent.Options{
@@ -81,14 +82,14 @@ func buildImage(ctx context.Context) (string, error) {
 
 func (h *host) socket() string { return filepath.Join(h.directory, "executor.sock") }
 
-func (h *host) startDaemon(ctx context.Context, engineSocket string) error {
+func (h *host) startDaemon(ctx context.Context) error {
 	log, err := os.Create(filepath.Join(h.directory, "daemon.log"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	h.daemon = exec.CommandContext(ctx, filepath.Join(h.programs, "mesos-docker-containerizer"), "serve",
-		"--docker_socket="+engineSocket, "--socket="+h.socket(), "--run_dir="+filepath.Join(h.directory, "run"))
+		"--docker_socket="+h.docker, "--socket="+h.socket(), "--run_dir="+filepath.Join(h.directory, "run"))
 	h.daemon.Stdout, h.daemon.Stderr = log, log
 	if err := h.daemon.Start(); err != nil {
 		h.daemon = nil
@@ -112,11 +113,16 @@ func (h *host) close() {
 	if h.engine != nil {
 		h.engine.Close()
 	}
+	h.stopDaemon()
+	os.RemoveAll(h.directory)
+}
+
+func (h *host) stopDaemon() {
 	if h.daemon != nil {
 		h.daemon.Process.Signal(os.Interrupt)
 		h.daemon.Wait()
+		h.daemon = nil
 	}
-	os.RemoveAll(h.directory)
 }
 
 // obedient ends at once when it is asked to.

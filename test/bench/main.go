@@ -22,11 +22,15 @@ func main() {
 	parallel := flag.Int("parallel", 50, "launches at once")
 	rounds := flag.Int("rounds", 3, "rounds of launches at once")
 	endings := flag.Int("endings", 20, "exits and kills")
+	checks := flag.Int("checks", 100, "tasks with a health check; 0 leaves that out")
+	output := flag.Int("output", 1000, "megabytes of output; 0 leaves that out")
+	stale := flag.Int("stale", 0, "containers that a daemon finds at its start; 0 leaves that out, which takes minutes")
+	only := flag.Bool("only-load", false, "only checks, output and stale containers")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{sequence: *sequence, parallel: *parallel, rounds: *rounds, endings: *endings}
+	b := bench{sequence: *sequence, parallel: *parallel, rounds: *rounds, endings: *endings, checks: *checks, output: *output, stale: *stale, onlyLoad: *only}
 	if err := b.run(ctx, *programs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -35,6 +39,8 @@ func main() {
 
 type bench struct {
 	sequence, parallel, rounds, endings int
+	checks, output, stale               int
+	onlyLoad                            bool
 	figures                             []figure
 }
 
@@ -52,15 +58,23 @@ func (b *bench) run(ctx context.Context, programs string) (err error) {
 	defer func() { err = errors.Join(err, b.cleanUp(context.WithoutCancel(ctx), h)) }()
 
 	defer func() { err = errors.Join(b.report(), err) }() // what was measured is worth seeing even if a later step failed
-	for _, step := range []func() error{
-		func() error { return b.warmUp(ctx, h) },
+	launches := []func() error{
 		func() error { return b.launchSequence(ctx, h, "host", false) },
 		func() error { return b.launchSequence(ctx, h, "bridge", true) },
 		func() error { return b.launchParallel(ctx, h, "host", false) },
 		func() error { return b.launchParallel(ctx, h, "bridge", true) },
 		func() error { return b.endingFigures(ctx, h, docker) },
 		func() error { return b.pullFigures(ctx, h, docker) },
-	} {
+	}
+	if b.onlyLoad {
+		launches = nil
+	}
+	steps := append([]func() error{func() error { return b.warmUp(ctx, h) }}, launches...)
+	for _, step := range append(steps,
+		func() error { return b.checkFigure(ctx, h) },
+		func() error { return b.outputFigures(ctx, h) },
+		func() error { return b.staleFigure(ctx, h) }, // the last, for another daemon
+	) {
 		if err := step(); err != nil {
 			return err
 		}
