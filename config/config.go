@@ -76,6 +76,9 @@ type Config struct {
 	// UsernsSandbox and UsernsHost are for Engines that remap users.
 	UsernsSandbox, UsernsHost bool
 
+	// CgroupParent is engine or CgroupParentExecutor.
+	CgroupParent string
+
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 	// LogDriver is empty for the Engine's own default, in which case LogOpts
@@ -101,6 +104,9 @@ type Config struct {
 // Mistakes are those that a tolerant Load has passed over; without tolerance
 // there are none.
 func (c *Config) Mistakes() []*Mistake { return c.mistakes }
+
+// CgroupParentExecutor is the CgroupParent below the executor.
+const CgroupParentExecutor = "executor"
 
 // LogConsole is the LogFormat for people.
 const LogConsole = "console"

@@ -237,6 +237,13 @@ var flags = append([]*flag{
 			"`allowed_namespaces` has to allow `userns:host`. Otherwise they fail.",
 	},
 	{
+		name: "cgroup_parent", standard: "engine",
+		bind: func(c *Config) value { return choiceValue(&c.CgroupParent, "engine", CgroupParentExecutor) },
+		doc: "Where the control groups of containers of custom executors lie: where the Engine puts them, or with `executor` below the group that the agent has made for their executor, " +
+			"so that the agent's statistics and limits include the container (docs/custom-executor.md, \"What the agent does to a container\"). " +
+			"It needs an Engine with the cgroupfs driver. A task's own `cgroup-parent` wins.",
+	},
+	{
 		name: "log_driver", standard: "local", optional: true,
 		bind: func(c *Config) value { return logDriverValue(&c.LogDriver) },
 		doc: "The Engine's log driver for tasks that choose none. Sandboxes have the output in any case, so what the Engine keeps is only for `docker logs` and for restarts of the Engine. " +

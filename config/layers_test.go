@@ -57,6 +57,8 @@ func texts(f *flag) *rapid.Generator[string] {
 		return rapid.Map(rapid.SliceOfN(words, 1, 3), func(s []string) string { return strings.Join(s, ",") })
 	case "pull_policy":
 		return rapid.SampledFrom([]string{"task", "always", "if_not_present", "never"})
+	case "cgroup_parent":
+		return rapid.SampledFrom([]string{"engine", "executor"})
 	case "pull_fallback":
 		return rapid.SampledFrom([]string{"none", "cached"})
 	case "allow_privileged":

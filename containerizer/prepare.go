@@ -262,6 +262,7 @@ func (s *session) createContainer(ctx context.Context, spec *runspec.Spec, grant
 		spec.Config.Labels[engine.NoteLabel] = s.note // for a daemon that starts the container in place of this one
 	}
 	created, note := s.withGPUs(spec, grant)
+	s.placeBelow(created)
 	warnings, err := s.container.Create(ctx, created)
 	if err == nil {
 		s.note, s.hasGPUs = note, created.Config.Labels[engine.DevicesLabel] != ""

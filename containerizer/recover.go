@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	docker "github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/pidfd"
@@ -179,14 +181,22 @@ func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Dura
 }
 
 func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Duration, ran bool, logger *zap.Logger) {
+	var groups []string
 	removal := container.Removal{
 		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Due: s.removalTime, Ran: ran, Logger: logger,
 		Ours: func(c *engine.Container) bool {
 			labels, _ := engine.ParseLabels(c.Config.Labels)
+			groups = filepath.SplitList(labels.Groups)
 			return labels.Ours(s.instance.id, c.Name)
 		},
 		Turn:    s.turns.take,
-		Stopped: s.options.Metrics.OrphanStopped, Removed: s.options.Metrics.ContainerRemoved,
+		Stopped: s.options.Metrics.OrphanStopped,
+		Removed: func() {
+			s.options.Metrics.ContainerRemoved()
+			if err := cgroup.RemoveEmpty(groups); err != nil {
+				logger.Warn("control groups that were made for a container stay", zap.Error(err))
+			}
+		},
 		Behind: func(n int) { s.behind.Add(int64(n)) },
 	}
 	removal.Run(ctx)

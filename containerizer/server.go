@@ -85,6 +85,9 @@ type Options struct {
 	// more than the Engine gives to remapped users run with those of the host.
 	UsernsSandbox, UsernsHost bool
 
+	// BelowExecutor puts containers of custom executors below the control group that the agent has made for their executor.
+	BelowExecutor bool
+
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 

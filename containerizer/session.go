@@ -12,6 +12,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/pidfd"
@@ -61,6 +62,7 @@ type session struct {
 
 	// Of run alone.
 	info    taskInfo
+	parent  cgroup.Parent   // of the container's control group; without a path it is the Engine's choice
 	note    string          // about the pull and the GPUs, for the task's user; empty for none
 	hasGPUs bool            // by the container's label
 	probes  probes          // what is probed while the container runs

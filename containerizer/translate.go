@@ -56,6 +56,9 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 	if err := s.refuseCNI(ctx, s.order.CNINetworks, string(spec.HostConfig.NetworkMode)); err != nil {
 		return nil, err
 	}
+	if err := s.findParent(info); err != nil {
+		return nil, err
+	}
 	labels := engine.Labels{
 		Instance: s.server.instance.id, Name: s.name,
 		Framework: s.attach.Framework, Executor: s.attach.Executor, Task: s.task,

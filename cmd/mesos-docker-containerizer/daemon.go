@@ -46,6 +46,7 @@ func newServer(c *config.Config, docker *engine.Client, m *metrics.Metrics, runD
 		CgroupsEnableCFS:    c.CgroupsEnableCFS,
 		UsernsSandbox:       c.UsernsSandbox,
 		UsernsHost:          c.UsernsHost,
+		BelowExecutor:       c.CgroupParent == config.CgroupParentExecutor,
 		HonorCommandUser:    c.HonorCommandUser,
 		DefaultContainerDNS: c.DefaultContainerDNS,
 		LogDriver:           c.LogDriver,

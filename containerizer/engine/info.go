@@ -18,6 +18,7 @@ type Info struct {
 	ServerVersion string // of the Engine, as it writes it: "20.10.24+dfsg1"
 	APIVersion    string // that is spoken with it, "1.41"
 	CgroupVersion int    // 1 or 2
+	CgroupDriver  string // "cgroupfs" or "systemd"
 	MemoryBytes   int64  // of the host
 
 	Platform      ocispec.Platform // of the host
@@ -44,7 +45,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 			return err
 		}
 		info = Info{
-			ServerVersion: answer.ServerVersion, APIVersion: api.ClientVersion(), MemoryBytes: answer.MemTotal, CgroupVersion: 1, RootDirectory: answer.DockerRootDir,
+			ServerVersion: answer.ServerVersion, APIVersion: api.ClientVersion(), MemoryBytes: answer.MemTotal, CgroupVersion: 1, CgroupDriver: answer.CgroupDriver, RootDirectory: answer.DockerRootDir,
 			Runtimes: slices.Sorted(maps.Keys(answer.Runtimes)), DefaultRuntime: answer.DefaultRuntime, Userns: UsernsOf(answer.SecurityOptions, answer.DockerRootDir),
 			CDISpecDirs: answer.CDISpecDirs, DevicesKnown: versions.GreaterThanOrEqualTo(api.ClientVersion(), devicesAPI),
 		}

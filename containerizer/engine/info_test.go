@@ -20,8 +20,8 @@ func TestInfoTellsOfDevices(t *testing.T) {
 			Info{Runtimes: []string{"nvidia"}, CDISpecDirs: []string{"/etc/cdi"}}, true},
 		{"NVIDIA's runtime in CDI mode", "1.50", `{"Runtimes":{"nvidia-cdi":{"path":"/usr/bin/nvidia-container-runtime.cdi"}}}`,
 			Info{Runtimes: []string{"nvidia-cdi"}, DevicesKnown: true}, true},
-		{"CDI devices", "1.51", `{"CDISpecDirs":["/etc/cdi"],"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"},{"Source":"other","ID":"nvidia.com/gpu=1"}]}`,
-			Info{CDISpecDirs: []string{"/etc/cdi"}, CDIDevices: []string{"nvidia.com/gpu=0"}, DevicesKnown: true}, false},
+		{"CDI devices", "1.51", `{"CgroupDriver":"systemd","CDISpecDirs":["/etc/cdi"],"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"},{"Source":"other","ID":"nvidia.com/gpu=1"}]}`,
+			Info{CgroupDriver: "systemd", CDISpecDirs: []string{"/etc/cdi"}, CDIDevices: []string{"nvidia.com/gpu=0"}, DevicesKnown: true}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newClient(t, newDouble(t, "", engineOf(tt.api, func(w http.ResponseWriter, _ *http.Request) {

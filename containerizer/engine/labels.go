@@ -32,6 +32,9 @@ const (
 
 	// DevicesLabel holds Labels.Devices, which are decided on right before the create.
 	DevicesLabel = LabelPrefix + "devices"
+
+	// GroupsLabel holds Labels.Groups, which are known right before the create, too.
+	GroupsLabel = LabelPrefix + "groups"
 )
 
 // Labels say whose container it is. They are written at create, atomically with it, and are all the daemon keeps.
@@ -57,6 +60,10 @@ type Labels struct {
 
 	// Devices are the GPUs that the container holds, as containerizer/gpu writes them. Empty for none, and written all the same.
 	Devices string
+
+	// Groups are the directories of control groups that are to go with the container, with colons between them. Empty for none, and
+	// written all the same.
+	Groups string
 }
 
 // InstanceLabel is the label, as List and Events take it, of all containers of one instance.
@@ -66,7 +73,7 @@ func InstanceLabel(instance string) string { return labelInstance + "=" + instan
 func (l *Labels) texts() map[string]*string {
 	return map[string]*string{
 		labelInstance: &l.Instance, labelName: &l.Name, labelFramework: &l.Framework, labelExecutor: &l.Executor, labelTask: &l.Task,
-		labelRoute: &l.Route, labelSandbox: &l.Sandbox, labelBootID: &l.BootID, NoteLabel: &l.Note, DevicesLabel: &l.Devices,
+		labelRoute: &l.Route, labelSandbox: &l.Sandbox, labelBootID: &l.BootID, NoteLabel: &l.Note, DevicesLabel: &l.Devices, GroupsLabel: &l.Groups,
 	}
 }
 

@@ -144,8 +144,12 @@ func TestFindings(t *testing.T) {
 			h.etc["mesos-docker-containerizer/userns_sandbox"] = "true"
 		}, "userns", Warning, "cannot write their sandboxes"},
 		"root remapped to root": {func(h *host) { h.info = `{"DockerRootDir":"/var/lib/docker/0.0"}` }, "userns", Warning, "set userns_host"},
-		"a swarm":               {func(h *host) { h.info = `{"Swarm":{"LocalNodeState":"active"}}` }, "live_restore", Warning, "swarm"},
-		"another time":          {func(h *host) { h.info = `{"SystemTime":"2020-01-01T00:00:00Z"}` }, "clock", Warning, "clock of the Docker Engine"},
+		"below the executor, the driver systemd": {func(h *host) {
+			h.info = `{"CgroupVersion":"1","CgroupDriver":"systemd"}`
+			h.etc["mesos-docker-containerizer/cgroup_parent"] = "executor"
+		}, "cgroups", Failed, "native.cgroupdriver=cgroupfs"},
+		"a swarm":      {func(h *host) { h.info = `{"Swarm":{"LocalNodeState":"active"}}` }, "live_restore", Warning, "swarm"},
+		"another time": {func(h *host) { h.info = `{"SystemTime":"2020-01-01T00:00:00Z"}` }, "clock", Warning, "clock of the Docker Engine"},
 
 		"running without executor": {func(h *host) { h.Containers = containers{one(gone, "running", time.Now())} }, "containers", Warning, "mesos-1"},
 		"stopped long ago":         {func(h *host) { h.Containers = containers{one(gone, "exited", time.Now().Add(-time.Hour))} }, "containers", Warning, "overdue"},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
+	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
@@ -93,6 +94,10 @@ func (d *doctor) cgroups(context.Context) finding {
 	h, err := d.docker()
 	if err != nil {
 		return skipped(noEngine)
+	}
+	if d.Config.CgroupParent == config.CgroupParentExecutor && h.info.CgroupDriver != "cgroupfs" {
+		return failed("cgroup_parent=executor, and the Engine's cgroup driver is "+h.info.CgroupDriver+": every task of a custom executor fails",
+			`put "exec-opts": ["native.cgroupdriver=cgroupfs"] into /etc/docker/daemon.json and restart docker, or set cgroup_parent to engine`)
 	}
 	if h.info.CgroupVersion != "2" {
 		return ok("cgroup v1: all routes")

@@ -51,6 +51,7 @@ type dockerHost struct {
 		DockerRootDir      string
 		SecurityOptions    []string
 		CgroupVersion      string
+		CgroupDriver       string
 		SystemTime         time.Time
 		LiveRestoreEnabled bool
 		MemoryLimit        *bool
