@@ -30,19 +30,7 @@ func TestKillOfAProcessThatHasEnded(t *testing.T) {
 	t.Cleanup(func() { e.Close() })
 	c := New(Options{Engine: e, Logger: zap.New(core)})
 	c.id = "of-a-process-that-has-ended"
-	command := exec.Command("sleep", "1000")
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	found, err := wire.FindProcess(command.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	process, err := pidfd.Open(found)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer process.Close()
+	command, process := sleeper(t)
 	if err := command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +45,43 @@ func TestKillOfAProcessThatHasEnded(t *testing.T) {
 	if n := logs.FilterMessageSnippet("cannot be signalled").Len(); n != 0 {
 		t.Errorf("%d complaints", n)
 	}
+}
+
+// sleeper starts a process that the test waits for.
+func sleeper(t *testing.T) (*exec.Cmd, *pidfd.Process) {
+	t.Helper()
+	command := exec.Command("sleep", "1000")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = command.Process.Kill() })
+	found, err := wire.FindProcess(command.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := pidfd.Open(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(process.Close)
+	return command, process
+}
+
+// A process does not outlive the end of its container, and nothing is done to it before.
+func TestProcessThatOutlivesItsContainer(t *testing.T) {
+	command, process := sleeper(t)
+	w := New(Options{Logger: zap.NewNop()}).newWait()
+	w.process.Store(process)
+	w.killSurvivor()
+	if process.Ended() {
+		t.Fatal("it was killed while the container runs")
+	}
+	w.end = &End{Code: 255}
+	w.killSurvivor()
+	if err := command.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("it ended with %v", err)
+	}
+	w.killSurvivor() // of what has ended nothing is left to kill
 }
 
 // When SIGKILL is due: at the deadline, the grace after the signal, and no earlier than the order came.

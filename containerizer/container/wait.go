@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/pidfd"
@@ -105,6 +106,7 @@ func (c *Container) Wait(ctx context.Context, started *engine.Container) (end En
 		if err != nil {
 			return End{}, err
 		}
+		w.killSurvivor()
 		if w.end != nil && settled {
 			return *w.end, nil
 		}
@@ -257,6 +259,18 @@ func (w *wait) noteGone() {
 	if w.options.Gone != nil && w.end == nil {
 		w.options.Gone()
 	}
+}
+
+// killSurvivor ends a container's process that outlives the end the Engine tells. runc takes a process whose first thread has ended for
+// dead while others run: then a stop by the Engine succeeds, and signals nothing.
+func (w *wait) killSurvivor() {
+	process := w.process.Load()
+	if w.end == nil || process.Ended() {
+		return
+	}
+	w.options.Logger.Warn("the Engine says that the container has ended, and its process runs; killing the process", zap.String("container", w.id))
+	_ = process.Signal(unix.SIGKILL)
+	killAll(w.id, w.options.Logger)
 }
 
 // take takes an answer. A status counts whatever has become of the container since.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/executor/wire"
 )
 
 // killExecutor is kill -9.
@@ -186,6 +189,33 @@ func TestExecutorIsTerminated(t *testing.T) {
 	}
 	wantMessage(t, k.end(t), mesos.TASK_KILLED, "Container exited with status 4")
 	k.wantStates(t, "STARTING RUNNING KILLING KILLED")
+}
+
+// A process whose first thread has ended lives as long as others run. runc takes it for dead, so that the Engine's signals succeed and
+// reach nobody. A kill ends it all the same.
+func TestFirstThreadEnds(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	k := h.launch(t, probe(t, "hold", "-end-first-thread"))
+	k.awaitReady(t)
+	c, err := h.docker.ContainerInspect(t.Context(), k.container(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := wire.FindProcess(c.State.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the first thread to end", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.State.Pid))
+		return err == nil && strings.Contains(string(stat), ") Z ")
+	})
+	k.kill(t)
+	eventually(t, "the process to be gone", func() bool {
+		alive, err := process.Alive()
+		return err == nil && !alive
+	})
+	k.awaitNoContainer(t)
 }
 
 // A container that somebody else kills has failed, and is not confused with one that was to be killed.

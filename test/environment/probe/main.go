@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"mesos-docker-containerizer/test/environment/report"
@@ -33,8 +34,13 @@ type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
-func main() {
-	err := run(filepath.Base(os.Args[0]), os.Args[1:])
+// The first goroutine stays on the first thread, for `hold -end-first-thread`.
+func init() { runtime.LockOSThread() }
+
+func main() { end(run(filepath.Base(os.Args[0]), os.Args[1:])) }
+
+// end ends the program with the outcome of a command.
+func end(err error) {
 	var code exitCode
 	switch {
 	case errors.As(err, &code):
@@ -42,6 +48,8 @@ func main() {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "probe:", err)
 		os.Exit(2)
+	default:
+		os.Exit(0)
 	}
 }
 

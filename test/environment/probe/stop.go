@@ -54,9 +54,14 @@ func (s *stop) wait(failed <-chan error) error {
 func hold(args []string) error {
 	flags := flag.NewFlagSet("hold", flag.ContinueOnError)
 	s := newStop(flags)
+	first := flags.Bool("end-first-thread", false, "hold in other threads than the first, which ends")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	fmt.Println("holding")
+	if *first {
+		go func() { end(s.wait(nil)) }()
+		_, _, _ = syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0) // of the thread alone
+	}
 	return s.wait(nil)
 }
