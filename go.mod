@@ -2,6 +2,9 @@ module mesos-docker-containerizer
 
 go 1.26.0
 
+// Roots of machines of tests, with a mounted proc.
+ignore ./build
+
 require (
 	github.com/containerd/errdefs v1.0.0
 	github.com/containerd/platforms v0.2.1
