@@ -176,9 +176,7 @@ func (s *session) catchUp(state *wire.State) {
 	}
 	if !state.HasOutput && !state.Exited {
 		broken := state.Position == nil || state.Position.Broken
-		end := outputEnd(&wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: broken, Unreadable: state.Unreadable, Position: state.Position})
-		end.Uncertain = true
-		s.container.OutputEnded(end)
+		s.container.OutputEnded(outputEnd(&wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: broken, Uncertain: true, Unreadable: state.Unreadable, Position: state.Position}))
 	}
 }
 
@@ -215,7 +213,7 @@ func (s *session) stopSent(order container.StopOrder) {
 
 // outputEnd is what the executor says of the end of a stream.
 func outputEnd(r *wire.Resume) container.OutputEnd {
-	end := container.OutputEnd{Last: r.Since, Ended: r.Ended, Broken: r.Broken, Unreadable: r.Unreadable}
+	end := container.OutputEnd{Last: r.Since, Ended: r.Ended, Broken: r.Broken, Uncertain: r.Uncertain, Unreadable: r.Unreadable}
 	if p := r.Position; p != nil {
 		end.Position = &container.Position{Since: p.Since, Received: p.Stdout + p.Stderr, Until: p.Until, Again: p.Again, Ends: p.Ends}
 	}

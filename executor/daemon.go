@@ -174,7 +174,7 @@ func (e *executor) onOutput(o *wire.Output, stream io.ReadCloser) {
 	}
 	if o.After != 0 && o.After != e.task.received.ends {
 		stream.Close()
-		e.askForRest()
+		e.askForRest(true)
 		return
 	}
 	output := &outputStream{ReadCloser: stream}
@@ -207,13 +207,13 @@ func (e *executor) onOutputEnd(end outputEnd) {
 	if end.err != nil {
 		e.Logger.Warn("output stream broke; asking for the rest", zap.Error(end.err))
 	}
-	e.askForRest()
+	e.askForRest(false)
 }
 
 // askForRest tells the daemon how the last stream ended.
-func (e *executor) askForRest() {
+func (e *executor) askForRest(again bool) {
 	e.send(wire.Message{Resume: &wire.Resume{
-		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: e.task.outputBroken, Unreadable: e.task.state.Unreadable,
+		Since: e.task.state.OutputSince, Ended: e.task.state.OutputEnded, Broken: e.task.outputBroken, Uncertain: again, Unreadable: e.task.state.Unreadable,
 		Position: e.task.received.position(e.task.outputBroken),
 	}})
 }

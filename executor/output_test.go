@@ -154,6 +154,7 @@ func TestOutputOfAnEarlierEnd(t *testing.T) {
 		h.run(sleeper())
 		h.daemon.take()
 		lost := time.Now()
+		var uncertain bool
 		play := func(o wire.Output, text string) *wire.Position {
 			s := newStream()
 			h.sayWith(wire.Message{Output: &o}, s)
@@ -163,6 +164,7 @@ func TestOutputOfAnEarlierEnd(t *testing.T) {
 			if len(sent) != 1 || sent[0].Resume == nil {
 				t.Fatalf("to the daemon: %+v", sent)
 			}
+			uncertain = sent[0].Resume.Uncertain
 			return sent[0].Resume.Position
 		}
 		log := string(frame(1, "a\nb\n"))
@@ -173,8 +175,8 @@ func TestOutputOfAnEarlierEnd(t *testing.T) {
 		for name, stale := range map[string]wire.Output{
 			"the past": past, "the present": {Resumed: true, After: 2, From: lost}, "all of the log": {Resumed: true, After: 1},
 		} {
-			if got := play(stale, log); *got != *last {
-				t.Errorf("%s once more: %+v, want %+v", name, got, last)
+			if got := play(stale, log); *got != *last || !uncertain {
+				t.Errorf("%s once more: %+v, uncertain %t, want %+v", name, got, uncertain, last)
 			}
 		}
 		if got := h.stdout.String(); got != "a\nb\n" {

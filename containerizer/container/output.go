@@ -35,7 +35,8 @@ type OutputEnd struct {
 
 	Unreadable string // what the Engine said in place of the rest of its log, which cannot be read then; empty for any other end
 
-	// Uncertain is true if it is not known whether the Engine was away between the opening of the stream and its end.
+	// Uncertain is true if it need not be the stream that was handed over last. Then it is not known either whether the Engine was away
+	// between its opening and its end.
 	Uncertain bool
 
 	// Position is what an owner knows that counts what it receives; nil from any other, which gets up to outputOverlap twice.
@@ -138,6 +139,9 @@ func (c *Container) OutputEnded(end OutputEnd) {
 	if end.Broken || end.Uncertain {
 		c.output.losses = uncertain
 	}
+	if end.Uncertain {
+		c.output.past, c.output.follow = nil, false
+	}
 	c.output.mu.Unlock()
 	c.Look()
 }
@@ -185,6 +189,7 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	open, last, complete, past, follow := w.output.open, w.output.end, w.output.losses == losses, w.output.past, w.output.follow
 	abandoned := w.output.abandoned
 	w.output.mu.Unlock()
+	w.after = 0
 	if last.Position != nil {
 		w.after = last.Position.Ends
 	}

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -127,11 +128,39 @@ func TestOutputThatIsAttachedAfterALoss(t *testing.T) {
 	}
 }
 
+// An end that is told once more, since the owner did not take the last stream, is not judged by that. An owner that does not count
+// takes every stream.
+func TestOutputEndThatIsToldOnceMore(t *testing.T) {
+	c := New(Options{Name: "c", Logger: zap.NewNop(), Losses: func() int { return 1 }, Owner: closing{}})
+	w := c.newWait()
+	if err := c.handOver(nil, 1, Stream{Resumed: true, Past: &Past{Until: time.Unix(1, 0)}}); err != nil {
+		t.Fatal(err)
+	}
+	c.OutputEnded(OutputEnd{Uncertain: true, Position: &Position{Received: 1, Ends: 3}})
+	if o := &c.output; o.open || o.past != nil || o.follow || o.losses != uncertain {
+		t.Errorf("it is judged by the stream that was not taken: open %t, past %v, follow %t, losses %d", o.open, o.past, o.follow, o.losses)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(nil)
+	for ends, position := range map[int]*Position{3: {Ends: 3}, 0: nil} {
+		c.OutputEnded(OutputEnd{Position: position})
+		_, _, _ = w.followOutput(ctx)
+		if w.after != ends {
+			t.Errorf("the next stream answers end %d, want %d", w.after, ends)
+		}
+	}
+}
+
 // closing is an owner that wants nothing.
 type closing struct{}
 
-func (closing) Owns(string, map[string]string) bool    { return true }
-func (closing) Output(stream *os.File, _ Stream) error { return stream.Close() }
+func (closing) Owns(string, map[string]string) bool { return true }
+func (closing) Output(stream *os.File, _ Stream) error {
+	if stream == nil {
+		return nil
+	}
+	return stream.Close()
+}
 
 // newAnswering returns the client of an Engine that answers as a handler does, and says its version.
 func newAnswering(t *testing.T, handle http.HandlerFunc) *engine.Client {

@@ -158,6 +158,9 @@ type Resume struct {
 	Ended  time.Time `json:"ended,omitzero"`
 	Broken bool      `json:"broken,omitempty"`
 
+	// Uncertain is true if the end is told once more, since a stream was not taken that came after an earlier one (Output.After).
+	Uncertain bool `json:"uncertain,omitempty"`
+
 	// Unreadable is what the Engine said in place of the rest of its log; empty if the stream did not end with that.
 	Unreadable string `json:"unreadable,omitempty"`
 
