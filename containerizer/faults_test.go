@@ -244,6 +244,23 @@ func TestKillThatHangs(t *testing.T) {
 	h.awaitNoContainers()
 }
 
+// A start that is answered late, after the deadline of a kill, is of a container that ran: its end is told like any other.
+func TestKillDuringAStartThatHangs(t *testing.T) {
+	h, p := newFailingHost(t)
+	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/start`, 1)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
+	eventually(t, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) == 1 })
+	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+	eventually(t, "the kill", func() bool { all := h.server.Tasks(); return len(all) == 1 && all[0].State == StateStopping })
+	p.Release()
+	if exit := e.awaitExit(); exit.Outcome != wire.OutcomeExited || exit.Code != 137 {
+		t.Errorf("exit %+v", exit)
+	}
+	e.done()
+	h.awaitNoContainers()
+}
+
 // Events are hints: an exit whose event never comes is seen all the same.
 func TestExitWithoutEvent(t *testing.T) {
 	h, _ := newFailingHost(t, func(p *fakeengine.Proxy) { p.Fault(fakeengine.Silence, http.MethodGet, `/events`, 100) })

@@ -106,11 +106,16 @@ func (s *session) startContainer(ctx context.Context, spec *runspec.Spec) error 
 	if err := s.container.AttachOutput(ctx); err != nil {
 		return err
 	}
+	s.starting.Store(true)
 	return s.container.Start(ctx)
 }
 
-// bound limits a preparation to its deadline and, once a kill was asked for, to the kill's deadline. The reason it ended for is its
-// cause.
+// startPatience is how long after a kill's deadline the answer to a start is waited for. A container that the Engine starts meanwhile
+// ends as any that is killed, and its output is not lost. The owner has to tell of the end within 5 s of the deadline.
+const startPatience = 4 * time.Second
+
+// bound limits a preparation to its deadline and, once a kill was asked for, to the kill's deadline, or startPatience more. The reason
+// it ended for is its cause.
 func (s *session) bound(ctx context.Context, deadline time.Time) (context.Context, func()) {
 	bounded, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
@@ -124,9 +129,10 @@ func (s *session) bound(ctx context.Context, deadline time.Time) (context.Contex
 		}
 	})
 	group.Go(func() {
-		if s.container.AwaitStopDeadline(bounded) == nil {
-			cancel(container.ErrStopped)
+		if s.container.AwaitStopDeadline(bounded) != nil || s.starting.Load() && container.Pause(bounded, startPatience) != nil {
+			return
 		}
+		cancel(container.ErrStopped)
 	})
 	return bounded, func() {
 		cancel(nil)

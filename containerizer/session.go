@@ -48,6 +48,8 @@ type session struct {
 	container  *container.Container
 	stopGrace  time.Duration
 
+	starting atomic.Bool // the Engine may have been asked to start the container
+
 	ending atomic.Pointer[ending] // nil while no container is known to run
 
 	memory  memory       // of the running container
