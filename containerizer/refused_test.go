@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,8 +15,25 @@ import (
 	"mesos-docker-containerizer/test/fakeengine"
 )
 
-// putInCgroup puts a process into the cgroup of a container that has not been started, as a start does that fails halfway.
-func putInCgroup(t *testing.T, container string) *exec.Cmd {
+// putInCgroup starts a process in a cgroup that is named as the container's.
+func putInCgroup(t *testing.T, container string, left *exec.Cmd) (cgroup string) {
+	t.Helper()
+	cgroup = makeCgroup(t, container)
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		left.Process.Kill()
+		left.Wait()
+	})
+	if err := os.WriteFile(cgroup+"/cgroup.procs", []byte(strconv.Itoa(left.Process.Pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	return cgroup
+}
+
+// makeCgroup makes an empty cgroup that is named as the container's.
+func makeCgroup(t *testing.T, container string) string {
 	t.Helper()
 	hierarchy := "/sys/fs/cgroup"
 	if _, err := os.Stat(hierarchy + "/cgroup.procs"); err != nil {
@@ -25,54 +43,106 @@ func putInCgroup(t *testing.T, container string) *exec.Cmd {
 	if err := os.Mkdir(cgroup, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	left := exec.Command("sleep", "1000")
-	if err := left.Start(); err != nil {
+	t.Cleanup(func() { os.Remove(cgroup) })
+	return cgroup
+}
+
+// initProcess stands for the runtime's own process, which is there before a container's program.
+func initProcess(t *testing.T) *exec.Cmd {
+	t.Helper()
+	directory := t.TempDir()
+	if err := syscall.Mkfifo(directory+"/init", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		left.Process.Kill()
-		left.Wait()
-		os.Remove(cgroup)
-	})
-	if err := os.WriteFile(cgroup+"/cgroup.procs", []byte(strconv.Itoa(left.Process.Pid)), 0); err != nil {
-		t.Fatal(err)
-	}
+	left := exec.Command("cat", "init") // waits for a writer
+	left.Args[0], left.Dir = "runc", directory
 	return left
 }
 
-// A start that the Engine says has failed may have left a process. It is not repeated before that has ended, and the task does not
-// end without it.
+// A start that the Engine says has failed may have left a process. It is not repeated before that has ended, and not at all if that was
+// the container's program. The task does not end without it.
 func TestStartThatLeavesAProcess(t *testing.T) {
-	for name, fault := range map[string]fakeengine.Kind{"refused": fakeengine.Fail, "lost": fakeengine.Break} {
+	for name, c := range map[string]struct {
+		fault fakeengine.Kind
+		left  func(*testing.T) *exec.Cmd
+		ends  func(t *testing.T, e *executor, left *exec.Cmd, cgroup string)
+	}{
+		"refused before the program": {fakeengine.Fail, initProcess, func(t *testing.T, e *executor, left *exec.Cmd, cgroup string) {
+			left.Process.Kill()
+			left.Wait()
+			if err := os.Remove(cgroup); err != nil {
+				t.Error(err)
+			}
+			e.awaitRunning()
+			if exit := e.awaitExit(); exit.Code != 5 {
+				t.Errorf("exit %+v", exit)
+			}
+		}},
+		"refused with the program": {fakeengine.Fail, program, func(t *testing.T, e *executor, left *exec.Cmd, _ string) {
+			left.Process.Kill()
+			left.Wait()
+			mustName(t, e.awaitExit().Message, "may have run", "not started again")
+		}},
+		"lost": {fakeengine.Break, program, func(t *testing.T, e *executor, left *exec.Cmd, _ string) {
+			e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})
+			mustName(t, e.awaitExit().Message, "killed before it was started")
+			if err := left.Wait(); err == nil || err.Error() != "signal: killed" {
+				t.Errorf("what was left ended with %v", err)
+			}
+		}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			h, p := newFailingHost(t)
 			p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/attach`, 1)
-			p.Fault(fault, http.MethodPost, `/containers/.*/start`, 1)
+			p.Fault(c.fault, http.MethodPost, `/containers/.*/start`, 1)
 			e := h.newExecutor()
 			e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
 			for e.state.ContainerID == "" {
 				e.next()
 			}
-			left := putInCgroup(t, e.state.ContainerID)
+			left := c.left(t)
+			cgroup := putInCgroup(t, e.state.ContainerID, left)
 			p.Release()
 			looks := func() int { return p.Count(http.MethodGet, `/containers/.*/json`) }
 			eventually(t, "the second look", func() bool { return looks() > 1 })
 			if n := p.Count(http.MethodPost, `/containers/.*/start`); n != 1 {
 				t.Errorf("it was started %d times", n)
 			}
-			if fault == fakeengine.Fail {
-				left.Process.Kill()
-				left.Wait()
-				e.awaitRunning()
-				if exit := e.awaitExit(); exit.Code != 5 {
-					t.Errorf("exit %+v", exit)
-				}
-			} else {
-				e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})
-				mustName(t, e.awaitExit().Message, "killed before it was started")
-				if err := left.Wait(); err == nil || err.Error() != "signal: killed" {
-					t.Errorf("what was left ended with %v", err)
-				}
+			c.ends(t, e, left, cgroup)
+			e.done()
+			h.awaitNoContainers()
+		})
+	}
+}
+
+func program(*testing.T) *exec.Cmd { return exec.Command("sleep", "1000") }
+
+// An Engine that is lost over a start knows nothing of a program that was started and has ended when it is back. A cgroup tells that the
+// start had come so far.
+func TestStartOverWhichTheEngineIsLost(t *testing.T) {
+	for name, begun := range map[string]bool{"before there was a cgroup": false, "after": true} {
+		t.Run(name, func(t *testing.T) {
+			h, p := newFailingHost(t)
+			p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/start`, 1)
+			e := h.newExecutor()
+			e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
+			for e.state.ContainerID == "" {
+				e.next()
+			}
+			starts := func() int { return p.Count(http.MethodPost, `/containers/.*/start`) }
+			eventually(t, "the start", func() bool { return starts() == 1 })
+			if begun {
+				makeCgroup(t, e.state.ContainerID)
+			}
+			p.Away()
+			p.Back()
+			if begun {
+				mustName(t, e.awaitExit().Message, "may have run", "not started again")
+			} else if exit := e.awaitExit(); exit.Code != 5 {
+				t.Errorf("exit %+v", exit)
+			}
+			if n := starts(); n != map[bool]int{false: 2, true: 1}[begun] {
+				t.Errorf("it was started %d times", n)
 			}
 			e.done()
 			h.awaitNoContainers()

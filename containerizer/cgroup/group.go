@@ -54,6 +54,23 @@ func Of(pid int, container string) (*Group, error) {
 	return Find(string(membership), mounts, container)
 }
 
+// Exists reports whether there is a control group of a container, by its whole id: whether one is being started, or runs, or has ended
+// and nobody has cleared up.
+func Exists(container string) bool {
+	found := false
+	_ = filepath.WalkDir("/sys/fs/cgroup", func(_ string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return nil // it has gone meanwhile
+		}
+		if !entry.IsDir() || !strings.Contains(entry.Name(), container) {
+			return nil
+		}
+		found = true
+		return filepath.SkipAll
+	})
+	return found && container != ""
+}
+
 // Find is Of for the text of a process's cgroup file, and the mounts of the host.
 func Find(membership string, mounts []*mountinfo.Info, container string) (*Group, error) {
 	memory := locate(membership, mounts, container, "memory")

@@ -2,14 +2,22 @@ package container
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/pidfd"
 )
 
+// ErrMayHaveRun says that a start has failed of which the Engine does not know, though the container's program may have run.
+var ErrMayHaveRun = errors.New("the Docker Engine was lost over the start of the container, or containerd was, and its program may have run; so it is not started again")
+
 // Start starts the container, and not a second time. After an answer that was lost, or an internal error, the start is repeated only
-// if the Engine says that the container was never started, and no process is in its cgroup. The owner's patience does not count for
-// answers that were lost, for a container may run unseen.
+// if the Engine says that the container was never started, no process is in its cgroup, and its program cannot have run meanwhile: no
+// process of it was seen, and there was no cgroup when the Engine, or containerd, was lost. They know nothing afterwards of a program
+// that had been started and ended before they were back. The owner's patience does not count for answers
+// that were lost, for a container may run unseen.
 //
 // With an error other than ErrVanished there is a container, and it may run.
 func (c *Container) Start(ctx context.Context) error {
@@ -18,18 +26,27 @@ func (c *Container) Start(ctx context.Context) error {
 		if c.StopOrdered() {
 			return ErrStopped
 		}
+		losses := c.losses()
 		err := c.options.Engine.Start(ctx, c.id)
 		if err == nil || !engine.IsUnavailable(err) && !engine.IsInternal(err) && ctx.Err() == nil {
 			return err
 		}
-		if started, err := c.settleStart(ctx, err, &refused); started || err != nil {
+		begun := cgroup.Exists(c.id)
+		mayHaveRun := func() bool {
+			if engine.IsInternal(err) { // it lives, and clears up unless containerd has died
+				return begun && cgroup.Exists(c.id)
+			}
+			return begun && (c.options.Losses == nil || c.losses() != losses)
+		}
+		if started, err := c.settleStart(ctx, err, &refused, mayHaveRun); started || err != nil {
 			return err
 		}
 	}
 }
 
 // settleStart finds out, after a while, what became of a start. Without an error it is to be repeated if the container was not started.
-func (c *Container) settleStart(ctx context.Context, failure error, refused *refusals) (started bool, err error) {
+func (c *Container) settleStart(ctx context.Context, failure error, refused *refusals, mayHaveRun func() bool) (started bool, err error) {
+	ran := false
 	for {
 		over := refused.pause(ctx, failure)
 		found, err := c.inspectUntilAnswered(ctx, c.id, 0)
@@ -42,7 +59,8 @@ func (c *Container) settleStart(ctx context.Context, failure error, refused *ref
 		case !StartedAt(found).IsZero():
 			return true, nil
 		}
-		left := c.processLeft()
+		left, runs := c.processLeft()
+		ran = ran || runs
 		if over != nil && left {
 			c.options.Logger.Warn("killing what is left of a start that has failed")
 			killAll(c.id, c.options.Logger) // the Engine, which knows of no start, would not stop it
@@ -50,6 +68,8 @@ func (c *Container) settleStart(ctx context.Context, failure error, refused *ref
 		switch {
 		case over != nil:
 			return false, over
+		case !left && (ran || mayHaveRun()):
+			return false, fmt.Errorf("%w: %w", ErrMayHaveRun, failure)
 		case !left:
 			return false, c.renewOutput(ctx)
 		}
@@ -57,15 +77,15 @@ func (c *Container) settleStart(ctx context.Context, failure error, refused *ref
 	}
 }
 
-// processLeft reports whether a process is in the container's cgroup. Of processes that this host does not show nothing is known but
-// what the Engine says.
-func (c *Container) processLeft() bool {
+// processLeft reports whether a process is in the container's cgroup, and whether that is more than the runtime's own, which is there
+// before the program. Of processes that this host does not show nothing is known but what the Engine says.
+func (c *Container) processLeft() (left, runs bool) {
 	process, err := pidfd.FindContainer(c.id)
 	if err != nil {
-		return false
+		return false, false
 	}
-	process.Close()
-	return true
+	defer process.Close()
+	return true, process.Command() != "runc\x00init\x00"
 }
 
 // Inspect returns the state of a container that was started, as soon as the Engine answers. Errors are those of Wait.

@@ -131,6 +131,15 @@ func (p *Process) Signal(s unix.Signal) error {
 	return sendErr
 }
 
+// Command is the command line of the process, each word with a zero byte behind it; empty if it has ended.
+func (p *Process) Command() string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.named.PID))
+	if err != nil || p.Ended() {
+		return ""
+	}
+	return string(text)
+}
+
 // Ended reports whether the process has ended. It may be called on nil, which is no process.
 func (p *Process) Ended() bool {
 	if p == nil {
