@@ -125,7 +125,8 @@ func (h *host) finish(t *testing.T, k *task, happened map[fault]bool) {
 		return
 	}
 	if last.GetState() == mesos.TASK_DROPPED {
-		_ = h.agent.Shutdown(k.ID) // else it ends when no task has come for minutes
+		// Else it ends when no task has come for minutes. An agent that recovers refuses.
+		h.eventually(t, "the agent to shut an executor down", func() bool { return h.agent.Shutdown(k.ID) == nil })
 	}
 	if _, err := k.WaitExecutor(ctx); err != nil {
 		t.Errorf("the executor of task %d does not end: %v", k.number, err)
