@@ -5,11 +5,15 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"slices"
+	"strings"
 	"sync"
 )
 
-// key identifies a pull. Requests with the same key share it. It is a digest, so it does not reveal the credentials in it.
-type key [sha256.Size]byte
+// key identifies a pull. Requests with the same key share it. Platform and credentials are in it as a digest, which does not reveal them.
+type key struct {
+	reference string
+	rest      [sha256.Size]byte
+}
 
 // coordinator lets requests with the same key share one pull. (singleflight cannot cancel work that has no waiters left.)
 type coordinator struct {
@@ -44,7 +48,7 @@ func newCoordinator(joined func()) *coordinator {
 
 // key returns the key for a reference, a platform and credentials.
 func (c *coordinator) key(ref, platform, auth string) key {
-	return sha256.Sum256([]byte(string(c.salt[:]) + ref + "\x00" + platform + "\x00" + auth))
+	return key{ref, sha256.Sum256([]byte(string(c.salt[:]) + platform + "\x00" + auth))}
 }
 
 // do joins the pull with a key, or starts it with work, and waits for its end. Meanwhile it calls observe, if not nil, with the
@@ -107,9 +111,26 @@ func (c *coordinator) forget(k key, p *sharedPull) {
 func (c *coordinator) tasks(p *sharedPull) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return p.tasks()
+}
+
+// tasks is the coordinator's, which holds its lock.
+func (p *sharedPull) tasks() []string {
 	names := slices.DeleteFunc(slices.Clone(p.waiters), func(name string) bool { return name == "" })
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// all lists the pulls by reference.
+func (c *coordinator) all() (pulls []Pull) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, p := range c.pulls {
+		progress, _ := p.latest()
+		pulls = append(pulls, Pull{k.reference, p.tasks(), progress})
+	}
+	slices.SortFunc(pulls, func(a, b Pull) int { return strings.Compare(a.Reference, b.Reference) })
+	return pulls
 }
 
 func (c *coordinator) leave(k key, p *sharedPull, task string) {

@@ -91,6 +91,9 @@ func TestLeavingWaiters(t *testing.T) {
 		}
 		leaveFirst, firstLeft := wait()
 		leaveSecond, secondLeft := wait()
+		if all := c.all(); len(all) != 1 || all[0].Reference != "app" {
+			t.Errorf("the pulls are %+v", all)
+		}
 		leaveFirst() // it began the pull, and still disturbs nobody
 		<-firstLeft
 		synctest.Wait()
@@ -99,6 +102,9 @@ func TestLeavingWaiters(t *testing.T) {
 		}
 		leaveSecond()
 		<-secondLeft
+		if all := c.all(); len(all) != 0 {
+			t.Errorf("pulls that nobody waits for: %+v", all)
+		}
 		if begun.Load() != 1 || stopped.Load() != 1 {
 			t.Errorf("%d begun, %d stopped when the last had left", begun.Load(), stopped.Load())
 		}

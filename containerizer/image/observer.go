@@ -46,6 +46,16 @@ func (p *Puller) Load() (running, waiting int) {
 	return int(p.load.running.Load()), int(p.load.waiting.Load())
 }
 
+// Pull is a pull that is under way.
+type Pull struct {
+	Reference string
+	Tasks     []string // the ids of those that wait for it
+	Progress  Progress
+}
+
+// Pulls lists the pulls that are under way, by reference.
+func (p *Puller) Pulls() []Pull { return p.shared.all() }
+
 // observeEnd reports the end of a pull that ran in ctx.
 func (p *Puller) observeEnd(ctx context.Context, err error, took time.Duration) {
 	if err != nil && ctx.Err() != nil {
