@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"mesos-docker-containerizer/containerizer/container"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -196,7 +197,7 @@ func (s *session) take(m wire.Message) {
 			if m.Kill.Unhealthy && ordered.IsZero() && m.Kill.Sent.IsZero() { // else an earlier daemon has counted it
 				s.server.options.Metrics.TaskKilledForHealth()
 			}
-			s.at.stopping(cmp.Or(m.Kill.Why, "its executor asked for it"), m.Kill.Deadline)
+			s.at.stopping(record.Stop{By: cmp.Or(m.Kill.Why, "its executor asked for it"), Deadline: m.Kill.Deadline, Unhealthy: m.Kill.Unhealthy})
 			s.container.Stop(container.StopOrder{Deadline: m.Kill.Deadline, Grace: m.Kill.Grace, Sent: m.Kill.Sent})
 		}
 	case m.Resume != nil:

@@ -144,18 +144,17 @@ func (h *history) probed(healthy bool, output string, inGrace bool) {
 	}
 }
 
-// stopping takes an order to stop the container.
-func (h *history) stopping(by string, deadline time.Time) {
+// stopping takes an order to stop the container, given now.
+func (h *history) stopping(order record.Stop) {
 	h.mu.Lock()
 	again := h.record.Stop != nil
 	h.mu.Unlock()
 	if again {
-		h.note(func(r *record.Record) { r.Stop.Deadline = deadline })
+		h.note(func(r *record.Record) { r.Stop.Deadline = order.Deadline })
 		return
 	}
-	h.change(record.Stopping, "stopping because "+by, func(r *record.Record) {
-		r.Stop = &record.Stop{By: by, At: time.Now(), Deadline: deadline}
-	})
+	order.At = time.Now()
+	h.change(record.Stopping, "stopping because "+order.By, func(r *record.Record) { r.Stop = &order })
 }
 
 // failed records what has kept the task from its start.
@@ -183,6 +182,13 @@ func (h *history) now() (state record.State, text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.record.State(), h.text
+}
+
+// steps are the changes of state so far.
+func (h *history) steps() []record.Step {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.record.Steps)
 }
 
 func (h *history) String() string {

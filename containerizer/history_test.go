@@ -65,11 +65,11 @@ func TestHistory(t *testing.T) {
 		{func() { h.probed(true, "", false) }, told{noLine, record.Healthy, StateRunning, metrics.TaskRunning, "running, healthy"}},
 		{func() { h.probed(false, "503", true) }, told{zap.WarnLevel, record.Unhealthy, StateRunning, metrics.TaskRunning, "running, unhealthy"}},
 		{func() { h.probed(false, "504", false) }, told{noLine, record.Unhealthy, StateRunning, metrics.TaskRunning, "running, unhealthy"}},
-		{func() { h.stopping("the agent asked for it", time.Now()) },
+		{func() { h.stopping(record.Stop{By: "the agent asked for it", Deadline: time.Now()}) },
 			told{zap.InfoLevel, record.Stopping, StateStopping, metrics.TaskRunning, "stopping because the agent asked for it"}},
-		{func() { h.stopping("again", time.Now()) }, told{noLine, record.Stopping, StateStopping, metrics.TaskRunning, "stopping because the agent asked for it"}},
+		{func() { h.stopping(record.Stop{By: "again", Deadline: time.Now()}) }, told{noLine, record.Stopping, StateStopping, metrics.TaskRunning, "stopping because the agent asked for it"}},
 		{func() { h.ended(wire.Exited{Outcome: wire.OutcomeExited, Code: 143}, "ended") }, told{zap.InfoLevel, record.Ended, StateEnded, metrics.TaskEnded, "ended"}},
-		{func() { h.enter(record.Running, "late"); h.stopping("late", time.Now()) }, told{noLine, record.Ended, StateEnded, metrics.TaskEnded, "ended"}},
+		{func() { h.enter(record.Running, "late"); h.stopping(record.Stop{By: "late", Deadline: time.Now()}) }, told{noLine, record.Ended, StateEnded, metrics.TaskEnded, "ended"}},
 	} {
 		before := changes
 		step.do()

@@ -209,7 +209,7 @@ func (s *session) stopWithExecutor(ctx context.Context) {
 		s.orphaned.Do(func() {
 			s.container.AbandonOutput()
 			s.server.options.Metrics.OrphanStopped()
-			s.at.stopping("the executor has died", time.Now().Add(s.stopGrace))
+			s.at.stopping(record.Stop{By: "the executor has died", Deadline: time.Now().Add(s.stopGrace)})
 			s.container.StopWithin(s.stopGrace)
 		})
 	case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/container"
+	"mesos-docker-containerizer/containerizer/record"
 )
 
 // ending is a running container of a session, for those who want it stopped.
@@ -23,7 +24,7 @@ func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.
 	if session == nil {
 		return false, nil
 	}
-	session.at.stopping("the agent's docker command asked for it", time.Now().Add(grace))
+	session.at.stopping(record.Stop{By: "the agent's docker command asked for it", Deadline: time.Now().Add(grace)})
 	session.container.StopWithin(grace)
 	select {
 	case <-ending.over:

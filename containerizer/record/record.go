@@ -99,6 +99,8 @@ type Stop struct {
 	By       string    `json:"by"` // who gave it and why, for people
 	At       time.Time `json:"at"`
 	Deadline time.Time `json:"deadline"` // when SIGKILL follows
+
+	Unhealthy bool `json:"unhealthy,omitempty"` // because its health check failed too often
 }
 
 // Refusal is what the policy refuses.

@@ -47,6 +47,8 @@ type Store struct {
 	live    map[string]bool   // those of tasks that have a session; guarded by mu
 	signal  chan struct{}     // buffered: there is something pending
 
+	failures []*Record // guarded by mu, see Failures
+
 	// Of Run alone.
 	index   map[string]file
 	total   int64
@@ -55,8 +57,9 @@ type Store struct {
 
 // file is one record on disk.
 type file struct {
-	size int64
-	due  time.Time
+	size    int64
+	changed time.Time
+	due     time.Time
 }
 
 // NewStore returns a store below the state directory, which Run makes if need be.
@@ -92,7 +95,8 @@ func (s *Store) Put(r *Record) {
 	if s == nil {
 		return
 	}
-	text, err := json.Marshal(r.bounded())
+	kept := r.bounded()
+	text, err := json.Marshal(kept)
 	if err != nil {
 		s.logger.Error("a record cannot be encoded", zap.String("task", r.Task), zap.Error(err))
 		return
@@ -104,6 +108,7 @@ func (s *Store) Put(r *Record) {
 	s.live[name] = r.End == nil
 	if r.End != nil {
 		delete(s.live, name)
+		s.remember(&kept) // nothing changes it any more
 	}
 	select {
 	case s.signal <- struct{}{}:
@@ -130,6 +135,7 @@ func (s *Store) Run(ctx context.Context) {
 		return
 	}
 	s.scan(time.Now())
+	s.readFailures()
 	ticker := time.NewTicker(tidyInterval)
 	defer ticker.Stop()
 	for {
@@ -159,7 +165,7 @@ func (s *Store) scan(now time.Time) {
 		if earliest := now.Add(settleTime); due.Before(earliest) {
 			due = earliest
 		}
-		s.index[e.Name()] = file{info.Size(), due}
+		s.index[e.Name()] = file{info.Size(), info.ModTime(), due}
 		s.total += info.Size()
 	}
 }
@@ -175,7 +181,8 @@ func (s *Store) flush() {
 		s.report(err)
 		if err == nil {
 			s.total += int64(len(text)) - s.index[name].size
-			s.index[name] = file{int64(len(text)), time.Now().Add(keepFor)}
+			now := time.Now()
+			s.index[name] = file{int64(len(text)), now, now.Add(keepFor)}
 		}
 	}
 	s.tidy(time.Now())

@@ -64,7 +64,7 @@ func (r *Record) headline(now time.Time) string {
 	if r.End != nil {
 		format = "%s %s, %s ago, at %s"
 	}
-	return fmt.Sprintf(format, r.Task, state, short(now.Sub(last.At)), last.At.Local().Format(time.DateTime))
+	return fmt.Sprintf(format, r.Task, state, Short(now.Sub(last.At)), last.At.Local().Format(time.DateTime))
 }
 
 func (r *Record) asked() string {
@@ -118,7 +118,7 @@ func (r *Record) steps(now time.Time) string {
 	}
 	var parts []string
 	for _, s := range stays {
-		text := string(s.state) + " " + short(s.took)
+		text := string(s.state) + " " + Short(s.took)
 		if s.times > 1 {
 			text += fmt.Sprintf(" (%d times)", s.times)
 		}
@@ -145,7 +145,7 @@ func (r *Record) pull(now time.Time) string {
 		text = fmt.Sprintf("given up after try %d of %d (%s)", p.Try, p.Of, p.Kind)
 	case r.End != nil:
 	case p.Next.After(now):
-		text += fmt.Sprintf("; the next comes in %s, at %s", short(p.Next.Sub(now)), p.Next.Local().Format(time.TimeOnly))
+		text += fmt.Sprintf("; the next comes in %s, at %s", Short(p.Next.Sub(now)), p.Next.Local().Format(time.TimeOnly))
 	case !p.Next.IsZero():
 		text += fmt.Sprintf("; try %d runs", p.Try+1)
 	}
@@ -167,7 +167,7 @@ func (r *Record) stopped() string {
 	if r.Stop == nil {
 		return ""
 	}
-	return fmt.Sprintf("at %s because %s; SIGKILL after %s", r.Stop.At.Local().Format(time.TimeOnly), r.Stop.By, short(max(0, r.Stop.Deadline.Sub(r.Stop.At))))
+	return fmt.Sprintf("at %s because %s; SIGKILL after %s", r.Stop.At.Local().Format(time.TimeOnly), r.Stop.By, Short(max(0, r.Stop.Deadline.Sub(r.Stop.At))))
 }
 
 func (r *Record) memory() string {
@@ -240,8 +240,8 @@ func exitText(code int) string {
 	return text + ", given by the program itself"
 }
 
-// short is a duration for people.
-func short(d time.Duration) string {
+// Short is a duration for people.
+func Short(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
