@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mesos-docker-containerizer/containerizer/cgroup"
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/pidfd"
@@ -23,14 +24,18 @@ import (
 	"mesos-docker-containerizer/test/environment"
 )
 
-// scraped is a server with running tasks whose control groups are files of the test's, in the layout of a version, and whose
+// withTasks is a server with running tasks whose control groups are files of the test's, in the layout of a version, and whose
 // metrics name so many apps.
-func scraped(t testing.TB, version, tasks, apps int) http.Handler {
+func withTasks(t testing.TB, version, tasks, apps int) *Server {
 	t.Helper()
 	root := t.TempDir()
 	figures := metrics.New("")
 	figures.ShowApps(apps)
-	s := &Server{options: Options{Metrics: figures, Images: &image.Puller{}}, sessions: map[string]*session{}}
+	images, err := image.New(image.Options{InactivityTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{options: Options{Metrics: figures, Images: images}, sessions: map[string]*session{}, named: map[string]*session{}}
 	figures.Ask(s.state, func() bool { return true })
 	self, err := wire.FindProcess(os.Getpid())
 	if err != nil {
@@ -47,15 +52,23 @@ func scraped(t testing.TB, version, tasks, apps int) http.Handler {
 		if err != nil {
 			t.Fatal(err)
 		}
-		session := &session{server: s}
-		session.known.facts.App = fmt.Sprintf("/group/app-%d", i)
-		session.at.record.Enter(record.Step{State: record.Running})
+		session := &session{server: s, container: container.New(container.Options{Losses: func() int { return 0 }})}
+		session.known.facts = TaskReport{Task: "group_app." + id, App: fmt.Sprintf("/group/app-%d", i), Container: id, Image: "registry.example/app:1", Ports: []string{"31000->80/tcp"}}
+		session.known.facts.Started = time.Now()
+		for at, state := range []record.State{record.Launched, record.Preparing, record.Pulling, record.Creating, record.Starting, record.Running} {
+			session.at.record.Enter(record.Step{State: state, At: time.Unix(int64(at), 0)})
+		}
 		session.memory.setGroup(group, &firstProcess{process, os.Getpid()})
 		session.startUsage()
-		s.sessions[id] = session
+		s.sessions[id], s.named[id] = session, session
 	}
+	return s
+}
+
+// scraped serves the metrics of a server.
+func scraped(s *Server) http.Handler {
 	mux := http.NewServeMux()
-	figures.HandleAdmin(mux)
+	s.options.Metrics.HandleAdmin(mux)
 	return mux
 }
 
@@ -128,12 +141,29 @@ func scrape(t testing.TB, from http.Handler) (text string, took time.Duration) {
 	return answer.Body.String(), took
 }
 
-// A scrape of a host with 300 tasks is cheap, and bounded however many apps there are. The cheapest of some counts, for the garbage
-// collector works for what was before, too.
+// bareReading returns the processor time of reading the files that a scrape of the server reads, the cheapest of some.
+func bareReading(t *testing.T, s *Server) (least time.Duration) {
+	t.Helper()
+	least = time.Hour
+	for range 20 {
+		began := processorTime(t)
+		for _, session := range s.sessions {
+			if _, err := session.memory.group.Usage(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		least = min(least, processorTime(t)-began)
+	}
+	return least
+}
+
+// A scrape and a view of a host with 300 tasks are cheap, and a scrape is bounded however many apps there are. The cheapest of some
+// counts, for the garbage collector works for what was before, too. On a machine that is slow for others' work a multiple of the reading is allowed.
 func TestScrapeOfManyTasks(t *testing.T) {
 	const tasks, apps, limit = 300, 200, 50 * time.Millisecond
 	for version := 1; version <= 2; version++ {
-		from := scraped(t, version, tasks, apps)
+		s := withTasks(t, version, tasks, apps)
+		from := scraped(s)
 		text, least := scrape(t, from)
 		for range 20 {
 			_, took := scrape(t, from)
@@ -150,9 +180,11 @@ func TestScrapeOfManyTasks(t *testing.T) {
 				t.Errorf("version %d: %s is not shown", version, line)
 			}
 		}
-		t.Logf("version %d: %v", version, least)
-		if least > limit && !raceEnabled { // the detector makes it slow
-			t.Errorf("version %d: a scrape takes %v of a processor", version, least)
+		view := viewMany(t, s)
+		bare := bareReading(t, s)
+		t.Logf("version %d: a scrape takes %v, a view %v, the files %v", version, least, view, bare)
+		if max(least, view) > max(limit, 3*bare) && !raceEnabled { // the detector makes it slow
+			t.Errorf("version %d: a scrape takes %v of a processor, a view %v", version, least, view)
 		}
 	}
 }
@@ -160,7 +192,7 @@ func TestScrapeOfManyTasks(t *testing.T) {
 func BenchmarkScrapeOf300Tasks(b *testing.B) {
 	for version := 1; version <= 2; version++ {
 		b.Run(fmt.Sprint("cgroup-v", version), func(b *testing.B) {
-			from := scraped(b, version, 300, 200)
+			from := scraped(withTasks(b, version, 300, 200))
 			var used time.Duration
 			for b.Loop() {
 				_, took := scrape(b, from)

@@ -141,7 +141,7 @@ func (m *Metrics) HandleAdmin(mux *http.ServeMux) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeLimit}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if trouble := m.trouble(); trouble != "" {
+		if trouble := m.Trouble(); trouble != "" {
 			http.Error(w, trouble, http.StatusServiceUnavailable)
 			return
 		}
@@ -149,8 +149,8 @@ func (m *Metrics) HandleAdmin(mux *http.ServeMux) {
 	})
 }
 
-// trouble is why no task can start at the moment; empty if tasks can.
-func (m *Metrics) trouble() string {
+// Trouble is why no task can start at the moment; empty if tasks can.
+func (m *Metrics) Trouble() string {
 	if !m.up.Load() {
 		return "the Docker Engine does not answer"
 	}

@@ -42,6 +42,7 @@ var links = []struct {
 	{"containerizer/...", []string{"executor", "executor/agent/...", "internal/localagent/..."}, "the daemon never speaks to the agent; executor and daemon meet in executor/wire only"},
 	{"containerizer/engine/...", []string{"containerizer", "executor/..."}, "it is a leaf: the Engine's side of the daemon alone"},
 	{"containerizer/image/...", []string{"containerizer", "executor/..."}, "it is a leaf: pulls alone"},
+	{"containerizer/statuspage/...", []string{"containerizer", "containerizer/engine/...", "executor/..."}, "it is a leaf: it shows facts, and asks no Engine for them"},
 	{"containerizer/runspec/...", []string{"containerizer", "executor/..."}, "it is a leaf: from a task to what the Engine creates, without side effects"},
 	{"config/...", []string{"containerizer/...", "executor/..."}, "packages take small options, so settings need to know none of them"},
 	{"systemd/...", []string{"containerizer/...", "executor/...", "config/..."}, "it is a leaf: readiness and sockets alone"},
