@@ -93,6 +93,9 @@ type Config struct {
 	MetricsAddress string
 	// MetricsApps is how many apps the metrics name at most.
 	MetricsApps int
+	// StatusAddress is where the status page is shown, empty for nowhere: the
+	// path of a Unix socket, or a loopback address and a port.
+	StatusAddress string
 
 	Policy Policy
 

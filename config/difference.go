@@ -35,6 +35,23 @@ func Differences(a, b *Config) []Difference {
 	return found
 }
 
+// Changed lists the flags that are set to another value than their default, in
+// the order of the table.
+func (c *Config) Changed() []Row {
+	var changed []Row
+	for i, row := range c.Rows() {
+		f := flags[i]
+		standard := f.bind(new(Config))
+		if f.standard != "" && standard.parse(f.standard) != nil {
+			continue // which a test rules out
+		}
+		if c.Origin(f.name).Layer != BuiltIn && standard.text() != f.bind(c).text() {
+			changed = append(changed, row)
+		}
+	}
+	return changed
+}
+
 // WithLive is c with what of another Config takes effect without a restart.
 func (c *Config) WithLive(from *Config) *Config {
 	n := *c

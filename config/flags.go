@@ -268,6 +268,12 @@ var flags = append([]*flag{
 			"The tasks of all others are counted together as `other`. With 0 no metric names an app.",
 	},
 	{
+		name: "status_address", optional: true,
+		bind: func(c *Config) value { return localAddressValue(&c.StatusAddress) },
+		doc: "Where a page for browsers shows the tasks of this host, what they use, pulls, the last failures and the settings that were changed, such as " +
+			"/run/mesos-docker-containerizer/status.sock, which is root's alone, or 127.0.0.1:9406, where every user and every task on the host's network can read it.",
+	},
+	{
 		name: "log_format", standard: "json",
 		bind: func(c *Config) value { return choiceValue(&c.LogFormat, "json", LogConsole) },
 		doc:  "How the daemon logs: `json`, one object a line, or `console`, text for people.",

@@ -30,7 +30,7 @@ func texts(f *flag) *rapid.Generator[string] {
 		return rapid.Map(rapid.SliceOfN(rapid.SampledFrom(containerizerNames), 1, 3), func(s []string) string { return strings.Join(s, ",") })
 	case "ip":
 		return rapid.Map(rapid.IntRange(0, 255), func(n int) string { return fmt.Sprintf("192.0.2.%d", n) })
-	case "metrics_address":
+	case "metrics_address", "status_address":
 		return rapid.Map(rapid.IntRange(0, 65535), func(n int) string { return fmt.Sprintf("[::1]:%d", n) })
 	case "port":
 		return rapid.Map(rapid.IntRange(0, 65535), strconv.Itoa)

@@ -5,6 +5,7 @@ import (
 	stdflag "flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +135,22 @@ func TestDifferences(t *testing.T) {
 	}
 	if text := fmt.Sprint(got); strings.Contains(text, "aHVudGVyMjo") {
 		t.Errorf("a secret is shown: %s", text)
+	}
+}
+
+// A value that is the default is no change, wherever it was set and however it was written.
+func TestChanged(t *testing.T) {
+	c := mustLoad(t, Options{Root: t.TempDir(), Args: []string{"--prepare_timeout=900secs", "--docker_kill_orphans=1", "--log_level=debug", "--log_driver=", `--docker_config={"auths":{"r":{"auth":"aHVudGVyMjo="}}}`}})
+	var got []string
+	for _, row := range c.Changed() {
+		value := "nothing"
+		if row.Value != nil {
+			value = *row.Value
+		}
+		got = append(got, row.Name+"="+value)
+	}
+	if want := []string{"docker_config=" + hidden, "log_driver=nothing", "log_level=debug"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -279,6 +279,34 @@ func addressValue(p *string) value {
 	return field[string]{p, read, identity, "a host and a port, such as 127.0.0.1:9405 or, for all addresses, 0.0.0.0:9405", plain}
 }
 
+// localAddressValue accepts where to listen so that only this host can connect.
+func localAddressValue(p *string) value {
+	read := func(s string) (string, error) {
+		if strings.Contains(s, "/") {
+			var path string
+			err := socketValue(&path).parse(s)
+			return path, err
+		}
+		host, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return "", errors.New("it is neither a host with a port nor the path of a socket")
+		}
+		var number uint16
+		if err := portValue(&number).parse(port); err != nil {
+			return "", err
+		}
+		if host == "localhost" {
+			host = "127.0.0.1"
+		}
+		if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+			return "", errors.New("it is no loopback address, and what is shown there is shown without a password; " +
+				"for another host, forward the port or the socket (ssh -L)")
+		}
+		return net.JoinHostPort(host, port), nil
+	}
+	return field[string]{p, read, identity, "an absolute path of a Unix socket, or a loopback address and a port, such as 127.0.0.1:9406", plain}
+}
+
 func hostnameValue(p *string) value {
 	read := func(s string) (string, error) {
 		if len(s) > 253 || !consistsOf(s, "-_.:") {

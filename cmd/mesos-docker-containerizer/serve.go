@@ -109,7 +109,7 @@ func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Con
 	}
 	group.Go(func() { collector.Run(ctx) })
 	settings := &reloader{reread: reread, started: c, now: c, level: level, docker: docker, server: server, collector: collector, logger: logger}
-	if err := serveMetrics(ctx, &group, c, m, logger); err != nil {
+	if err := errors.Join(serveMetrics(ctx, &group, c, m, logger), servePage(ctx, &group, settings.current, server, logger)); err != nil {
 		return err
 	}
 	stopping := context.AfterFunc(ctx, func() {
