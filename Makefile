@@ -110,7 +110,7 @@ uninstall: ## remove what install has put under PREFIX; flags and what setup has
 package: go $(nfpm) ## make the packages in build/packages: .deb, .rpm, .tar.gz, for amd64 and arm64, with checksums
 	packaging/build $(nfpm) $(RELEASE) build/packages
 
-test-systemd: go $(nfpm) ## try the .deb in a booted Debian 13, as namespaces of this kernel (MACHINE=directory keeps its disk elsewhere)
+test-systemd: go $(nfpm) ## try the .deb in a booted Debian 13, as namespaces of this kernel (SUITE=bookworm MACHINE=directory for Debian 12)
 	test/systemd/run $(nfpm)
 
 test-prometheus: build ## have a real Prometheus scrape a daemon, fire alerts by faults and answer the queries of the board

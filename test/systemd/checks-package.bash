@@ -8,7 +8,8 @@ upgrade_under_tasks() {
 	install_package next "$work.log" || fail "$(cat "$work.log")"
 	version_is "$(version next)" || fail 'the programs are the old ones'
 	[[ $(shown MainPID) != "$before" ]] || fail 'the daemon was not restarted'
-	wants <(journalctl --unit $unit --output cat -n 50) "\"version\":\"$(version next)\""
+	journalctl --output cat _PID="$(shown MainPID)" >"$work.log"
+	wants "$work.log" "\"version\":\"$(version next)\""
 	unharmed
 }
 
