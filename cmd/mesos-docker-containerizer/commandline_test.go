@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -148,6 +149,30 @@ func TestCommandLines(t *testing.T) {
 	}
 }
 
+// TestMistakeUnderDaemon: of a file that has a mistake since the daemon started, reload and config --running speak once.
+func TestMistakeUnderDaemon(t *testing.T) {
+	const script = `mount -t tmpfs none /etc && mkdir /etc/mesos-docker-containerizer || exit
+		"$0" serve "$1" --socket="$PWD/executor.sock" --docker_socket=/nonexistent 2>/dev/null &
+		until "$0" ps "$1" >/dev/null 2>&1; do kill -0 $! || exit; done
+		echo loud > /etc/mesos-docker-containerizer/log_level
+		"$0" reload "$1"
+		echo "reload: $?"
+		"$0" config --running "$1" >/dev/null
+		echo "config: $?"
+		kill $! && wait`
+	directory := t.TempDir()
+	p := startWith(t, func(c *exec.Cmd) {
+		c.Path, c.Args, c.Dir = "/usr/bin/unshare", append([]string{"unshare", "--mount", "sh", "-c", script}, c.Args...), directory
+	}, "--run_dir="+directory)
+	p.wantStatus(exitOK)
+	if want := fmt.Sprintf("reload: %d\nconfig: %d\n", exitFailed, exitUsage); p.out() != want {
+		t.Errorf("it says %q, want %q", p.out(), want)
+	}
+	if strings.Count(p.err(), `"loud" is refused`) != 2 {
+		t.Errorf("it says %q", p.err())
+	}
+}
+
 // TestMistakeInFile: a mistake in a flag's file keeps the daemon from starting, and nobody from asking the one that runs.
 func TestMistakeInFile(t *testing.T) {
 	const script = `mount -t tmpfs none /etc && mkdir /etc/mesos-docker-containerizer && echo loud > /etc/mesos-docker-containerizer/log_level && exec "$0" "$@"`
@@ -158,6 +183,7 @@ func TestMistakeInFile(t *testing.T) {
 	}{
 		"ps --run_dir=/nonexistent":     {exitEnvironment, "", "no daemon answers at /nonexistent/admin.sock"},
 		"images --run_dir=/nonexistent": {exitEnvironment, "", "no daemon answers at /nonexistent/admin.sock"},
+		"reload --run_dir=/nonexistent": {exitEnvironment, "", "no daemon answers at /nonexistent/admin.sock"},
 		"config":                        {exitUsage, "FLAG ", "warning: "},
 		"serve --run_dir=/nonexistent":  {exitUsage, "", "the configuration has a mistake: "},
 		"ps --jsn":                      {exitUsage, "", "the command line has a mistake: --jsn: unknown flag; did you mean --json?"},
@@ -166,7 +192,7 @@ func TestMistakeInFile(t *testing.T) {
 			c.Path, c.Args = "/usr/bin/unshare", append([]string{"unshare", "--mount", "sh", "-c", script}, c.Args...)
 		}, strings.Fields(args)...)
 		p.wantStatus(want.status)
-		told := strings.Contains(p.err(), mistake)
+		told := strings.Count(p.err(), mistake) == 1
 		if !strings.HasPrefix(p.out(), want.stdout) || want.stdout == "" && p.out() != "" || !strings.Contains(p.err(), want.err) || told != (args != "ps --jsn") {
 			t.Errorf("%s: %.100q, %q", args, p.out(), p.err())
 		}
