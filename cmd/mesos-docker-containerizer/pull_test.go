@@ -100,14 +100,14 @@ func onTerminal(t *testing.T, environ []string, args ...string) (*process, *os.F
 	return p, keyboard
 }
 
-// TestTerminal is what a person sees: a bar while the image is pulled, colours, and that Ctrl-C works.
+// TestTerminal is what a person sees: a table with the progress of the pull, colours, and that Ctrl-C works.
 func TestTerminal(t *testing.T) {
-	t.Run("bar", func(t *testing.T) {
+	t.Run("table", func(t *testing.T) {
 		registry := startRegistry(t)
 		id := unique(t)
 		p, keyboard := onTerminal(t, []string{"TERM=xterm"}, "run", file(t, pulled(id, registry.reference)))
-		p.await("pulling " + registry.reference)
-		p.await("4.0MiB")
+		p.await("PHASE")
+		p.await("of 4.0MiB, " + registry.reference)
 		press(t, keyboard, "\x03")
 		p.await("TASK_KILLED")
 		p.wantStatus(exitOK)
@@ -128,8 +128,16 @@ func TestTerminal(t *testing.T) {
 		p, _ := onTerminal(t, []string{"TERM=xterm", "NO_COLOR=1"}, "run", file(t, shell(t, unique(t), "echo err >&2", "")))
 		p.await("TASK_FINISHED")
 		p.wantStatus(exitOK)
-		if strings.Contains(p.out(), "\x1b") {
-			t.Error("there are escape sequences")
+		if strings.Contains(p.out(), "\x1b[3") {
+			t.Error("there are colours")
+		}
+	})
+	t.Run("no table", func(t *testing.T) {
+		p, _ := onTerminal(t, []string{"TERM=dumb"}, "run", file(t, shell(t, unique(t), "echo err >&2", "")))
+		p.await("TASK_FINISHED")
+		p.wantStatus(exitOK)
+		if strings.Contains(p.out(), "\x1b") || strings.Contains(p.out(), "-0.00") {
+			t.Error("there are escape sequences, or a time below zero")
 		}
 	})
 }

@@ -30,7 +30,8 @@ Usage: mesos-docker-containerizer run [FLAG...] APP.json...
 
 Runs Marathon apps on this host, without a cluster, the way a Mesos agent with this containerizer would: with the same executor,
 the same containers and the same status updates. It stays in the foreground, and shows status updates, the host ports of each
-task, the progress of pulls, and what the tasks print ("|" is stdout, "!" is stderr).
+task, the progress of pulls, and what the tasks print ("|" is stdout, "!" is stderr). On a terminal a table below that has each
+task's phase, health, ports and pull. NO_COLOR=1 leaves out colours, TERM=dumb also the table.
 
 A file holds an app, a list of apps or a group, in the forms of Marathon 0.7 to 1.11, or a TaskInfo in JSON; "-" is standard
 input. What the API of Marathon answers can be run as it is. All instances are started. Nothing is started if anything is wrong in
@@ -248,7 +249,7 @@ func workDirectory(c *config.Config, f *runFlags, d *runDirectory) (string, erro
 }
 
 // newDisplay shows events as the flags say. When nobody reads them any more that counts as an interrupt. What concerns no task
-// goes to stderr, or above the bars where there can be any.
+// goes to stderr, or above the table where there is one.
 func newDisplay(t terminal, f *runFlags, launch []tasks.Task, interrupts chan<- os.Signal) (d tasks.Display, notice func(string), end func()) {
 	var once sync.Once
 	w := &watchedWriter{Writer: t.stdout, broken: func() {
@@ -262,10 +263,10 @@ func newDisplay(t terminal, f *runFlags, launch []tasks.Task, interrupts chan<- 
 	for _, task := range launch {
 		options.Width = max(options.Width, len(task.Name))
 	}
-	isTerminal := term.IsTerminal(int(t.stdout.Fd()))
+	isTerminal := term.IsTerminal(int(t.stdout.Fd())) && variable(t.environ, "TERM") != "dumb"
 	if isTerminal {
 		options.Terminal = t.stdout
-		options.Color = variable(t.environ, "NO_COLOR") == "" && variable(t.environ, "TERM") != "dumb"
+		options.Color = variable(t.environ, "NO_COLOR") == ""
 	}
 	text := tasks.NewText(w, options)
 	if isTerminal {

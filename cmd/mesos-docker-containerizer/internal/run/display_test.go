@@ -3,13 +3,10 @@ package run
 import (
 	"bytes"
 	"encoding/json"
-	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
@@ -94,6 +91,15 @@ web.1    127.0.0.1:31001   53/udp           172.17.0.2
 	}
 }
 
+// A task's own time is rounded, and may be before the run's.
+func TestNoTimeIsBelowZero(t *testing.T) {
+	var out bytes.Buffer
+	NewText(&out, TextOptions{Width: 3, Start: start}).Show(Event{Time: start.Add(-time.Millisecond / 4), Name: "web", Status: &Status{State: mesos.TASK_STARTING}})
+	if want := "web   +0.000s TASK_STARTING\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
 func TestCheckInWords(t *testing.T) {
 	for want, status := range map[string]*mesos.CheckStatusInfo{
 		"":                      nil,
@@ -109,62 +115,5 @@ func TestCheckInWords(t *testing.T) {
 	unknown := checkOf(&mesos.CheckStatusInfo{Type: mesos.CheckInfo_TCP.Enum(), TCP: &mesos.CheckStatusInfo_Tcp{}})
 	if unknown.Type != "TCP" || unknown.String() != "" {
 		t.Errorf("without a value: %+v, %q", unknown, unknown)
-	}
-}
-
-// TestBars draws on a real terminal: a bar for each image, lines above it, and nothing of it left at the end.
-func TestBars(t *testing.T) {
-	master, terminal, err := pty.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer master.Close()
-	if err := pty.Setsize(terminal, &pty.Winsize{Rows: 24, Cols: 100}); err != nil {
-		t.Fatal(err)
-	}
-	screen := make(chan string, 1)
-	go func() {
-		all, _ := io.ReadAll(master) // a pty ends with EIO
-		screen <- string(all)
-	}()
-	display := NewText(terminal, TextOptions{Width: 5, Start: start, Terminal: terminal, Color: true})
-	pull := func(task string, done int64) Event {
-		return Event{Time: start, Name: task, Task: task, Progress: &Progress{Reference: "some/image:1", Bytes: done, Total: 4 << 20}}
-	}
-	state := func(task string, s mesos.TaskState) Event {
-		return Event{Time: start, Name: task, Task: task, Status: &Status{State: s}}
-	}
-	display.Show(pull("one", 1<<20))
-	display.Show(pull("two", 2<<20))
-	for i := range 100 {
-		display.Show(Event{Time: start, Name: "zero", Task: "zero", Output: &Output{Line: []byte{'#', byte('0' + i/10), byte('0' + i%10)}}})
-	}
-	display.Show(state("one", mesos.TASK_RUNNING))
-	display.Show(pull("two", 3<<20))
-	display.Show(state("two", mesos.TASK_RUNNING))
-	if display.bars.progress != nil {
-		t.Error("the bar is still there although nobody waits for it")
-	}
-	display.Show(pull("two", 1))
-	display.Close()
-	display.Show(state("two", mesos.TASK_FINISHED))
-	closeAll(t, terminal)
-	text := <-screen
-	for _, want := range []string{"pulling some/image:1", "3.0MiB / 4.0MiB", "#00", "#99", green + "TASK_RUNNING" + reset, "TASK_FINISHED"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the screen never showed %q:\n%q", want, text)
-		}
-	}
-	if n := strings.Count(text, "#"); n != 100 {
-		t.Errorf("%d of 100 lines were shown", n)
-	}
-}
-
-func closeAll(t *testing.T, files ...*os.File) {
-	t.Helper()
-	for _, f := range files {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
 	}
 }

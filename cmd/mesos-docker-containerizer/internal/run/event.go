@@ -105,6 +105,14 @@ type Port struct {
 	Protocol      string `json:"protocol"` // tcp, udp or sctp
 }
 
+// host is where the port is on the host: "31000", or "127.0.0.1:31000".
+func (p Port) host() string {
+	if p.HostIP != "" {
+		return fmt.Sprintf("%s:%d", p.HostIP, p.HostPort)
+	}
+	return fmt.Sprint(p.HostPort)
+}
+
 // Display shows events. It is called from several goroutines.
 type Display interface {
 	Show(Event)

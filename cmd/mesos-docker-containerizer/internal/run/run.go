@@ -1,7 +1,7 @@
 // Package run launches tasks on a local agent and shows them until the last has ended.
 //
 // Run is the entry. It follows each task in a goroutine (task.go): status updates from the agent, output from the files in the
-// sandbox (tail.go), and hands both to a Display: Text for people (text.go, bars.go), JSON for programs (json.go). A signal
+// sandbox (tail.go), and hands both to a Display: Text for people (text.go, table.go), JSON for programs (json.go). A signal
 // kills the tasks by their own kill policies, a second one at once, a third destroys their executors (kill.go).
 //
 // Caveats. The order of lines between stdout and stderr is not known, as they are two files. Every line of a task is shown

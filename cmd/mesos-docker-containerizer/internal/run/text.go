@@ -14,13 +14,13 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// progressInterval is the least time between two lines about one pull where no bar can be drawn.
+// progressInterval is the least time between two lines about one pull without a terminal.
 const progressInterval = 2 * time.Second
 
 // TextOptions say how people read.
 type TextOptions struct {
 	Color bool
-	// Terminal, if not nil, is where bars are drawn for pulls. It is what the writer writes to.
+	// Terminal, if not nil, is where a table of the tasks is drawn. It is what the writer writes to.
 	Terminal *os.File
 	// Width is that of the longest name of a task, so that columns stand still.
 	Width int
@@ -34,7 +34,7 @@ type Text struct {
 
 	mu       sync.Mutex
 	w        io.Writer
-	bars     *bars                // nil without
+	table    *table               // nil without a terminal
 	reported map[string]time.Time // last line about the pull of an image
 }
 
@@ -42,17 +42,17 @@ type Text struct {
 func NewText(w io.Writer, o TextOptions) *Text {
 	t := &Text{TextOptions: o, w: w, reported: map[string]time.Time{}}
 	if o.Terminal != nil {
-		t.bars = newBars(o.Terminal)
+		t.table = &table{terminal: o.Terminal, paint: t.paint}
 	}
 	return t
 }
 
-// Close takes what is left of bars off the screen.
+// Close takes the table off the screen, if there is one.
 func (t *Text) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.bars != nil {
-		t.bars.close()
+	if t.table != nil {
+		t.table.close()
 	}
 }
 
@@ -60,13 +60,13 @@ func (t *Text) Close() {
 func (t *Text) Show(e Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.table != nil {
+		t.table.update(e)
+	}
 	switch {
 	case e.Output != nil:
 		t.print(t.output(e))
 	case e.Status != nil:
-		if t.bars != nil && e.Status.State != mesos.TASK_STARTING {
-			t.bars.leave(e.Task)
-		}
 		t.print(t.status(e))
 	case e.Progress != nil:
 		t.progress(e)
@@ -82,9 +82,9 @@ func (t *Text) Note(text string) {
 	t.print([]byte(text + "\n"))
 }
 
-// print writes above the bars, if there are any.
+// print writes above the table, if there is one.
 func (t *Text) print(text []byte) {
-	if t.bars != nil && t.bars.write(text) {
+	if t.table != nil && t.table.write(text) {
 		return
 	}
 	_, _ = t.w.Write(text) // w's errors are the caller's to notice
@@ -126,14 +126,13 @@ func (t *Text) status(e Event) []byte {
 	return b.Bytes()
 }
 
-// clock is the time since the run's begin.
+// clock is the time since the run's begin. A task's own times are rounded, so the first may be a little earlier.
 func (t *Text) clock(at time.Time) string {
-	return fmt.Sprintf("%+8.3fs", at.Sub(t.Start).Seconds())
+	return fmt.Sprintf("%+8.3fs", max(0, at.Sub(t.Start)).Seconds())
 }
 
 func (t *Text) progress(e Event) {
-	if t.bars != nil {
-		t.bars.show(e.Task, *e.Progress)
+	if t.table != nil {
 		return
 	}
 	if last, ok := t.reported[e.Progress.Reference]; ok && e.Time.Sub(last) < progressInterval {
@@ -157,11 +156,7 @@ func (t *Text) ports(e Event) []byte {
 	w := tabwriter.NewWriter(&table, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "HOST PORT\tCONTAINER PORT\tCONTAINER ADDRESS")
 	for _, p := range e.Ports.Ports {
-		host := fmt.Sprint(p.HostPort)
-		if p.HostIP != "" {
-			host = p.HostIP + ":" + host
-		}
-		fmt.Fprintf(w, "%s\t%d/%s\t%s\n", host, p.ContainerPort, p.Protocol, address)
+		fmt.Fprintf(w, "%s\t%d/%s\t%s\n", p.host(), p.ContainerPort, p.Protocol, address)
 	}
 	w.Flush()
 	for line := range strings.Lines(table.String()) {
