@@ -15,7 +15,7 @@ import (
 )
 
 // lookInterval is the time between two looks at a process that cannot be waited on. It is short beside what the Engine needs to tell of
-// an end. A hundred tasks, three looks each, take about two per cent of a processor.
+// an end. A look takes 30 µs, so a hundred tasks, with three processes looked at each, take four or five per cent of a processor.
 const lookInterval = 200 * time.Millisecond
 
 // Process is one process for good, whatever becomes of its pid. It costs no thread while it is waited on.
