@@ -78,6 +78,8 @@ type Config struct {
 
 	// CgroupParent is engine or CgroupParentExecutor.
 	CgroupParent string
+	// CNIConfigurations and CNIPlugins are directories; none where not set.
+	CNIConfigurations, CNIPlugins []string
 
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool

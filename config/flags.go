@@ -219,6 +219,17 @@ var flags = append([]*flag{
 		doc:  "How long the daemon waits for an executor that it cannot see to come back, before it takes the container for an orphan.",
 	},
 	{
+		name: "network_cni_config_dir", optional: true,
+		bind: func(c *Config) value { return pathsValue(&c.CNIConfigurations) },
+		doc: "Where the configurations of CNI networks are that tasks may name in `network_infos`: directories with colons between them. " +
+			"The agent's files do not count, for there it is for tasks of the Mesos containerizer; on the drop-in route the executor brings what a ClusterD agent says.",
+	},
+	{
+		name: "network_cni_plugins_dir", optional: true,
+		bind: func(c *Config) value { return pathsValue(&c.CNIPlugins) },
+		doc:  "Where the plugins of these networks are: directories with colons between them.",
+	},
+	{
 		name: "honor_command_user", standard: "false",
 		bind: func(c *Config) value { return boolValue(&c.HonorCommandUser) },
 		doc: "Whether a task runs as the user of its CommandInfo (Marathon's `user`), a name of the image or a number. The stock containerizer ignores it " +

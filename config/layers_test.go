@@ -72,6 +72,8 @@ func texts(f *flag) *rapid.Generator[string] {
 		return rapid.SampledFrom([]string{"debug", "info", "warn", "error"})
 	case "docker_socket", "sandbox_directory", "work_dir", "launcher_dir", "socket", "run_dir":
 		return paths
+	case "network_cni_config_dir", "network_cni_plugins_dir":
+		return rapid.Map(rapid.SliceOfN(paths, 1, 3), func(list []string) string { return strings.Join(list, ":") })
 	default:
 		return durations
 	}

@@ -199,6 +199,28 @@ func pathValue(p *string) value {
 	return field[string]{p, absolutePath, identity, "an absolute path", plain}
 }
 
+// pathsValue accepts a search path of absolute paths. Empty items do not count, as for the agent.
+func pathsValue(p *[]string) value {
+	read := func(s string) (paths []string, err error) {
+		for item := range strings.SplitSeq(s, ":") {
+			if item == "" {
+				continue
+			}
+			path, err := absolutePath(item)
+			if err != nil {
+				return nil, err
+			}
+			paths = append(paths, path)
+		}
+		if paths == nil {
+			return nil, errors.New("it names no directory")
+		}
+		return paths, nil
+	}
+	write := func(paths []string) string { return strings.Join(paths, ":") }
+	return field[[]string]{p, read, write, "absolute paths with colons between them", plain}
+}
+
 // socketValue accepts a path that fits a socket address, bare or as a URL.
 func socketValue(p *string) value {
 	// sun_path of sockaddr_un has 108 bytes, one for the NUL at its end.

@@ -1,15 +1,9 @@
 package containerizer
 
 import (
-	"context"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 
-	"go.uber.org/zap"
-
-	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/internal/agentflag"
@@ -61,33 +55,4 @@ func sameSocket(a, b string) bool {
 	}
 	second, err := os.Stat(b)
 	return err == nil && os.SameFile(first, second)
-}
-
-// refuseCNI fails a task that names a network which a CNI configuration of the agent's defines. ClusterD's executor joins those
-// by CNI plugins, after the container was started and beside its Docker network; a container that silently lacked one would be
-// worse than none. An admin who gives Docker a network of the same name has provided for it.
-func (s *session) refuseCNI(ctx context.Context, defined map[string]string, joined string) error {
-	for _, name := range slices.Sorted(maps.Keys(defined)) {
-		file := defined[name]
-		if name != joined {
-			return &runspec.Error{Field: "container.network_infos", Text: fmt.Sprintf(
-				"network %q is a CNI network (defined in %s), which is not supported: only Docker's network %q can be joined; "+
-					"create a Docker network named %q and use that alone, or take it out of network_infos", name, file, joined, name)}
-		}
-		err := s.container.Insist(ctx, func(ctx context.Context) error {
-			_, err := s.server.engine.InspectNetwork(ctx, name)
-			return err
-		})
-		switch {
-		case engine.IsNotFound(err):
-			return &runspec.Error{Field: "container.network_infos", Text: fmt.Sprintf(
-				"network %q is a CNI network (defined in %s), which is not supported, and Docker has no network of that name: "+
-					"create one on this host with docker network create", name, file)}
-		case err != nil:
-			return err
-		}
-		s.logger.Warn("the task is joined to the Docker network that has the name of a CNI network",
-			zap.String("network", name), zap.String("file", file))
-	}
-	return nil
 }

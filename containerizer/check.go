@@ -17,7 +17,7 @@ func (s *session) checkPolicy(ctx context.Context, spec *runspec.Spec) error {
 	return s.container.Insist(ctx, func(ctx context.Context) error {
 		return s.server.options.Policy.Check(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
-			Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,
+			Networks: networkNames(s.networks.request), Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,
 		}, engine.Inspector{Client: s.server.engine})
 	})
 }

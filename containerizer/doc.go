@@ -9,11 +9,11 @@
 //     executors and ending those that have none,
 //   - late removals (package container): names under which a container may still appear though its task has ended.
 //
-// The server keeps no state on disk. What a container is for stands in its labels, whether it runs the Engine knows, and what
+// The server keeps no state on disk but for what CNI plugins have joined (holder.go, package cni). What a container is for stands in its labels, whether it runs the Engine knows, and what
 // was asked of it its executor says again when it attaches (docs/architecture.md, "State"). An error of the Engine is never an exit, and an
 // absent container never a reason to create a second one.
 //
 // The leaves: container (one container from create to removal), pidfd (processes), engine (the Engine's API with deadlines and
-// kinds of errors), image (pulls), runspec (TaskInfo to container), policy (what tasks may ask for), health (probes of containers; probes.go has what becomes of their results), metrics (figures;
+// kinds of errors), image (pulls), runspec (TaskInfo to container), policy (what tasks may ask for), cni (networks of plugins), health (probes of containers; probes.go has what becomes of their results), metrics (figures;
 // metrics.go has what is counted here).
 package containerizer

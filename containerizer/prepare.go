@@ -53,6 +53,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	bounded, cancel := s.bound(alive, deadline)
 	defer cancel()
 
+	s.takeUpNetworks()
 	var spec *runspec.Spec
 	var found *engine.Container
 	var err error
@@ -243,12 +244,15 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if spec.ForcePull {
+	if spec.ForcePull || s.lacksImage(ctx, spec) {
 		if err := s.pull(ctx, spec); err != nil {
 			return nil, err
 		}
 	}
 	if err := spec.PrepareHost(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.joinNetworks(ctx, spec); err != nil {
 		return nil, err
 	}
 	// Asking whether the image is there would cost every launch a call: create says so itself.
@@ -262,6 +266,15 @@ func (s *session) create(ctx context.Context) (*runspec.Spec, error) {
 	return spec, err
 }
 
+// lacksImage reports whether the image of a task with CNI networks has to be pulled. They are not joined before that.
+func (s *session) lacksImage(ctx context.Context, spec *runspec.Spec) bool {
+	if s.networks.request == nil {
+		return false
+	}
+	_, err := s.server.engine.InspectImage(ctx, spec.Image, spec.Platform)
+	return engine.IsImageNotFound(err)
+}
+
 func (s *session) createContainer(ctx context.Context, spec *runspec.Spec, grant *gpu.Grant) error {
 	s.at.enter(record.Creating, "creating the container")
 	if s.note != "" {
@@ -269,6 +282,7 @@ func (s *session) createContainer(ctx context.Context, spec *runspec.Spec, grant
 	}
 	created, note := s.withGPUs(spec, grant)
 	s.placeBelow(created)
+	s.inHolder(&created)
 	warnings, err := s.container.Create(ctx, created)
 	if err == nil {
 		s.note, s.hasGPUs = note, created.Config.Labels[engine.DevicesLabel] != ""

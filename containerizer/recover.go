@@ -41,6 +41,7 @@ func (s *Server) recover(ctx context.Context) {
 	close(s.recovered)
 	s.engineInfo(ctx) // for its directory, see disk; who needs more asks again
 	s.options.Logger.Info("recovered", zap.Int("containers", s.adopt(ctx, list, true)))
+	s.leaveForgotten(ctx, list)
 	for {
 		select {
 		case <-s.watch.scans:
@@ -54,6 +55,7 @@ func (s *Server) recover(ctx context.Context) {
 		if n := s.adopt(ctx, list, false); n > 0 {
 			s.options.Logger.Warn("containers have appeared that no session has", zap.Int("containers", n))
 		}
+		s.leaveForgotten(ctx, list)
 	}
 }
 
@@ -94,7 +96,8 @@ func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (
 		}
 		_, removing := s.removing.Load(c.ID)
 		_, removed := s.removed.Load(c.ID) // asked in this order: from the one it passes to the other
-		if removing || removed || !first && s.claimed(name) {
+		of, _ := held(name, labels)
+		if removing || removed || !first && s.claimed(of) {
 			continue
 		}
 		if _, other := s.watched.LoadOrStore(c.ID, true); other {
@@ -143,12 +146,17 @@ func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Label
 			return
 		}
 	}
-	for s.claimed(labels.Name) { // the session saw the same death and does what is to be done
+	of, isHolder := held(labels.Name, labels)
+	for s.claimed(of) { // the session saw the same death and does what is to be done
 		select {
 		case <-time.After(container.RetryInterval):
 		case <-ctx.Done():
 			return
 		}
+	}
+	if isHolder { // it holds nothing for an executor that is dead
+		s.scheduleRemoval(ctx, id, 0, false, s.options.Logger)
+		return
 	}
 	s.endOrphan(ctx, id, labels, ran)
 }
@@ -189,8 +197,11 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 			groups = filepath.SplitList(labels.Groups)
 			return labels.Ours(s.instance.id, c.Name)
 		},
-		Turn:    s.turns.take,
-		Stopped: s.options.Metrics.OrphanStopped,
+		Turn: s.turns.take,
+		Stopped: func() {
+			s.options.Metrics.OrphanStopped()
+			s.watch.askForScan() // its networks can be left
+		},
 		Removed: func() {
 			s.options.Metrics.ContainerRemoved()
 			if err := cgroup.RemoveEmpty(groups); err != nil {

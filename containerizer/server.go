@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/cni"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/gpu"
@@ -88,6 +90,11 @@ type Options struct {
 	// BelowExecutor puts containers of custom executors below the control group that the agent has made for their executor.
 	BelowExecutor bool
 
+	// CNIConfigurations and CNIPlugins are directories of networks that tasks may name, where the agent does not give others to the
+	// executor. What was joined is kept in the StateDirectory, which has to outlive a restart of the host.
+	CNIConfigurations, CNIPlugins []string
+	StateDirectory                string
+
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 
@@ -113,6 +120,8 @@ type Server struct {
 	late     *container.LateRemovals
 	hold     *container.RemovalHold
 	turns    turns
+	networks *cni.Book
+	leaving  sync.Mutex // held while leaveForgotten does its work
 	events   events
 	files    openFiles
 	frames   *transport.Budget // of peers that are not trusted
@@ -174,6 +183,7 @@ func New(o Options) (*Server, error) {
 		sessions:  map[string]*session{},
 		named:     map[string]*session{},
 		files:     files,
+		networks:  cni.NewBook(filepath.Join(o.StateDirectory, "cni"), o.Logger),
 		frames:    transport.NewBudget(foreignFrames),
 
 		scanInterval: scanInterval, lostExit: lostExitTimeout,

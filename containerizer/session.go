@@ -63,14 +63,15 @@ type session struct {
 	name string
 
 	// Of run alone.
-	info    taskInfo
-	parent  cgroup.Parent   // of the container's control group; without a path it is the Engine's choice
-	note    string          // about the pull and the GPUs, for the task's user; empty for none
-	hasGPUs bool            // by the container's label
-	probes  probes          // what is probed while the container runs
-	probing sync.WaitGroup  // as long as it is
-	gone    <-chan struct{} // closed when the executor's process has died
-	unwatch func()
+	info     taskInfo
+	parent   cgroup.Parent   // of the container's control group; without a path it is the Engine's choice
+	note     string          // about the pull and the GPUs, for the task's user; empty for none
+	hasGPUs  bool            // by the container's label
+	probes   probes          // what is probed while the container runs
+	probing  sync.WaitGroup  // as long as it is
+	gone     <-chan struct{} // closed when the executor's process has died
+	unwatch  func()
+	networks joining
 
 	orphaned sync.Once // the executor has died, and its container is being stopped
 }
@@ -157,10 +158,12 @@ func (s *session) run(ctx context.Context, executor *pidfd.Process) {
 		return
 	}
 
+	defer s.networks.close()
 	exit := s.runTask(ctx)
 	if ctx.Err() != nil {
 		return // the next daemon goes on from here
 	}
+	s.leaveNetworks(ctx)
 	s.conclude(ctx, exit)
 }
 
@@ -190,6 +193,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	defer cancel()
 	beside.Go(func() { s.stopWithExecutor(exited) })
 	beside.Go(func() { s.watchMemory(exited, prepared) })
+	beside.Go(func() { s.settleNetworks(exited, prepared) })
 	if prepared.State.Running {
 		s.probe(exited, prepared)
 	}

@@ -32,7 +32,12 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 	}); err != nil {
 		return nil, err
 	}
+	var err error
+	if s.networks.request, err = s.chooseNetworks(ctx); err != nil {
+		return nil, err
+	}
 	options := runspec.Options{
+		CNI:                 s.networks.request != nil,
 		CgroupsEnableCFS:    s.server.options.CgroupsEnableCFS,
 		DefaultContainerDNS: s.server.options.DefaultContainerDNS,
 		EngineAPI:           info.APIVersion,
@@ -53,12 +58,18 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 	if err := s.suitUserns(spec, info.Userns); err != nil {
 		return nil, err
 	}
-	if err := s.refuseCNI(ctx, s.order.CNINetworks, string(spec.HostConfig.NetworkMode)); err != nil {
+	if err := checkNetworkOptions(spec, s.networks.request); err != nil {
 		return nil, err
 	}
 	if err := s.findParent(info); err != nil {
 		return nil, err
 	}
+	s.label(spec)
+	return spec, nil
+}
+
+// label puts our labels on a spec.
+func (s *session) label(spec *runspec.Spec) {
 	labels := engine.Labels{
 		Instance: s.server.instance.id, Name: s.name,
 		Framework: s.attach.Framework, Executor: s.attach.Executor, Task: s.task,
@@ -71,7 +82,6 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 	for key, value := range labels.Map() {
 		spec.Config.Labels[key] = value
 	}
-	return spec, nil
 }
 
 // describe puts together what the executor has said of its task.

@@ -40,9 +40,6 @@ type Options struct {
 	// AgentFlags are the agent's settings that the daemon is to heed; nil for none.
 	AgentFlags *wire.AgentFlags
 
-	// CNIDirectories are searched for the networks that a task names, which then cannot be run; empty for none.
-	CNIDirectories []string
-
 	Agent Agent
 
 	// Dial opens a connection to the daemon; it is called again whenever that breaks. Daemon names the daemon for people.

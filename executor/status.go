@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -93,26 +95,53 @@ func terminal(exit wire.Exited, cause endCause) (state mesos.TaskState, reason *
 // a bridge or a user network may be unknown: before the start, and if the container ended before it was inspected. The
 // NetworkInfo has none in that case, so that the agent does not give the host's for the container's.
 func containerStatus(task *mesos.TaskInfo, running *wire.Running) *mesos.ContainerStatus {
-	var addresses []mesos.NetworkInfo_IPAddress
-	if running.IPv4 != "" {
-		addresses = append(addresses, mesos.NetworkInfo_IPAddress{IPAddress: &running.IPv4})
+	asked := task.GetContainer().GetNetworkInfos()
+	if len(running.Networks) > 0 {
+		return &mesos.ContainerStatus{NetworkInfos: joinedNetworks(asked, running.Networks)}
 	}
-	if running.IPv6 != "" {
-		addresses = append(addresses, mesos.NetworkInfo_IPAddress{Protocol: mesos.IPv6.Enum(), IPAddress: &running.IPv6})
-	}
-	if len(addresses) == 0 && !hasOwnAddress(task.GetContainer().GetDocker()) {
+	addresses := ipAddresses(running.IPv4, running.IPv6)
+	if len(addresses) == 0 && !hasOwnAddress(task.GetContainer()) {
 		return nil
 	}
 	var info mesos.NetworkInfo
-	if infos := task.GetContainer().GetNetworkInfos(); len(infos) > 0 {
-		info = infos[0]
+	if len(asked) > 0 {
+		info = asked[0]
 	}
 	info.IPAddresses = addresses
 	return &mesos.ContainerStatus{NetworkInfos: []mesos.NetworkInfo{info}}
 }
 
+// joinedNetworks are the NetworkInfos of a container that plugins have joined to networks: the task's own, with the addresses.
+func joinedNetworks(asked []mesos.NetworkInfo, joined []wire.Network) []mesos.NetworkInfo {
+	infos := make([]mesos.NetworkInfo, 0, len(joined))
+	for _, network := range joined {
+		info := mesos.NetworkInfo{Name: &network.Name}
+		if i := slices.IndexFunc(asked, func(n mesos.NetworkInfo) bool { return n.GetName() == network.Name }); i >= 0 {
+			info, asked = asked[i], asked[i+1:]
+		}
+		info.IPAddresses = ipAddresses(network.Addresses...)
+		infos = append(infos, info)
+	}
+	return infos
+}
+
+// ipAddresses leaves out what is empty.
+func ipAddresses(texts ...string) (addresses []mesos.NetworkInfo_IPAddress) {
+	for _, text := range texts {
+		address := mesos.NetworkInfo_IPAddress{IPAddress: &text}
+		if strings.Contains(text, ":") {
+			address.Protocol = mesos.IPv6.Enum()
+		}
+		if text != "" {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
+}
+
 // hasOwnAddress reports whether a container gets an address of its own, by the network that the task asks for (contract 2.5).
-func hasOwnAddress(docker *mesos.ContainerInfo_DockerInfo) bool {
+func hasOwnAddress(container *mesos.ContainerInfo) bool {
+	docker := container.GetDocker()
 	for _, p := range docker.GetParameters() {
 		if p.Key == "net" || p.Key == "network" { // the first takes the place of the other
 			return p.Value != "host" && p.Value != "none"
@@ -121,6 +150,8 @@ func hasOwnAddress(docker *mesos.ContainerInfo_DockerInfo) bool {
 	switch docker.GetNetwork() {
 	case mesos.ContainerInfo_DockerInfo_BRIDGE, mesos.ContainerInfo_DockerInfo_USER:
 		return true
+	case mesos.ContainerInfo_DockerInfo_NONE: // plugins may join one
+		return slices.ContainsFunc(container.GetNetworkInfos(), func(n mesos.NetworkInfo) bool { return n.GetName() != "" })
 	}
 	return false
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/executor/wire"
@@ -113,6 +114,33 @@ func TestContainerStatus(t *testing.T) {
 	}
 }
 
+// Each network that plugins have joined has its own NetworkInfo, with what the task says of it.
+func TestContainerStatusOfNetworks(t *testing.T) {
+	group := []string{"g"}
+	task := &mesos.TaskInfo{Container: &mesos.ContainerInfo{NetworkInfos: []mesos.NetworkInfo{
+		{Name: new("blue"), Groups: group}, {}, {Name: new("red")}, {Name: new("blue"), Groups: nil},
+	}}}
+	infos := containerStatus(task, &wire.Running{IPv4: "10.0.0.1", Networks: []wire.Network{
+		{Name: "blue", Addresses: []string{"10.0.0.1", "fd00::1"}}, {Name: "red"}, {Name: "blue", Addresses: []string{"10.0.0.2"}}, {Name: "green"},
+	}}).NetworkInfos
+	var names, addresses []string
+	for _, info := range infos {
+		names = append(names, info.GetName())
+		for _, a := range info.IPAddresses {
+			addresses = append(addresses, info.GetName()+" "+a.GetIPAddress()+" "+a.GetProtocol().String())
+		}
+	}
+	if diff := cmp.Diff([]string{"blue", "red", "blue", "green"}, names); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"blue 10.0.0.1 IPv4", "blue fd00::1 IPv6", "blue 10.0.0.2 IPv4"}, addresses); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+	if len(infos[0].Groups) != 1 || len(infos[2].Groups) != 0 {
+		t.Errorf("what the task says is lost: %+v", infos)
+	}
+}
+
 // The agent fills in its own address where an update has no NetworkInfo. That is right where the container has no other.
 func TestContainerStatusWithoutAnAddress(t *testing.T) {
 	docker := func(network mesos.ContainerInfo_DockerInfo_Network, parameters ...mesos.Parameter) *mesos.ContainerInfo {
@@ -127,6 +155,7 @@ func TestContainerStatusWithoutAnAddress(t *testing.T) {
 		"no network is named":  {&mesos.ContainerInfo{Docker: &mesos.ContainerInfo_DockerInfo{}}, true},
 		"host":                 {docker(host), true},
 		"none":                 {docker(none), true},
+		"none, and a network":  {&mesos.ContainerInfo{Docker: docker(none).Docker, NetworkInfos: []mesos.NetworkInfo{{Name: new("blue")}}}, false},
 		"bridge":               {docker(bridge), false},
 		"user":                 {docker(user), false},
 		"bridge made host":     {docker(bridge, mesos.Parameter{Key: "net", Value: "host"}), true},

@@ -95,7 +95,7 @@ func (e *executor) onLaunch(info mesos.TaskInfo) {
 		e.refuse(info.TaskID, mesos.TASK_FAILED, `Attempted to run multiple tasks using a "docker" executor`)
 		return
 	}
-	launch := wire.Launch{Task: id, CNINetworks: e.cniNetworks(&info)}
+	launch := wire.Launch{Task: id}
 	if d := info.KillPolicy.GetGracePeriod(); d != nil {
 		launch.StopGrace = max(0, time.Duration(d.Nanoseconds))
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,8 +40,7 @@ type flags struct {
 	protocol        string
 	version         bool
 
-	agentFlags     wire.AgentFlags
-	cniDirectories []string
+	agentFlags wire.AgentFlags
 }
 
 // The protocols to speak with the agent.
@@ -53,9 +51,8 @@ const (
 
 // unusedFlags are those of the stock executors (contract 1.4) that have no meaning here, and why.
 var unusedFlags = map[string]string{
-	"docker":                  "no docker command is started",
-	"launcher_dir":            "no helper program is started",
-	"network_cni_plugins_dir": "CNI networks are not supported; of network_cni_config_dir follows which they are",
+	"docker":       "no docker command is started",
+	"launcher_dir": "no helper program is started",
 
 	"help":                      "agents always say false",
 	"initialize_driver_logging": "there is no glog", "logbufsecs": "there is no glog", "quiet": "there is no glog",
@@ -149,8 +146,9 @@ func (f *flags) setAgents(name, value string) (known bool, err error) {
 	case "docker_socket":
 		f.agentFlags.DockerSocket = value
 	case "network_cni_config_dir":
-		// A search path, as ClusterD's executor reads it.
-		f.cniDirectories = slices.DeleteFunc(strings.Split(value, ":"), func(directory string) bool { return directory == "" })
+		f.agentFlags.CNIConfigurations = value
+	case "network_cni_plugins_dir":
+		f.agentFlags.CNIPlugins = value
 	default:
 		return false, nil
 	}

@@ -83,7 +83,6 @@ func run() error {
 		MappedDirectory: flags.mappedDirectory,
 		TaskEnvironment: flags.taskEnvironment,
 		AgentFlags:      &flags.agentFlags,
-		CNIDirectories:  flags.cniDirectories,
 		Agent:           connection,
 		Dial:            executor.DialDaemon(socket),
 		Daemon:          socket,

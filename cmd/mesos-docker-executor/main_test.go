@@ -113,9 +113,9 @@ func TestParseAgentFlags(t *testing.T) {
 		"--no-cgroups_enable_cfs":                         {agentFlags: wire.AgentFlags{CgroupsEnableCFS: new(false)}},
 		`--default_container_dns={"docker":[]}`:           {agentFlags: wire.AgentFlags{DefaultContainerDNS: json.RawMessage(`{"docker":[]}`)}},
 		"--docker_socket=/run/docker.sock":                {agentFlags: wire.AgentFlags{DockerSocket: "/run/docker.sock"}},
-		"--network_cni_config_dir=/etc/cni/net.d::/other": {cniDirectories: []string{"/etc/cni/net.d", "/other"}},
-		"--network_cni_config_dir=":                       {cniDirectories: []string{}},
-		"--network_cni_plugins_dir=/opt/cni/bin":          {},
+		"--network_cni_config_dir=/etc/cni/net.d::/other": {agentFlags: wire.AgentFlags{CNIConfigurations: "/etc/cni/net.d::/other"}},
+		"--network_cni_config_dir=":                       {},
+		"--network_cni_plugins_dir=/opt/cni/bin":          {agentFlags: wire.AgentFlags{CNIPlugins: "/opt/cni/bin"}},
 	} {
 		want.level, want.route, want.protocol = zapcore.WarnLevel, wire.RouteCustom, protocolV1
 		got, ignored, err := parseFlags([]string{arg})

@@ -165,6 +165,18 @@ func (c *Client) TagImage(ctx context.Context, ref, name string) error {
 	}))
 }
 
+// ImportImage makes an image of one layer out of a tar archive, under a name that an older image then loses.
+func (c *Client) ImportImage(ctx context.Context, archive []byte, name string) error {
+	return aboutImage(c.call(ctx, "import image", name, copyLimit, func(ctx context.Context, api *client.Client) error {
+		stream, err := api.ImageImport(ctx, image.ImportSource{Source: bytes.NewReader(archive), SourceName: "-"}, name, image.ImportOptions{})
+		if err != nil {
+			return err
+		}
+		defer stream.Close()
+		return readMessages(stream, func(jsonmessage.JSONMessage) {})
+	}))
+}
+
 // RemoveImage takes a name from an image and removes it with the last one; by id it removes the image. IsConflict means that a
 // container uses it, or that by id it has other names. One that does not exist is a success.
 func (c *Client) RemoveImage(ctx context.Context, ref string) error {

@@ -15,6 +15,9 @@ type Subject struct {
 	HostConfig *container.HostConfig
 	Networking *network.NetworkingConfig
 
+	// Networks are the names of those that plugins join the container to, beside what HostConfig and Networking say.
+	Networks []string
+
 	// Image is the image as it will be pulled.
 	Image string
 

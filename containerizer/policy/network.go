@@ -54,6 +54,9 @@ func (c *check) checkNetworks() {
 		name = networkContainer
 	}
 	c.network(demand{"HostConfig.NetworkMode", mode, "network " + runspec.Quote(name)}, name)
+	for _, name := range c.Subject.Networks { // one that is called none is no less a network
+		permit(c, &c.networks, demand{"NetworkInfo.name", name, "network " + runspec.Quote(name)}, is(name))
+	}
 	for _, link := range c.HostConfig.Links {
 		c.link("HostConfig.Links", link)
 	}

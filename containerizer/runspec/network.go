@@ -16,7 +16,14 @@ import (
 
 // describeNetwork sets the network (contract 2.5). A net or network parameter replaces it afterwards, but the checks
 // here and for host name and ports go by DockerInfo.network, as stock's do.
-func (r *runOptions) describeNetwork(info *mesos.ContainerInfo) error {
+func (r *runOptions) describeNetwork(info *mesos.ContainerInfo, cni bool) error {
+	if cni {
+		r.network = "none"
+		if r.replacedNetwork != nil {
+			return fault(r.replacedNetwork.field, "the parameter %s and a CNI network (of network_infos) cannot be had together", r.replacedNetwork.name)
+		}
+		return nil
+	}
 	name, err := networkName(info)
 	if err != nil {
 		return err
@@ -74,9 +81,13 @@ func (r *runOptions) describeHostname(info *mesos.ContainerInfo) error {
 
 // describeDNS gives the task the default for its network, unless a parameter of its own says anything about DNS. The kind of
 // network is DockerInfo's; the name is that of the network in effect.
-func (r *runOptions) describeDNS(docker *mesos.ContainerInfo_DockerInfo, d *agentflag.ContainerDNS) {
+func (r *runOptions) describeDNS(info *mesos.ContainerInfo, o Options) {
+	d, name := o.DefaultContainerDNS, r.network
 	if d == nil {
 		return
+	}
+	if o.CNI {
+		name = info.NetworkInfos[0].GetName()
 	}
 	for _, p := range r.parameters {
 		switch p.name {
@@ -84,7 +95,7 @@ func (r *runOptions) describeDNS(docker *mesos.ContainerInfo_DockerInfo, d *agen
 			return
 		}
 	}
-	r.dns = dnsFor(d.Docker, docker.GetNetwork(), r.network)
+	r.dns = dnsFor(d.Docker, info.Docker.GetNetwork(), name)
 }
 
 // dnsFor finds the settings of a network: for a user network those of the entry with its name, else of the one without.
@@ -119,12 +130,9 @@ func (r *runOptions) describePorts(docker *mesos.ContainerInfo_DockerInfo, resou
 	case mesos.ContainerInfo_DockerInfo_HOST, mesos.ContainerInfo_DockerInfo_NONE:
 		return fault(field, "Port mappings are only supported for bridge and user-defined networks")
 	}
-	if len(resources) == 0 {
-		return fault(field, "Port mappings require resources")
-	}
-	ranges, found := portRanges(resources)
-	if !found {
-		return fault(field, "Port mappings require port resources")
+	ranges, err := grantedPorts(resources, field)
+	if err != nil {
+		return err
 	}
 	for i, mapping := range docker.PortMappings {
 		port, err := publish(mapping, ranges, fmt.Sprintf("%s[%d]", field, i))
@@ -134,6 +142,43 @@ func (r *runOptions) describePorts(docker *mesos.ContainerInfo_DockerInfo, resou
 		r.ports = append(r.ports, port)
 	}
 	return nil
+}
+
+// describeNetworkInfoPorts takes the port mappings of network_infos, which only plugins carry out. Host ports must lie in the task's
+// resources, too.
+func (r *runOptions) describeNetworkInfoPorts(info *mesos.ContainerInfo, resources []mesos.Resource, cni bool) error {
+	if !cni {
+		return nil
+	}
+	for i, network := range info.NetworkInfos {
+		for j, m := range network.PortMappings {
+			field := fmt.Sprintf("container.network_infos[%d].port_mappings[%d]", i, j)
+			ranges, err := grantedPorts(resources, field)
+			if err != nil {
+				return err
+			}
+			port, err := publish(mesos.ContainerInfo_DockerInfo_PortMapping(m), ranges, field)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(r.ports, port) {
+				r.ports = append(r.ports, port)
+			}
+		}
+	}
+	return nil
+}
+
+// grantedPorts are the host ports that the task may map.
+func grantedPorts(resources []mesos.Resource, field string) ([]mesos.Value_Range, error) {
+	if len(resources) == 0 {
+		return nil, fault(field, "Port mappings require resources")
+	}
+	ranges, found := portRanges(resources)
+	if !found {
+		return nil, fault(field, "Port mappings require port resources")
+	}
+	return ranges, nil
 }
 
 // publish checks one port mapping.

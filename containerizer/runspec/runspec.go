@@ -56,6 +56,9 @@ type Options struct {
 	// rather than started without its secret.
 	CopiesFiles bool
 
+	// CNI says that plugins join all networks that the task's network_infos name, and the Engine joins none.
+	CNI bool
+
 	// Parameters reads docker parameters other than labels. Without it tasks that have such are refused.
 	Parameters ParameterParser
 }
@@ -160,10 +163,11 @@ func describe(t Task, src *source, o Options) (*runOptions, error) {
 		func() error { return run.describeResources(t.Info, o) },
 		func() error { return run.describeEnvironment(t, src) },
 		func() error { return run.describeVolumes(t, src.container) },
-		func() error { return run.describeNetwork(src.container) },
+		func() error { return run.describeNetwork(src.container, o.CNI) },
 		func() error { return run.describeHostname(src.container) },
 		func() error { return run.describePorts(docker, resourcesOf(t.Info)) },
-		func() error { run.describeDNS(docker, o.DefaultContainerDNS); return nil },
+		func() error { return run.describeNetworkInfoPorts(src.container, resourcesOf(t.Info), o.CNI) },
+		func() error { run.describeDNS(src.container, o); return nil },
 		func() error { return run.describeCommand(src, o) },
 		func() error { return run.checkParameters(t.SandboxDirectory) },
 		func() error { return run.checkImage() },

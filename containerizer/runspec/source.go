@@ -66,6 +66,15 @@ func findSource(t Task) (*source, error) {
 	return src, src.locate(src.check())
 }
 
+// ContainerOf is the task's container, wherever the task says what that is. Its errors are those of Translate.
+func ContainerOf(t Task) (*mesos.ContainerInfo, error) {
+	src, err := findSource(t)
+	if err != nil {
+		return nil, err
+	}
+	return src.container, nil
+}
+
 // locate completes the field of an error about the container by where the container stands.
 func (s *source) locate(err error) error {
 	if e, ok := errors.AsType[*Error](err); ok && s.document != "" && strings.HasPrefix(e.Field, "container") {

@@ -29,8 +29,9 @@ var Flags = []Flag{
 	{"cgroups_enable_cfs", "BOOL", "The agent's setting of this name. For its executors it wins over the daemon's."},
 	{"default_container_dns", "JSON", "The agent's setting of this name. For its executors it wins over the daemon's."},
 	{"docker_socket", "PATH", "The socket of the agent's Docker Engine. If the daemon has another one, the executor warns, and nothing else changes."},
-	{"network_cni_config_dir", "PATHS", "Where agents of ClusterD look for CNI configurations: directories separated by colons. A task that names " +
-		"a network defined there fails with a message, unless Docker has a network of that name too."},
+	{"network_cni_config_dir", "PATHS", "Where agents of ClusterD look for CNI configurations: directories separated by colons. The daemon joins " +
+		"a task to the networks that it names in network_infos and that are defined there."},
+	{"network_cni_plugins_dir", "PATHS", "Where the programs of these networks are: directories separated by colons."},
 	{"logging_level", "LEVEL", "INFO, WARNING or ERROR. Default: WARNING."},
 	{"protocol", "v0|v1", "How to speak with the agent: v0 is libprocess, v1 the executor HTTP API. Default: v0 with --container, because agents " +
 		"recover no other executor of their docker containerizer, else v1."},

@@ -79,6 +79,11 @@ type AgentFlags struct {
 
 	// DockerSocket is the Engine that the agent knows. It changes nothing: a daemon with another Engine warns in Accepted.
 	DockerSocket string `json:"docker_socket,omitempty"`
+
+	// CNIConfigurations and CNIPlugins are search paths, directories with colons between them, of the networks that tasks may name in
+	// their network_infos (agents of ClusterD).
+	CNIConfigurations string `json:"network_cni_config_dir,omitempty"`
+	CNIPlugins        string `json:"network_cni_plugins_dir,omitempty"`
 }
 
 // State lets a daemon that knows nothing of a task take it up where another left it.
@@ -124,8 +129,8 @@ type Launch struct {
 	TaskInfo     []byte `json:"task_info"`
 	ExecutorInfo []byte `json:"executor_info,omitempty"`
 
-	// CNINetworks are the networks named by the task's network_infos that a CNI configuration of the agent's defines, and the
-	// file that does.
+	// CNINetworks are the networks of the task that a CNI configuration of the agent's defines, and the file that does. Only executors
+	// of earlier releases say so, which do not pass on where the plugins are.
 	CNINetworks map[string]string `json:"cni_networks,omitempty"`
 
 	// StopGrace is the task's own in place of Attach.StopGrace; zero if it has none.
@@ -276,8 +281,18 @@ type Running struct {
 	IPv6    string          `json:"ipv6,omitempty"`
 	Inspect json.RawMessage `json:"inspect"`
 
+	// Networks are those that plugins have joined the container to, in the order of the task's network_infos. It is empty for all
+	// other tasks. IPv4 and IPv6 are then the first of each, for executors that do not know it.
+	Networks []Network `json:"networks,omitempty"`
+
 	// Note is something about the start that the framework's user should know; mostly empty.
 	Note string `json:"note,omitempty"`
+}
+
+// Network is what a container has in one network.
+type Network struct {
+	Name      string   `json:"name"`
+	Addresses []string `json:"addresses,omitempty"` // of either kind
 }
 
 // Health is the result of one probe of the task's health check. What follows from it the executor knows: the daemon counts

@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +16,7 @@ import (
 func TestDropInUnknownFlags(t *testing.T) {
 	t.Parallel()
 	d := newHost(t).finish(t, shell(t, "true"), func(o *dropInOptions) {
-		o.flags = []string{"--of_the_future=secret", "--no-more", "--docker_socket=/nowhere/docker.sock", "--network_cni_plugins_dir=/opt/cni/bin"}
+		o.flags = []string{"--of_the_future=secret", "--no-more", "--docker_socket=/nowhere/docker.sock"}
 	})
 	said := d.read(t, "stderr")
 	for _, line := range []string{`"unknown flags ignored","framework":"framework"`, `"flags":["of_the_future","no-more"]`,
@@ -66,62 +63,4 @@ func TestDropInStopTimeout(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	d.endOnce(t, "STARTING RUNNING KILLING KILLED")
-}
-
-// Agents of ClusterD say where CNI configurations are. A task that names a network of theirs fails and says why, unless Docker has
-// it; a task that names none is not concerned.
-func TestDropInCNI(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	name := fmt.Sprintf("e2e-cni-%d", time.Now().UnixNano())
-	both := name + "-docker-too"
-	h.network(t, both)
-	configurations := t.TempDir()
-	file := filepath.Join(configurations, "10-e2e.conf")
-	for path, content := range map[string]string{
-		file: fmt.Sprintf(`{"cniVersion": "0.3.1", "name": %q, "type": "calico"}`, name),
-		filepath.Join(configurations, "20-both.conflist"): fmt.Sprintf(`{"name": %q, "plugins": []}`, both),
-		filepath.Join(configurations, "bad.conf"):         `{"name": `,
-	} {
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	flags := func(o *dropInOptions) {
-		o.flags = []string{"--network_cni_plugins_dir=/opt/cni/bin", "--network_cni_config_dir=/nowhere:" + configurations}
-	}
-	const user, bridge, host = mesos.ContainerInfo_DockerInfo_USER, mesos.ContainerInfo_DockerInfo_BRIDGE, mesos.ContainerInfo_DockerInfo_HOST
-	for title, test := range map[string]struct {
-		mode      mesos.ContainerInfo_DockerInfo_Network
-		network   string
-		parameter string
-		refused   []string // words of the message; empty for a task that runs
-	}{
-		"not Docker's":         {user, name, "", []string{name, file, "CNI network", "docker network create"}},
-		"Docker's too":         {user, both, "", nil},
-		"beside the bridge":    {bridge, name, "", []string{name, file, `Docker's network "bridge"`}},
-		"beside no network":    {user, both, "net=none", []string{both, "20-both.conflist", `Docker's network "none"`}},
-		"the host's, unnamed":  {host, "", "", nil},
-		"neither's":            {user, name + "-missing", "", []string{name + "-missing", "not found"}},
-		"another name, bridge": {bridge, name + "-missing", "", nil},
-	} {
-		t.Run(title, func(t *testing.T) {
-			info := shell(t, "true")
-			info.Container.Docker.Network = test.mode.Enum()
-			if test.network != "" {
-				info.Container.NetworkInfos = []mesos.NetworkInfo{{Name: &test.network}}
-			}
-			if test.parameter != "" {
-				parameter(&info, test.parameter)
-			}
-			d := h.dropIn(t, info, flags)
-			if len(test.refused) == 0 {
-				d.endOnce(t, "STARTING RUNNING FINISHED")
-				return
-			}
-			wantMessage(t, d.await(t, mesos.TASK_FAILED), mesos.TASK_FAILED, test.refused...)
-			d.endOnce(t, "STARTING FAILED")
-			eventually(t, "its removal", func() bool { return len(h.containers(t)) == 0 })
-		})
-	}
 }
