@@ -173,7 +173,7 @@ func MatchesID(id, reference string) bool {
 	return len(reference) >= shortestID && strings.HasPrefix(id, reference)
 }
 
-// CreatedAt is when the Engine created the container.
+// CreatedAt is when the Engine created the container; zero if that cannot be read.
 func CreatedAt(c *engine.Container) time.Time { return engineTime(c.Created) }
 
 // StartedAt is zero for a container that was never started.

@@ -105,14 +105,10 @@ func (c *Client) Inspect(ctx context.Context, idOrName string) (Container, error
 	return inspected, err
 }
 
-// List returns the containers with a label ("key" or "key=value"), in whatever state they are. An empty label is for all.
+// List returns the containers with a label ("key" or "key=value"), in whatever state they are.
 func (c *Client) List(ctx context.Context, label string) ([]container.Summary, error) {
 	return ask(ctx, c, "list containers with label", label, listLimit, func(ctx context.Context, api *client.Client) ([]container.Summary, error) {
-		options := container.ListOptions{All: true}
-		if label != "" {
-			options.Filters = filters.NewArgs(filters.Arg("label", label))
-		}
-		return api.ContainerList(ctx, options)
+		return api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	})
 }
 

@@ -4,18 +4,18 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/docker/docker/api/types/container"
+	docker "github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // Engine is what a book asks, an *engine.Client.
 type Engine interface {
 	Info(context.Context) (engine.Info, error)
-	List(ctx context.Context, label string) ([]container.Summary, error)
+	ListAll(ctx context.Context, stoppedToo bool) ([]docker.Summary, error)
 	Inspect(ctx context.Context, idOrName string) (engine.Container, error)
 }
 
@@ -49,8 +49,8 @@ func NewBook(e Engine, driver string, logger *zap.Logger) *Book {
 type Request struct {
 	Name       string // of the container
 	Who        string // it is for, in words: "task a of framework b"
-	Config     *container.Config
-	HostConfig *container.HostConfig
+	Config     *docker.Config
+	HostConfig *docker.HostConfig
 	Default    string // the Engine's default runtime
 }
 
@@ -133,7 +133,7 @@ func (b *Book) Confirm(ctx context.Context, id string) (own engine.Container, er
 		case err != nil:
 			return own, err
 		}
-		first, second := createdAt(own), createdAt(other)
+		first, second := container.CreatedAt(&own), container.CreatedAt(&other)
 		if other.State.Running || second.Before(first) || second.Equal(first) && other.ID < own.ID {
 			return own, &Taken{fmt.Sprintf("GPUs of the container (%s) were given away twice at the same time, and are held by %s", devices, c.who)}
 		}
@@ -181,14 +181,14 @@ func (b *Book) held(ctx context.Context, inv *Inventory, except string) (holders
 
 // containers are those that hold devices, but for one name: all that are created and have not exited.
 func (b *Book) containers(ctx context.Context, inv *Inventory, except string) (all []holder, err error) {
-	list, err := b.engine.List(ctx, "")
+	list, err := b.engine.ListAll(ctx, true)
 	if err != nil {
 		return nil, err
 	}
 	there := map[string]wish{}
 	for _, c := range list {
 		switch c.State {
-		case container.StateCreated, container.StateRunning, container.StatePaused, container.StateRestarting:
+		case docker.StateCreated, docker.StateRunning, docker.StatePaused, docker.StateRestarting:
 		default:
 			continue
 		}
@@ -250,12 +250,6 @@ func wishOf(c engine.Container) wish {
 		return wish{}
 	}
 	return readWish(c.Config, c.HostConfig, "")
-}
-
-// createdAt is zero for what cannot be read.
-func createdAt(c engine.Container) time.Time {
-	t, _ := time.Parse(time.RFC3339Nano, c.Created)
-	return t
 }
 
 func (b *Book) lock(ctx context.Context) error {

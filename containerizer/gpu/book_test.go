@@ -35,7 +35,7 @@ type created struct {
 
 func (d *double) Info(context.Context) (engine.Info, error) { return d.info, d.err }
 
-func (d *double) List(context.Context, string) (list []container.Summary, err error) {
+func (d *double) ListAll(context.Context, bool) (list []container.Summary, err error) {
 	for _, c := range d.containers {
 		list = append(list, container.Summary{ID: c.id, Names: []string{"/" + c.name}, State: c.state, Labels: c.config.Labels})
 	}
