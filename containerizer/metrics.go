@@ -27,7 +27,7 @@ func (s *Server) state() metrics.State {
 		state := session.at.metric()
 		now.Tasks[state]++
 		if state == metrics.TaskRunning {
-			now.Health[metrics.Health(session.health())]++
+			now.Health[session.health()]++
 			session.countUsage()
 		}
 	}

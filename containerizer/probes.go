@@ -85,12 +85,12 @@ func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind,
 		s.running().Probed(metrics.ProbeNotCounted)
 		return
 	}
-	is, result := Unhealthy, metrics.ProbeFailed
+	is, result := metrics.Unhealthy, metrics.ProbeFailed
 	if r.Succeeded {
-		is, result = Healthy, metrics.ProbeOK
+		is, result = metrics.Healthy, metrics.ProbeOK
 	}
 	s.running().Probed(result)
-	s.running().Health(metrics.Health(is))
+	s.running().Health(is)
 	s.learn(func(report *TaskReport) { report.Health = is })
 	s.at.probed(r.Succeeded, r.Message, inGrace)
 	s.tell(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, last)

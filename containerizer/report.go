@@ -12,6 +12,7 @@ import (
 	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/internal/lookup"
 )
 
@@ -28,32 +29,22 @@ const (
 	StateEnded    TaskState = "ended"    // the executor has not finished with it
 )
 
-// Health is what the last probe of a task's health check has found. What follows from it is the executor's to judge.
-type Health string
-
-// The values of Health, which is empty for a task without a health check.
-const (
-	HealthUnknown Health = "unknown" // nothing was probed since this daemon knows the task
-	Healthy       Health = "healthy"
-	Unhealthy     Health = "unhealthy"
-)
-
 // TaskReport is one task as an admin sees it. What comes from the task can hold any characters.
 type TaskReport struct {
-	Task        string    `json:"task"`
-	App         string    `json:"app,omitempty"` // the id that Marathon knows it by
-	Framework   string    `json:"framework"`
-	Executor    string    `json:"executor"`
-	PID         int       `json:"executor_pid"`
-	Container   string    `json:"container"`              // its name
-	ContainerID string    `json:"container_id,omitempty"` // empty while there is none
-	Route       string    `json:"route"`
-	State       TaskState `json:"state"`
-	Since       time.Time `json:"since"` // of State, as far as this daemon knows
-	Doing       string    `json:"doing"` // in words: "pulling app:7: …"
-	Health      Health    `json:"health,omitempty"`
-	Image       string    `json:"image,omitempty"`
-	Sandbox     string    `json:"sandbox"`
+	Task        string         `json:"task"`
+	App         string         `json:"app,omitempty"` // the id that Marathon knows it by
+	Framework   string         `json:"framework"`
+	Executor    string         `json:"executor"`
+	PID         int            `json:"executor_pid"`
+	Container   string         `json:"container"`              // its name
+	ContainerID string         `json:"container_id,omitempty"` // empty while there is none
+	Route       string         `json:"route"`
+	State       TaskState      `json:"state"`
+	Since       time.Time      `json:"since"`            // of State, as far as this daemon knows
+	Doing       string         `json:"doing"`            // in words: "pulling app:7: …"
+	Health      metrics.Health `json:"health,omitempty"` // what follows from it is the executor's to judge
+	Image       string         `json:"image,omitempty"`
+	Sandbox     string         `json:"sandbox"`
 
 	// What the Engine says of the container, as far as it has one.
 	Created time.Time `json:"created,omitzero"`
@@ -117,7 +108,7 @@ func (s *session) report() (r TaskReport, ok bool) {
 }
 
 // health is what the last probe has found; empty without a health check.
-func (s *session) health() Health {
+func (s *session) health() metrics.Health {
 	s.known.mu.Lock()
 	defer s.known.mu.Unlock()
 	return s.known.facts.Health
@@ -133,7 +124,7 @@ func (s *session) learnTask(info *mesos.TaskInfo) {
 			}
 		}
 		if s.probes.health != nil {
-			r.Health = HealthUnknown
+			r.Health = metrics.HealthUnknown
 		}
 	})
 }

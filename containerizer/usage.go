@@ -42,7 +42,7 @@ func (s *session) startUsage() func() {
 	s.known.mu.Unlock()
 	state := s.attach.State
 	task := s.server.options.Metrics.TaskStarted(name, state != nil && state.Running)
-	task.Health(metrics.Health(s.health()))
+	task.Health(s.health())
 	s.memory.mu.Lock()
 	s.memory.task = task
 	s.memory.mu.Unlock()
@@ -61,16 +61,13 @@ func (s *session) countUsage() {
 	if !s.server.options.Metrics.AppsShown() {
 		return
 	}
-	s.memory.mu.Lock()
-	group, first, task := s.memory.group, s.memory.first, s.memory.task
-	s.memory.mu.Unlock()
-	if group == nil {
+	u, ok := s.usage()
+	if !ok {
 		return
 	}
-	u, err := group.Usage()
-	if err != nil {
-		return // it has ended
-	}
+	s.memory.mu.Lock()
+	first, task := s.memory.first, s.memory.task
+	s.memory.mu.Unlock()
 	now := metrics.Usage{
 		MemoryLimit: u.Memory.Limit, Memory: u.Memory.Usage, MemoryPeak: u.Memory.Peak, KilledForMemory: u.Memory.Kills,
 		PIDs: u.PIDs, CPU: u.CPU, Read: u.Read, Written: u.Written,

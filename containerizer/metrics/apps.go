@@ -14,7 +14,7 @@ type Health string
 
 // The values of Health. A task without a health check has none.
 const (
-	HealthUnknown Health = "unknown" // nothing was probed yet
+	HealthUnknown Health = "unknown" // nothing was probed since this daemon knows the task
 	Healthy       Health = "healthy"
 	Unhealthy     Health = "unhealthy"
 )

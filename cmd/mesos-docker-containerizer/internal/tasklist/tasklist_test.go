@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mesos-docker-containerizer/containerizer"
+	"mesos-docker-containerizer/containerizer/metrics"
 )
 
 var now = time.Unix(1700000000, 0)
@@ -22,7 +23,7 @@ func marathon(instance byte) string {
 
 var reports = []containerizer.TaskReport{
 	{
-		Task: marathon('4'), App: "/shop/frontend/web", State: containerizer.StateRunning, Health: containerizer.Unhealthy,
+		Task: marathon('4'), App: "/shop/frontend/web", State: containerizer.StateRunning, Health: metrics.Unhealthy,
 		Image: "registry.example.com:5000/shop/frontend/web:2024-11-28.7", Started: now.Add(-26 * time.Hour), Since: now.Add(-time.Second),
 		Memory: 256 << 20, Ports: []string{"31000->80/tcp", "31001->443/tcp"}, Route: "drop-in", PID: 4711, Container: "mesos-1", ContainerID: "ab12",
 		Sandbox: "/var/lib/mesos/1", Doing: "running", Framework: "f-1", Executor: "e-1",
@@ -75,7 +76,7 @@ func TestTableFits(t *testing.T) {
 		var tasks []containerizer.TaskReport
 		for range rapid.IntRange(0, 5).Draw(t, "tasks") {
 			tasks = append(tasks, containerizer.TaskReport{Task: name.Draw(t, "task"), Image: name.Draw(t, "image"),
-				State: containerizer.StateStopping, Health: containerizer.Unhealthy, Since: now.Add(-300 * 24 * time.Hour)})
+				State: containerizer.StateStopping, Health: metrics.Unhealthy, Since: now.Add(-300 * 24 * time.Hour)})
 		}
 		var out strings.Builder
 		if err := Table(&out, tasks, Options{Width: width, Now: now}); err != nil {
