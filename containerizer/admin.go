@@ -33,8 +33,8 @@ func (s *Server) HandleAdmin(mux *http.ServeMux) {
 	mux.HandleFunc("GET /tasks", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.Tasks()) })
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.stats()) })
 	mux.HandleFunc("GET /events", s.tellEvents)
-	handle := func(pattern string, answer func(*session, http.ResponseWriter, *http.Request)) {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	onTask := func(answer func(*session, http.ResponseWriter, *http.Request)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
 			s.mu.Lock()
 			named := s.named[r.PathValue("container")]
 			s.mu.Unlock()
@@ -43,14 +43,14 @@ func (s *Server) HandleAdmin(mux *http.ServeMux) {
 				return
 			}
 			answer(named, w, r)
-		})
+		}
 	}
-	handle("GET /tasks/{container}", (*session).inspect)
-	handle("POST /tasks/{container}/stop", (*session).stopForAdmin)
-	handle("POST /tasks/{container}/exec", (*session).exec)
-	handle("POST /tasks/{container}/log", (*session).openLog)
-	mux.HandleFunc("GET /exec/{id}", s.execState)
-	mux.HandleFunc("POST /exec/{id}/size", s.resizeExec)
+	mux.HandleFunc("GET /tasks/{container}", onTask((*session).inspect))
+	mux.HandleFunc("POST /tasks/{container}/stop", forRoot(onTask((*session).stopForAdmin)))
+	mux.HandleFunc("POST /tasks/{container}/exec", forRoot(onTask((*session).exec)))
+	mux.HandleFunc("POST /tasks/{container}/log", forRoot(onTask((*session).openLog)))
+	mux.HandleFunc("GET /exec/{id}", forRoot(s.execState))
+	mux.HandleFunc("POST /exec/{id}/size", forRoot(s.resizeExec))
 }
 
 // answer answers with JSON.

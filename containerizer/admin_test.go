@@ -214,19 +214,42 @@ func TestAdminSteers(t *testing.T) {
 func TestStopOfOlderExecutor(t *testing.T) {
 	s := &session{server: &Server{}, logger: zaptest.NewLogger(t)}
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
-	s.stopForAdmin(w, r)
-	if w.Code != http.StatusForbidden {
-		t.Errorf("somebody unknown: %d %s", w.Code, w.Body)
-	}
-	w = httptest.NewRecorder()
-	s.stopForAdmin(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, &syscall.Ucred{Uid: uint32(os.Geteuid())})))
+	s.stopForAdmin(w, askedBy(os.Geteuid(), http.MethodPost, "/"))
 	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "older release") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	w = httptest.NewRecorder()
-	s.exec(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, &syscall.Ucred{Uid: 12345})))
-	if w.Code != http.StatusForbidden {
-		t.Errorf("another user: %d %s", w.Code, w.Body)
+}
+
+// askedBy is a request by a user, or by an unknown one if that is negative.
+func askedBy(uid int, method, path string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader("{}"))
+	if uid < 0 {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), peerKey{}, &syscall.Ucred{Uid: uint32(uid)}))
+}
+
+// What changes a task, or shows what it wrote, is root's alone.
+func TestRootAlone(t *testing.T) {
+	mux := http.NewServeMux()
+	(&Server{}).HandleAdmin(mux)
+	for request, want := range map[string]int{
+		"GET /tasks/c": http.StatusNotFound, "POST /tasks/c/stop": http.StatusForbidden, "POST /tasks/c/exec": http.StatusForbidden,
+		"POST /tasks/c/log": http.StatusForbidden, "GET /exec/1": http.StatusForbidden, "POST /exec/1/size": http.StatusForbidden,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		for _, uid := range []int{-1, 12345} {
+			w := httptest.NewRecorder()
+			if mux.ServeHTTP(w, askedBy(uid, method, path)); w.Code != want {
+				t.Errorf("%s by %d: %d %s", request, uid, w.Code, w.Body)
+			}
+		}
+		if want != http.StatusForbidden || !strings.HasPrefix(path, "/tasks/") {
+			continue
+		}
+		w := httptest.NewRecorder()
+		if mux.ServeHTTP(w, askedBy(os.Geteuid(), method, path)); w.Code != http.StatusNotFound {
+			t.Errorf("%s by root: %d %s", request, w.Code, w.Body)
+		}
 	}
 }

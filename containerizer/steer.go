@@ -28,10 +28,6 @@ const stopReason = "stopped by an admin of this host"
 
 // stopForAdmin asks the executor to stop its task, so that it is the executor who reports the end. It answers when the task has ended.
 func (s *session) stopForAdmin(w http.ResponseWriter, r *http.Request) {
-	by, ok := admin(w, r)
-	if !ok {
-		return
-	}
 	order, ok := request[StopRequest](w, r)
 	if !ok {
 		return
@@ -42,7 +38,7 @@ func (s *session) stopForAdmin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	takeTime(w)
-	s.logger.Info("an admin asks for the end of the task", zap.String("by", by), zap.Durationp("grace", order.Grace))
+	s.logger.Info("an admin asks for the end of the task", zap.String("by", admin(r)), zap.Durationp("grace", order.Grace))
 	timeout := time.NewTimer(stopAnswer)
 	defer timeout.Stop()
 	s.conn.sendOnce(wire.Message{Stop: &wire.Stop{Grace: order.Grace, Reason: stopReason}}, nil)
@@ -64,15 +60,27 @@ func (s *session) stopForAdmin(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admin names who asks, for the log. It is not ok if that is not root, nor the server's own user where a person runs everything
-// themselves.
-func admin(w http.ResponseWriter, r *http.Request) (who string, ok bool) {
-	peer, _ := r.Context().Value(peerKey{}).(*syscall.Ucred)
-	if peer == nil || peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
-		http.Error(w, "this is for root alone", http.StatusForbidden)
-		return "", false
+// forRoot refuses others than root and the server's own user, who is there where a person runs everything themselves.
+func forRoot(answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if peer := asker(r); peer == nil || peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
+			http.Error(w, "this is for root alone", http.StatusForbidden)
+			return
+		}
+		answer(w, r)
 	}
-	return fmt.Sprintf("user %s, process %d%s", userName(peer.Uid), peer.Pid, login(peer.Pid)), true
+}
+
+// asker is nil where it is not known.
+func asker(r *http.Request) *syscall.Ucred {
+	peer, _ := r.Context().Value(peerKey{}).(*syscall.Ucred)
+	return peer
+}
+
+// admin names who asks, for the log, behind forRoot.
+func admin(r *http.Request) string {
+	peer := asker(r)
+	return fmt.Sprintf("user %s, process %d%s", userName(peer.Uid), peer.Pid, login(peer.Pid))
 }
 
 // login says as whom the user of a process has logged in, before sudo or su; empty if that cannot be told.

@@ -79,10 +79,14 @@ func handleSettings(running func() *config.Config, reread func() (*config.Config
 			} else {
 				answer.Differences = config.Differences(c, now)
 			}
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(answer) // an admin who has left needs no answer
+			answerJSON(w, answer)
 		})
 	}
+}
+
+func answerJSON(w http.ResponseWriter, with any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(with) // an admin who has left needs no answer
 }
 
 // showRunning prints the settings of the daemon.

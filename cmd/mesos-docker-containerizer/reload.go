@@ -174,7 +174,6 @@ func (r *reloader) handleAdmin(mux *http.ServeMux) {
 			http.Error(w, "nothing was reloaded, the daemon keeps its settings: "+err.Error(), http.StatusConflict)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(report) // an admin who has left needs no answer
+		answerJSON(w, report)
 	})
 }

@@ -47,7 +47,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		info = Info{
 			ServerVersion: answer.ServerVersion, APIVersion: api.ClientVersion(), MemoryBytes: answer.MemTotal, CgroupVersion: 1, CgroupDriver: answer.CgroupDriver, RootDirectory: answer.DockerRootDir,
 			Runtimes: slices.Sorted(maps.Keys(answer.Runtimes)), DefaultRuntime: answer.DefaultRuntime, Userns: UsernsOf(answer.SecurityOptions, answer.DockerRootDir),
-			CDISpecDirs: answer.CDISpecDirs, DevicesKnown: versions.GreaterThanOrEqualTo(api.ClientVersion(), devicesAPI),
+			CDISpecDirs: answer.CDISpecDirs, DevicesKnown: versions.GreaterThanOrEqualTo(api.ClientVersion(), DevicesAPI),
 		}
 		for _, d := range answer.DiscoveredDevices {
 			if d.Source == "cdi" {
@@ -83,8 +83,8 @@ func (c *Client) Platform(ctx context.Context) (ocispec.Platform, error) {
 	return info.Platform, err
 }
 
-// devicesAPI is the first version in which the Engine tells of its devices.
-const devicesAPI = "1.50"
+// DevicesAPI is the first version in which the Engine lists the CDI devices that it knows.
+const DevicesAPI = "1.50"
 
 // IsNVIDIARuntime reports whether a runtime has one of the names that NVIDIA's tool configures (nvidia, nvidia-cdi, nvidia-legacy).
 func IsNVIDIARuntime(name string) bool { return name == "nvidia" || strings.HasPrefix(name, "nvidia-") }

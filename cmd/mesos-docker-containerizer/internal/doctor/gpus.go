@@ -12,9 +12,6 @@ import (
 	"mesos-docker-containerizer/containerizer/gpu"
 )
 
-// devicesAPI is the first version in which the Engine tells of the CDI devices that it knows.
-const devicesAPI = "1.50"
-
 // gpus lists what tasks can be given, with all the names of each.
 func (d *doctor) gpus(context.Context) finding {
 	h, err := d.docker()
@@ -23,7 +20,7 @@ func (d *doctor) gpus(context.Context) finding {
 	}
 	info := engine.Info{
 		Runtimes: slices.Sorted(maps.Keys(h.info.Runtimes)), CDISpecDirs: h.info.CDISpecDirs,
-		DevicesKnown: h.version.APIVersion != "" && !older(h.version.APIVersion, devicesAPI),
+		DevicesKnown: h.version.APIVersion != "" && !older(h.version.APIVersion, engine.DevicesAPI),
 	}
 	for _, device := range h.info.DiscoveredDevices {
 		if device.Source == "cdi" {
