@@ -84,7 +84,7 @@ type Config struct {
 	// HonorCommandUser makes CommandInfo.user the user in the container.
 	HonorCommandUser bool
 	// LogDriver is empty for the Engine's own default, in which case LogOpts
-	// is empty too unless somebody set it.
+	// is empty too unless it was set.
 	LogDriver string
 	LogOpts   map[string]string
 	LogLevel  zapcore.Level
@@ -139,7 +139,7 @@ func (c *Config) Origin(name string) Origin {
 }
 
 // Unusable says why words of the agent on flags that the daemon does not use
-// cannot be used. These flags have their defaults. It is for whoever uses one
+// cannot be used. These flags have their defaults. It is for callers that use one
 // to say so; without names it is about all flags.
 func (c *Config) Unusable(names ...string) []*Mistake {
 	var found []*Mistake

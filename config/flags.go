@@ -196,7 +196,7 @@ var flags = append([]*flag{
 		name: "image_gc_delay", standard: "0ns", live: true,
 		bind: func(c *Config) value { return durationValue(&c.ImageGCDelay, 0, 0) },
 		doc: "Images that were pulled for tasks since this flag was set are removed when nothing has used them for this long. 0ns turns that off. " +
-			"Images that somebody else has brought to the host or named are never removed.",
+			"Images that came to the host in another way, or have another name, are never removed.",
 	},
 	{
 		name: "image_gc_disk_threshold", standard: "0%", live: true,

@@ -12,7 +12,7 @@ import (
 	"mesos-docker-containerizer/internal/strictjson"
 )
 
-// Policy is what tasks are allowed to ask for. Which of it somebody has set,
+// Policy is what tasks are allowed to ask for. Which of it is set,
 // Origin says; docs/policy.md says what each list means. Package policy checks
 // the items.
 type Policy struct {
@@ -89,7 +89,7 @@ func (l allowedList) parse(text string) error {
 
 // allowedValue accepts a list with commas, or over several lines, among which
 // those that begin with # are comments; or a JSON list, for items with commas.
-// An empty list is refused: whoever empties a file may mean either.
+// An empty list is refused: an admin who empties a file may mean either.
 func allowedValue(p *[]string, items string) value {
 	read := func(s string) ([]string, error) {
 		var list []string

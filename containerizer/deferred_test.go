@@ -22,7 +22,7 @@ func (h *host) dockerCommand() func(home string, arguments ...string) (status in
 	}
 }
 
-// awaitPull waits until the executor is told of bytes on their way, or of the end of its task.
+// awaitPull waits until the executor hears of bytes on their way, or of the end of its task.
 func (e *executor) awaitPull() {
 	e.t.Helper()
 	for {

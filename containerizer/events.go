@@ -5,7 +5,7 @@ import "sync"
 // eventQueue is how many changes an admin may be behind with. One who is further behind is told no more.
 const eventQueue = 1024
 
-// events are the changes of tasks' states and health, for whoever listens. The zero value has no listener.
+// events are the changes of tasks' states and health, for its listeners. The zero value has no listener.
 type events struct {
 	mu        sync.Mutex
 	listeners map[chan TaskReport]struct{} // guarded by mu

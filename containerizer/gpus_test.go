@@ -119,7 +119,7 @@ func (g *gpuEngine) answer(r *http.Response) error {
 	return nil
 }
 
-// createWithGPUs has somebody create a container with devices when a task's is about to be created: after it was decided what that gets.
+// createWithGPUs has another client create a container with devices when a task's is about to be created: after it was decided what that gets.
 func (h *host) createWithGPUs(g *gpuEngine, uuids ...string) (name string) {
 	h.t.Helper()
 	name = strings.ToLower(h.t.Name()) + "-somebodys"

@@ -304,7 +304,7 @@ func (j *joining) close() {
 	}
 }
 
-// joined is what the executor is told of the networks.
+// joined is what the executor hears of the networks.
 func (j *joining) joined() (networks []wire.Network) {
 	if j.attached != nil {
 		for _, join := range j.attached.Joins {

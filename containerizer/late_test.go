@@ -121,7 +121,7 @@ func TestStrayContainerWithoutEvent(t *testing.T) {
 	h.awaitNoContainers()
 }
 
-// Scans leave alone what somebody has or looks after.
+// Scans leave alone what has an owner, or a goroutine that looks after it.
 func TestScansDisturbNothing(t *testing.T) {
 	h, p := newFailingHost(t) // which counts
 	h.options.RemoveDelay = time.Hour

@@ -33,7 +33,7 @@ type memory struct {
 	first  *firstProcess // of the running container
 	task   *metrics.AppTask
 	seen   cgroup.Memory // when it was looked at last
-	killed bool          // somebody had the Engine send SIGKILL, which may have been this daemon
+	killed bool          // a client, which may be this daemon, had the Engine send SIGKILL
 }
 
 // hear takes an event of the session's container, or the end of a gap between events.

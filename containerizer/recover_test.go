@@ -360,7 +360,7 @@ func TestEngineAbsent(t *testing.T) {
 	})
 }
 
-// Whatever somebody writes to the socket, the daemon answers or hangs up, and serves others.
+// Whatever a client writes to the socket, the daemon answers or hangs up, and serves others.
 func TestBadConversations(t *testing.T) {
 	h := newHost(t)
 	for name, bytes := range map[string][]byte{

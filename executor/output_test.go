@@ -246,7 +246,7 @@ func TestPendingBytes(t *testing.T) {
 	}
 }
 
-// What was read ahead of the copying comes before the rest of the stream, and nothing of it is missing, whoever reads first.
+// What was read ahead of the copying comes before the rest of the stream, and nothing of it is missing, in whatever order they read.
 func TestOutputSetAside(t *testing.T) {
 	const size, sum = 100_000, 3 * maxAside / 2 // the rest does not fit
 	var want bytes.Buffer

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Docker Engine 20.10.24, as Debian 12 has it.
 #
-# A dockerd that is told to use no bridge (--bridge=none) removes the interface docker0 when it starts, whoever made it. Started
+# A dockerd that is told to use no bridge (--bridge=none) removes the interface docker0 when it starts, also one that another program made. Started
 # beside another dockerd, with directories and a socket of its own, it takes that one's bridge away: no container of the other can
 # be started on the default network any more.
 #

@@ -2,7 +2,7 @@
 # Docker Engine 20.10.24, as Debian 12 has it.
 #
 # The log driver local splits a line over 16 KiB into records, as json-file does, but gives the last of them without the newline: what
-# the container writes next follows on the same line. An attach to the same container has the newline. So whoever compares what an
+# the container writes next follows on the same line. An attach to the same container has the newline. So a program that compares what an
 # attach delivered with the log, to go on after a restart of dockerd, is off by a byte for each such line. (26.1.5 gives it.)
 #
 # Seen:

@@ -110,7 +110,7 @@ func Listen(path string) (*net.UnixListener, error) {
 // groupMode is that of a socket that a group may connect to.
 const groupMode = 0o660
 
-// OpenTo lets a group connect to the socket at path, whoever made it. The owner of the file is left as it is.
+// OpenTo lets a group connect to the socket at path, which another process may have made. The owner of the file is left as it is.
 func OpenTo(path string, gid int) error {
 	if err := os.Lchown(path, -1, gid); err != nil {
 		return fmt.Errorf("open the socket to group %d: %w", gid, err)

@@ -300,7 +300,7 @@ func TestSignalWithoutADaemon(t *testing.T) {
 // TestOthersThanRoot learn at once why they get no answer.
 func TestOthersThanRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can be somebody else")
+		t.Skip("only root can be another user")
 	}
 	directory, err := os.MkdirTemp("", "run-") // whose parents everybody may enter
 	if err != nil {

@@ -42,7 +42,7 @@ func newAgent(c *config.Config, offer marathon.Offer, framework, workDirectory s
 		},
 		RegistrationTimeout: c.ExecutorRegistrationTimeout,
 		ShutdownGrace:       c.ExecutorShutdownGracePeriod,
-		Tokens:              true, // whoever else is on the host must not speak for an executor
+		Tokens:              true, // other users of the host must not speak for an executor
 		Logger:              logger,
 	}
 	if c.IP.IsValid() {

@@ -39,7 +39,7 @@ const imagesTimeout = 30 * time.Minute
 
 // images asks the daemon for its images, or to clean up.
 func images(own *flag.FlagSet) action {
-	all := own.Bool("all", false, "also images that somebody else has brought to the host")
+	all := own.Bool("all", false, "also images that came to the host in another way")
 	dryRun := own.Bool("dry-run", false, "with gc: only say what would be removed")
 	asJSON := own.Bool("json", false, "one JSON object instead of a table")
 	return func(t terminal, c *config.Config, arguments []string) error {
@@ -97,7 +97,7 @@ func printImages(w io.Writer, r image.Report, now time.Time) error {
 
 // verdictWords are for people. What they leave open is said by inWords.
 var verdictWords = map[image.Verdict]string{
-	image.NotOurs:        "stays: not pulled by this daemon, or named by somebody else",
+	image.NotOurs:        "stays: not pulled by this daemon, or has another name",
 	image.InUse:          "stays: used by ",
 	image.BuiltOn:        "stays: the base of ",
 	image.Held:           "stays: a task is about to use it",

@@ -20,7 +20,7 @@ import (
 const lookTimeout = 5 * time.Second
 
 // knownLibexec is the folder of the last setup, else that which the agent uses; empty if neither is known. The agent's word is
-// that of whoever listens on its port, which any user can while the agent is down, so it does not count for a folder of a user's.
+// that of the process that listens on its port, which can be any user's while the agent is down, so it does not count for a folder of a user's.
 func knownLibexec(path string, seen liveagent.Seen) (string, error) {
 	if record, err := overlay.ReadRecord(path); err == nil {
 		return record.Stock, nil

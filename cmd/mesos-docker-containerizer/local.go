@@ -193,7 +193,7 @@ func (d *localDaemon) containers(ctx context.Context, framework, directory strin
 		return nil, nil, err
 	}
 	for _, c := range list {
-		// With labels that are not as we write them, or not for this name, it is somebody else's container.
+		// With labels that are not as we write them, or not for this name, it is not our container.
 		labels, err := engine.ParseLabels(c.Labels)
 		if err != nil || len(c.Names) == 0 || !labels.Ours(labels.Instance, c.Names[0]) {
 			continue

@@ -15,7 +15,7 @@ import (
 	"mesos-docker-containerizer/containerizer/metrics"
 )
 
-// pingInterval is well below the time for which an Engine has to be away before somebody is called (docs/metrics.md).
+// pingInterval is well below the time for which an Engine has to be away before a person is called (docs/metrics.md).
 const pingInterval = 30 * time.Second
 
 // keepAsking has the Engine asked for a sign of life until ctx ends. What comes of it is in the metrics: without it they would

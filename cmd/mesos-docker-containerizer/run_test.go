@@ -340,7 +340,7 @@ func TestGroup(t *testing.T) {
 	nothingLeft(t, id)
 }
 
-// TestHostPortTaken asks for a port that somebody listens on.
+// TestHostPortTaken asks for a port that another process listens on.
 func TestHostPortTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", ":0")
 	if err != nil {

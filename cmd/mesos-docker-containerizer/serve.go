@@ -152,7 +152,7 @@ func tellStatus(engine error, tasks int) error {
 	return engine
 }
 
-// serveAdmin answers whoever asks at the socket for admins: they, and the agent's docker command.
+// serveAdmin answers at the socket for admins: them, and the agent's docker command.
 func serveAdmin(ctx context.Context, group *sync.WaitGroup, server *containerizer.Server, commands *dockercli.Docker, logger *zap.Logger,
 	others ...func(*http.ServeMux)) error {
 	listener, err := systemd.Listen(filepath.Join(server.Options().RunDirectory, protocol.AdminSocket))

@@ -69,7 +69,7 @@ func TestRunWithADaemon(t *testing.T) {
 		t.Error("ps does not say what to do without a daemon")
 	}
 	if _, err := net.Dial("unix", socket); err == nil {
-		t.Error("somebody listens at the socket of a daemon that has ended")
+		t.Error("a process listens at the socket of a daemon that has ended")
 	}
 	for line := range strings.Lines(daemon.err()) {
 		if !json.Valid([]byte(line)) {

@@ -108,7 +108,7 @@ func (p *Ports) Offers(port uint32) bool {
 
 // Draw takes one port per wish: a number asks for that port, 0 for any. A number wished for twice is drawn once and serves both
 // (53/tcp and 53/udp). Ports for 0 are neighbours where a free stretch is long enough, and a port that was released comes last,
-// so that whoever still believes in its former owner has time to learn better. Either all wishes are granted or none.
+// so that clients that still take it for its former owner's have time to notice. Either all wishes are granted or none.
 func (p *Ports) Draw(wishes []uint32) ([]uint32, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

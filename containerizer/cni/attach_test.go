@@ -217,7 +217,7 @@ func TestDetachFails(t *testing.T) {
 	s.wantRuns("DEL stuck web eth1 gone", "DEL good web eth0 gone")
 }
 
-// Ports go to the first network that takes any, and DEL is told of them as ADD was.
+// Ports go to the first network that takes any, and DEL hears of them as ADD did.
 func TestPorts(t *testing.T) {
 	s := newSite(t)
 	s.plugin("mapper", `echo '{"cniVersion": "1.0.0"}'`)

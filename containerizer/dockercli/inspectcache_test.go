@@ -94,7 +94,7 @@ func (k *keeper) KeepContainers(until time.Time) {
 	k.until = until
 }
 
-// A recovering agent lists, inspects what it takes for its own, and stops and removes what it does not know. Whoever removes a
+// A recovering agent lists, inspects what it takes for its own, and stops and removes what it does not know. A client that removes a
 // container meanwhile does it no harm.
 func TestListedContainerIsInspectedThoughItIsGone(t *testing.T) {
 	b := newBench(t)

@@ -99,7 +99,7 @@ func TestPullWithCredentials(t *testing.T) {
 	}
 }
 
-// A deferred pull is answered at once, the image looks as if it were there, and whoever wants it next joins the pull, even when
+// A deferred pull is answered at once, the image looks as if it were there, and the next that wants it joins the pull, even when
 // the agent has removed its credentials meanwhile.
 func TestDeferredPullIsJoined(t *testing.T) {
 	r := memoryregistry.New(t)

@@ -62,7 +62,7 @@ func IsNotFound(err error) bool { return isKind(err, errdefs.ErrNotFound) && !of
 func IsImageNotFound(err error) bool { return isKind(err, errdefs.ErrNotFound) && ofImage(err) }
 
 // IsConflict reports that the state of the object forbids the call: on create that the name is in use, on kill that the
-// container is not running, on start that it is paused or being removed, on remove that somebody else is removing it.
+// container is not running, on start that it is paused or being removed, on remove that another client is removing it.
 func IsConflict(err error) bool { return isKind(err, errdefs.ErrConflict) }
 
 // IsInvalid reports that what was asked for cannot be done on any day: a bad parameter, a command that is not in the image, a

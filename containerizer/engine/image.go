@@ -144,7 +144,7 @@ func (c *Client) ListImages(ctx context.Context) ([]image.Summary, error) {
 }
 
 // ImagesInUse returns the names of the containers by the ids of the images that they were made of, in whatever state these are and
-// whoever made them.
+// also those that other clients made.
 func (c *Client) ImagesInUse(ctx context.Context) (map[string][]string, error) {
 	used := make(map[string][]string)
 	list, err := c.ListAll(ctx, true)

@@ -177,7 +177,7 @@ func TestEventsOfALife(t *testing.T) {
 	}
 	defer stream.Close()
 
-	create(t, c, shell(ref, "true"), nil) // somebody else's
+	create(t, c, shell(ref, "true"), nil) // another client's
 	name := uniqueName()
 	cfg := shell(ref, "exit 3")
 	cfg.Labels = Labels{Instance: instance, Name: name}.Map()

@@ -4,7 +4,7 @@ import "time"
 
 // Every call to the Engine has a limit, so that a hung Engine costs a task its launch and not the daemon its goroutine. A limit
 // is the time after which waiting on has become less likely to help than asking again; it is no estimate of how long the call
-// takes. The limit holds unless the caller's context ends earlier. Whoever changes one should know that the call may still take
+// takes. The limit holds unless the caller's context ends earlier. Before a change of one, know that the call may still take
 // effect afterwards (see IsUnavailable).
 //
 // Those that are exported are also how long others go on with what such a call has begun, or is still doing.

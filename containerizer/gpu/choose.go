@@ -8,7 +8,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Unavailable says that a host does not have what a task asks for, whoever else is on it. It is the task's fault.
+// Unavailable says that a host does not have what a task asks for, even without other tasks. It is the task's fault.
 type Unavailable struct{ text string }
 
 func (e *Unavailable) Error() string { return e.text }

@@ -153,12 +153,12 @@ func TestWhatIsRemoved(t *testing.T) {
 			i.tags = []string{"app:v1"}
 			return i
 		}, NotOurs},
-		{"with a name of somebody else's", func(s *fakeStore) *storedImage {
+		{"with a name that is not ours", func(s *fakeStore) *storedImage {
 			i := s.add("a", 2*time.Hour, "app:v1")
 			i.tags = append(i.tags, "mine:v1")
 			return i
 		}, NotOurs},
-		{"that somebody else pulled by digest", func(s *fakeStore) *storedImage {
+		{"that another client pulled by digest", func(s *fakeStore) *storedImage {
 			i := s.add("a", 2*time.Hour, "app:v1")
 			i.digests = []string{"mirror/app@" + digest}
 			return i

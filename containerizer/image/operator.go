@@ -72,7 +72,7 @@ func (f operatorFile) helper(domain string) (name, address string) {
 	if domain == "docker.io" {
 		exact = hub
 	}
-	// Helpers are found by the same rules as logins, of which only the addresses matter.
+	// Helpers are found by the same rules as logins; only the addresses of these matter.
 	addresses := make(logins, len(f.helpers))
 	for address := range f.helpers {
 		addresses[address] = nil

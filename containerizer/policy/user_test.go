@@ -8,7 +8,7 @@ import (
 	"github.com/docker/go-connections/nat"
 )
 
-// TestOthersStayThemselves tries to be somebody else as an executor that is not root's. A program that root in a container makes
+// TestOthersStayThemselves tries to be another user as an executor that is not root's. A program that root in a container makes
 // setuid in the sandbox would be the host's root.
 func TestOthersStayThemselves(t *testing.T) {
 	user := &User{1000, 1001}

@@ -113,8 +113,8 @@ func New(o Options) http.Handler {
 }
 
 // isThisHost reports whether a request was made for a name that no one can let point elsewhere. A site whose name is made to point to
-// this host once its script is loaded (DNS rebinding) could otherwise read the page through the browser of somebody on this host, or of
-// somebody who has forwarded a port to its socket.
+// this host once its script is loaded (DNS rebinding) could otherwise read the page through the browser of a user on this host, or of
+// one who has forwarded a port to its socket.
 func isThisHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

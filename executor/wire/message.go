@@ -207,7 +207,7 @@ type Past struct {
 type Done struct{}
 
 // Stop asks the executor to end its task as if the agent had asked for a kill: an admin of the host wants it. The executor answers with
-// Kill. It may be lost; whoever wants the stop asks again.
+// Kill. It may be lost; the caller that wants the stop asks again.
 type Stop struct {
 	Grace  *time.Duration `json:"grace,omitempty"` // nil for the task's own
 	Reason string         `json:"reason"`          // for the status message: "stopped by an admin of this host"

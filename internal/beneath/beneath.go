@@ -1,4 +1,4 @@
-// Package beneath opens files in directories that belong to somebody else, such as the sandbox of a task.
+// Package beneath opens files in directories that belong to other users, such as the sandbox of a task.
 package beneath
 
 import (

@@ -107,7 +107,7 @@ func (a *Agent) serve(l net.Listener) {
 	}()
 }
 
-// hangUp closes listeners and connections and waits for whoever served them. For good, it also removes the domain socket.
+// hangUp closes listeners and connections and waits for the goroutines that served them. For good, it also removes the domain socket.
 func (a *Agent) hangUp(forGood bool) error {
 	a.mu.Lock()
 	servers, serving := a.servers, a.serving

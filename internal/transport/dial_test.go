@@ -71,7 +71,7 @@ func TestDial(t *testing.T) {
 // TestPeerMustBeRoot: another user who got hold of the path would be handed tasks and commands.
 func TestPeerMustBeRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can be somebody else")
+		t.Skip("only root can be another user")
 	}
 	directory, err := os.MkdirTemp("", "peer-") // whose parents everybody may enter
 	if err != nil {

@@ -43,7 +43,7 @@ type Connection struct {
 	Number    int
 	Opened    time.Duration // since the recording began, as all times
 	Refused   bool          // the agent reset it and said nothing
-	Closed    time.Duration // by whoever was first; 0 if it outlived the recording
+	Closed    time.Duration // by the side that was first; 0 if it outlived the recording
 	ByAgent   bool          // the agent was first
 	Exchanges []Exchange
 }

@@ -202,7 +202,7 @@ func (b *bench) runOurs(t *testing.T, a assignment) (r ran) {
 		b.ended(ctx, t, a.Name, &r)
 		r.Error = plainError(err.Error(), a)
 		cancel()
-		select { // the client waits until somebody takes the answer
+		select { // the client waits until a goroutine takes the answer
 		case <-waiting:
 		case <-failed:
 		}

@@ -218,7 +218,7 @@ func TestFirstThreadEnds(t *testing.T) {
 	k.awaitNoContainer(t)
 }
 
-// A container that somebody else kills has failed, and is not confused with one that was to be killed.
+// A container that another process kills has failed, and is not confused with one that was to be killed.
 func TestContainerIsKilled(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

@@ -166,7 +166,7 @@ func TestPrivileged(t *testing.T) {
 			info.Container.Docker.Privileged = new(true)
 			_, status := h.run(t, info)
 			wantMessage(t, status, mesos.TASK_FAILED, "Failed to run docker container", "operation not permitted")
-			t.Skipf("NOT TESTED: this Engine runs no privileged container, whoever asks: %v", err)
+			t.Skipf("NOT TESTED: this Engine runs no privileged container for any client: %v", err)
 		}
 		if c := capabilities(t, true); c&sysAdmin == 0 {
 			t.Errorf("capabilities %x", c)

@@ -24,7 +24,7 @@ var tagged = struct {
 	uses map[string]int
 }{uses: map[string]int{}}
 
-// tag gives an image of a test a further name until the test ends. A name that somebody else's image has stays with that.
+// tag gives an image of a test a further name until the test ends. A name that another image has stays with that.
 func (h *host) tag(t *testing.T, reference string, spec testimage.Spec) {
 	t.Helper()
 	built := environment.Image(t, spec)

@@ -172,7 +172,7 @@ func TestBuildAsLeavesOthersAlone(t *testing.T) {
 		t.Errorf("%v, the tag names %+v", err, named.Config)
 	}
 
-	// An image without our label is somebody else's. A commit with the label emptied makes one.
+	// An image without our label is not ours. A commit with the label emptied makes one.
 	created, err := engine.ContainerCreate(t.Context(), &container.Config{Image: Busybox(t)}, nil, nil, nil, "")
 	if err != nil {
 		t.Fatal(err)

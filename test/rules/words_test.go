@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// forbidden is what says where somebody worked instead of what the project is. The expressions are written so that they do
+// forbidden is what says where a person worked instead of what the project is. The expressions are written so that they do
 // not match themselves.
 var forbidden = map[string]*regexp.Regexp{
 	"a path of one machine":               regexp.MustCompile(`/work[/](main|shared|\.)|/tmp[/]pd\b|/root[/](go|\.cache)\b`),

@@ -14,7 +14,7 @@ import (
 	"mesos-docker-containerizer/test/certificates"
 )
 
-// serve shakes hands with whoever connects, until the test's end.
+// serve shakes hands with each client that connects, until the test's end.
 func serve(t *testing.T, config *tls.Config) (address string) {
 	t.Helper()
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)

@@ -118,7 +118,7 @@ func (p *replay) run() {
 	}
 }
 
-// isForeign tells whether a row is of a connection between the agent and somebody else, or of one that failed.
+// isForeign tells whether a row is of a connection between the agent and another process, or of one that failed.
 func (p *replay) isForeign(r *row) bool {
 	for i := range p.rows {
 		other := &p.rows[i]

@@ -393,7 +393,7 @@ func fdName(f *os.File) string { return strconv.FormatUint(uint64(f.Fd()), 10) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// discardHeader is a ResponseWriter of which only the body counts.
+// discardHeader is a ResponseWriter that drops the header.
 type discardHeader struct{ io.Writer }
 
 func (discardHeader) Header() http.Header { return http.Header{} }

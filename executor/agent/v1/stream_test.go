@@ -29,7 +29,7 @@ func streamOf(t testing.TB, records ...[]byte) *eventStream {
 	return &eventStream{res.(*httpcli.Response)}
 }
 
-// An event without what its type promises would crash whoever handles it.
+// An event without what its type promises would crash its handler.
 func TestIncompleteEventsAreErrors(t *testing.T) {
 	for number, name := range executor.Event_Type_name {
 		bare := &agent.Event{Type: executor.Event_Type(number)}

@@ -85,7 +85,7 @@ func (d *doctor) runningVersion(ctx context.Context) (string, error) {
 	return string(found[1]), nil
 }
 
-// sockets looks at who may connect: whoever can attach as root's executor has root's power over the Engine.
+// sockets looks at who may connect: a user who can attach as root's executor has root's power over the Engine.
 func (d *doctor) sockets(context.Context) finding {
 	executors := fs.FileMode(0o600)
 	if d.Config.SocketGroup != "" {

@@ -27,7 +27,7 @@ func TestAllIsWell(t *testing.T) {
 	h.serve()
 	report, all := h.look()
 	for _, c := range all {
-		// The disk of whoever runs the tests may be full.
+		// The disk of the host that runs the tests may be full.
 		if c.Status != OK && !strings.HasPrefix(c.Name, "disk_") || c.Status == OK && c.Advice != "" || c.Seen == "" {
 			t.Errorf("%+v", c)
 		}
@@ -179,7 +179,7 @@ func TestFindings(t *testing.T) {
 		"credentials in the defaults": {func(h *host) { h.etc["default/mesos-agent"] = `MESOS_DOCKER_CONFIG='{"auths":{}}'` }, "credentials", OK, "private"},
 		"credentials for ClusterD":    {func(h *host) { h.credentials(0o644); h.etc["mesos-agent/docker_config"] = "/auth.json" }, "credentials", Warning, "chmod 600"},
 		"credentials in ps":           {func(h *host) { h.args = []string{`--docker_config={"auths":{}}`} }, "credentials", Warning, "where others can read it"},
-		"the agent tells them":        {func(h *host) { h.agentFlags["docker_config"] = `{"auths":{"r":{"auth":"c2VjcmV0"}}}` }, "credentials", Warning, "to whoever asks"},
+		"the agent tells them":        {func(h *host) { h.agentFlags["docker_config"] = `{"auths":{"r":{"auth":"c2VjcmV0"}}}` }, "credentials", Warning, "to all who ask"},
 		"the agent alone has them":    {func(h *host) { h.agentFlags["docker_config"] = "/auth.json" }, "credentials", Warning, "has no credentials"},
 		"the daemon has some, too": {func(h *host) {
 			h.agentFlags["docker_config"] = "/auth.json"

@@ -13,7 +13,7 @@ import (
 	"mesos-docker-containerizer/config"
 )
 
-// policy says which rules somebody has set. That none is set is how stock is, and no mistake.
+// policy says which rules are set. That none is set is how stock is, and no mistake.
 func (d *doctor) policy(context.Context) finding {
 	var set []string
 	for _, s := range d.Config.Effective() {
@@ -26,7 +26,7 @@ func (d *doctor) policy(context.Context) finding {
 		others = "; executors of other users (socket_group) get only what a rule allows"
 	}
 	if len(set) == 0 {
-		return ok("open: whoever can launch tasks can do on this host what Docker can, as with stock (%s)%s", words.Page("policy.md"), others)
+		return ok("open: all who can launch tasks can do on this host what Docker can, as with stock (%s)%s", words.Page("policy.md"), others)
 	}
 	return ok("%s: %s%s", words.Count(len(set), "rule"), strings.Join(set, ", "), others)
 }
@@ -44,7 +44,7 @@ func (d *doctor) credentials(context.Context) finding {
 		all = append(all, warning("docker_config comes from "+origin.String()+", where others can read it", "put it into /etc/mesos-docker-containerizer/docker_config with mode 600"))
 	}
 	if strings.HasPrefix(strings.TrimSpace(d.flags()["docker_config"]), "{") {
-		all = append(all, warning("the agent tells its registry credentials to whoever asks GET /flags", "unset docker_config for the agent and put it into /etc/mesos-docker-containerizer/docker_config, where the daemon finds it; or let the agent authenticate (authenticate_http_readonly)"))
+		all = append(all, warning("the agent tells its registry credentials to all who ask GET /flags", "unset docker_config for the agent and put it into /etc/mesos-docker-containerizer/docker_config, where the daemon finds it; or let the agent authenticate (authenticate_http_readonly)"))
 	}
 	if d.flags()["docker_config"] != "" && d.Config.DockerConfig == nil && d.Config.AgentDockerConfig == nil {
 		all = append(all, warning("the agent has a docker_config that the daemon does not know: a task that pulls by itself, because its agent's pull failed, has no credentials",

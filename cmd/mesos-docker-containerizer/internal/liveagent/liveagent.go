@@ -5,7 +5,7 @@
 //	seen, err := agent.Look(ctx)   // errors.Is(err, liveagent.ErrDenied): it is there, but tells its flags to nobody
 //	seen.Flags["launcher_dir"]
 //
-// Caveat: what it tells can hold secrets (docker_config). Whoever shows flags picks them one by one.
+// Caveat: what it tells can hold secrets (docker_config). A caller that shows flags picks them one by one.
 package liveagent
 
 import (

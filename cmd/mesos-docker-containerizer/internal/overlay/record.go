@@ -120,7 +120,7 @@ func Remove(path string) error {
 func Lock(path string) (release func(), err error) {
 	_, err = os.Stat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
-	if err := Trusted(path); err != nil { // before anything is made or changed where somebody else may have put a link
+	if err := Trusted(path); err != nil { // before anything is made or changed where another user may have put a link
 		return nil, err
 	}
 	if err := os.MkdirAll(path, 0o755); err != nil {
@@ -131,7 +131,7 @@ func Lock(path string) (release func(), err error) {
 			_ = os.Remove(path) // fails unless it is empty
 		}
 	}
-	if err := Trusted(path); err != nil { // somebody may have been faster where everybody can make things
+	if err := Trusted(path); err != nil { // another user may have been faster where all can make files
 		discard()
 		return nil, err
 	}

@@ -210,7 +210,7 @@ func (p *Plan) WriteFiles() error {
 			return err
 		}
 		if !now.equal(change.old) {
-			return fmt.Errorf("%s has been changed by somebody else meanwhile: nothing was written, set up again", change.Path)
+			return fmt.Errorf("%s has been changed by another process meanwhile: nothing was written, set up again", change.Path)
 		}
 	}
 	if err := writeState(o.Path, o.Stock, p.after()); err != nil {

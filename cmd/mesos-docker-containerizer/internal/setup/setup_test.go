@@ -238,7 +238,7 @@ func TestPrepareChangesNothing(t *testing.T) {
 		t.Error("the overlay alone changes files", diff)
 	}
 	put(t, o.path("docker"), "/opt/other", 0o644)
-	if err := plan.WriteFiles(); err == nil || !strings.Contains(err.Error(), "somebody else") {
+	if err := plan.WriteFiles(); err == nil || !strings.Contains(err.Error(), "by another process") {
 		t.Error(err)
 	}
 	if got := value(t, o, "launcher_dir"); got != "" {

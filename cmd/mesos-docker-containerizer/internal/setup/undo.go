@@ -40,7 +40,7 @@ type UndoOptions struct {
 	Force bool
 	// LauncherDir is the running agent's; empty where it is not known.
 	LauncherDir string
-	// Directories may hold files of the agent's that somebody has written by hand.
+	// Directories may hold files of the agent's that an admin has written by hand.
 	Directories []string
 }
 
@@ -51,7 +51,7 @@ func (r *Report) add(format string, args ...any) {
 	r.Lines = append(r.Lines, fmt.Sprintf(format, args...))
 }
 
-// Undo puts the agent's files back as they were before the first setup: content, mode, owner, absence. A file that somebody
+// Undo puts the agent's files back as they were before the first setup: content, mode, owner, absence. A file that an admin
 // changed since is left as it is. The folder is removed unless the agent or a stock executor still starts programs from it, or a
 // file that setup has not written names it.
 func Undo(ctx context.Context, o UndoOptions) (Report, error) {
@@ -145,7 +145,7 @@ func restore(entries []entry, report *Report) error {
 		case now.equal(e.Before):
 			continue
 		case !now.equal(e.Wrote):
-			report.add("%s: left as it is (%q), since somebody changed it after the setup; before that it was %s", e.Path, now.value(), e.Before.describe())
+			report.add("%s: left as it is (%q), since it was changed after the setup; before that it was %s", e.Path, now.value(), e.Before.describe())
 			continue
 		default:
 			err = e.Before.write(e.Path)

@@ -4,7 +4,7 @@
 //	go run ./test/environment/cmd/images -remove   remove every image built from package testimage
 //
 // A stand-in has busybox's shell and commands, and a python3 that knows `-m http.server` (command probe). A tag that is in the
-// Engine is left as it is, whoever built it. The Engine is the one at DOCKER_HOST.
+// Engine is left as it is. The Engine is the one at DOCKER_HOST.
 package main
 
 import (
