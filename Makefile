@@ -93,6 +93,7 @@ install: build $(if $(filter $(BUILD),$(MANUALS)),documents) ## install under PR
 	chmod 644 $(units)/mesos-docker-containerizer.service
 	install -D -m 644 -t $(documents) README.md CHANGELOG.md SECURITY.md
 	install -D -m 644 -t $(documents)/docs docs/*.md
+	install -D -m 644 -t $(documents)/docs/images docs/images/*
 	install -D -m 644 -t $(documents)/docs/examples docs/examples/*
 	install -D -m 644 -t $(share)/man/man1 $(MANUALS)/man/*.1
 	install -D -m 644 -t $(share)/bash-completion/completions $(MANUALS)/completion/bash/*

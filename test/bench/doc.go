@@ -10,6 +10,8 @@
 //	pull_bytes_*      what the registry sent for these, against what it sent for the pulls of the baseline
 //	executor_pss_50   proportional memory of one executor while 50 run
 //	daemon_pss_50     the daemon's, with 50 tasks
+//	scrape_300_*      a scrape of the metrics with 300 tasks of 200 apps, by the version of control groups
+//	view_300_*        a view of the status page with 300 tasks
 //	http_checks_100   share of a processor that the daemon takes to probe 100 tasks over HTTP, each every second
 //	output            how fast 1 GB of output gets to a file, against "docker start -a"
 //	output_executor_* the executor's memory at most meanwhile

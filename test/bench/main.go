@@ -25,7 +25,7 @@ func main() {
 	checks := flag.Int("checks", 100, "tasks with a health check; 0 leaves that out")
 	output := flag.Int("output", 1000, "megabytes of output; 0 leaves that out")
 	stale := flag.Int("stale", 0, "containers that a daemon finds at its start; 0 leaves that out, which takes minutes")
-	only := flag.Bool("only-load", false, "only checks, output and stale containers")
+	only := flag.Bool("only-load", false, "only scrapes, views, checks, output and stale containers")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -71,6 +71,7 @@ func (b *bench) run(ctx context.Context, programs string) (err error) {
 	}
 	steps := append([]func() error{func() error { return b.warmUp(ctx, h) }}, launches...)
 	for _, step := range append(steps,
+		func() error { return b.viewFigures(ctx) },
 		func() error { return b.checkFigure(ctx, h) },
 		func() error { return b.outputFigures(ctx, h) },
 		func() error { return b.staleFigure(ctx, h) }, // the last, for another daemon
