@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -30,7 +31,19 @@ func TestForbiddenWords(t *testing.T) {
 	})
 }
 
+// Pictures of what the programs show, which documents refer to, are no text.
+const (
+	pictures   = "docs/images/"
+	maxPicture = 60 << 10 // bytes
+)
+
 func words(path string, content []byte) (wrong []string) {
+	if strings.HasPrefix(path, pictures) && bytes.HasPrefix(content, []byte("\x89PNG\r\n")) {
+		if len(content) > maxPicture {
+			return []string{fmt.Sprintf("%s has %d bytes, more than %d: make it smaller", path, len(content), maxPicture)}
+		}
+		return nil
+	}
 	if bytes.IndexByte(content, 0) >= 0 {
 		return []string{fmt.Sprintf("%s is a binary: the tree holds what people write, and text that tests read", path)}
 	}
@@ -57,6 +70,23 @@ func TestWordsCatchesWhatIsForbidden(t *testing.T) {
 	} {
 		if got := words("p", []byte(text)); len(got) != want {
 			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestWordsTakesSmallPictures(t *testing.T) {
+	const picture = "\x89PNG\r\n\x1a\n\x00"
+	for _, tt := range []struct {
+		path, content string
+		want          int
+	}{
+		{"docs/images/page.png", picture, 0},
+		{"docs/images/page.png", picture + strings.Repeat("x", maxPicture), 1},
+		{"docs/images/page.bin", "\x00", 1},
+		{"docs/page.png", picture, 1},
+	} {
+		if got := words(tt.path, []byte(tt.content)); len(got) != tt.want {
+			t.Errorf("%s of %d bytes: %q", tt.path, len(tt.content), got)
 		}
 	}
 }
