@@ -213,6 +213,7 @@ func (b *bench) staleFigure(ctx context.Context, h *host) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(os.Stderr, "a task runs %v after the daemon's start; waiting for the removals\n", at.Sub(began))
 	b.figures = append(b.figures, figure{Name: fmt.Sprintf("launch_stale%d", b.stale), Value: milliseconds(at.Sub(began)), Unit: "ms", goal: "2000"})
 	for left := b.stale; left > 0; {
 		list, err := h.engine.List(ctx, engine.InstanceLabel(labels.Instance))
