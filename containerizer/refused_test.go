@@ -118,9 +118,15 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 func program(*testing.T) *exec.Cmd { return exec.Command("sleep", "1000") }
 
 // An Engine that is lost over a start knows nothing of a program that was started and has ended when it is back. A cgroup tells that the
-// start had come so far.
+// start had come so far. The runtime's own process, which waits for the word to start the program, gets that from nobody any more.
 func TestStartOverWhichTheEngineIsLost(t *testing.T) {
-	for name, begun := range map[string]bool{"before there was a cgroup": false, "after": true} {
+	for name, c := range map[string]struct {
+		begun, waits, again bool
+	}{
+		"before there was a cgroup":      {false, false, true},
+		"after":                          {true, false, false},
+		"before the program was started": {true, true, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			h, p := newFailingHost(t)
 			p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/start`, 1)
@@ -131,17 +137,26 @@ func TestStartOverWhichTheEngineIsLost(t *testing.T) {
 			}
 			starts := func() int { return p.Count(http.MethodPost, `/containers/.*/start`) }
 			eventually(t, "the start", func() bool { return starts() == 1 })
-			if begun {
+			switch {
+			case c.waits:
+				left := initProcess(t)
+				putInCgroup(t, e.state.ContainerID, left)
+				go left.Wait() // it is this process's to reap
+			case c.begun:
 				makeCgroup(t, e.state.ContainerID)
 			}
 			p.Away()
 			p.Back()
-			if begun {
+			want := 1
+			if c.again {
+				want = 2
+				if exit := e.awaitExit(); exit.Code != 5 {
+					t.Errorf("exit %+v", exit)
+				}
+			} else {
 				mustName(t, e.awaitExit().Message, "may have run", "not started again")
-			} else if exit := e.awaitExit(); exit.Code != 5 {
-				t.Errorf("exit %+v", exit)
 			}
-			if n := starts(); n != map[bool]int{false: 2, true: 1}[begun] {
+			if n := starts(); n != want {
 				t.Errorf("it was started %d times", n)
 			}
 			e.done()

@@ -31,24 +31,36 @@ func (c *Container) Start(ctx context.Context) error {
 		if err == nil || !engine.IsUnavailable(err) && !engine.IsInternal(err) && ctx.Err() == nil {
 			return err
 		}
-		begun := cgroup.Exists(c.id)
-		mayHaveRun := func() bool {
-			if engine.IsInternal(err) { // it lives, and clears up unless containerd has died
-				return begun && cgroup.Exists(c.id)
-			}
-			return begun && (c.options.Losses == nil || c.losses() != losses)
-		}
-		if started, err := c.settleStart(ctx, err, &refused, mayHaveRun); started || err != nil {
+		f := failedStart{err: err, begun: cgroup.Exists(c.id), losses: losses}
+		if started, err := c.settleStart(ctx, f, &refused); started || err != nil {
 			return err
 		}
 	}
 }
 
+// failedStart is what was known of a start when it had failed.
+type failedStart struct {
+	err    error
+	begun  bool // there was a cgroup
+	losses int  // of the Engine, before it was asked
+}
+
+// lost reports whether the Engine that was asked is there no more.
+func (c *Container) lost(f failedStart) bool {
+	return !engine.IsInternal(f.err) && (c.options.Losses == nil || c.losses() != f.losses)
+}
+
+// mayHaveRun reports whether a program may have run of which no process was seen. An Engine that answers with an internal error lives,
+// and clears up unless containerd has died.
+func (c *Container) mayHaveRun(f failedStart) bool {
+	return f.begun && (c.lost(f) || engine.IsInternal(f.err) && cgroup.Exists(c.id))
+}
+
 // settleStart finds out, after a while, what became of a start. Without an error it is to be repeated if the container was not started.
-func (c *Container) settleStart(ctx context.Context, failure error, refused *refusals, mayHaveRun func() bool) (started bool, err error) {
-	ran := false
+func (c *Container) settleStart(ctx context.Context, f failedStart, refused *refusals) (started bool, err error) {
+	var seen, ran bool // a process, and one that is not the runtime's own
 	for {
-		over := refused.pause(ctx, failure)
+		over := refused.pause(ctx, f.err)
 		found, err := c.inspectUntilAnswered(ctx, c.id, 0)
 		switch {
 		case engine.IsNotFound(err):
@@ -60,20 +72,23 @@ func (c *Container) settleStart(ctx context.Context, failure error, refused *ref
 			return true, nil
 		}
 		left, runs := c.processLeft()
-		ran = ran || runs
-		if over != nil && left {
+		if left && !seen {
+			c.options.Logger.Warn("the container was not started, as the Engine says, and has a process; waiting for its end")
+		}
+		seen, ran = seen || left, ran || runs
+		if left && (over != nil || c.lost(f)) {
 			c.options.Logger.Warn("killing what is left of a start that has failed")
 			killAll(c.id, c.options.Logger) // the Engine, which knows of no start, would not stop it
 		}
 		switch {
 		case over != nil:
 			return false, over
-		case !left && (ran || mayHaveRun()):
-			return false, fmt.Errorf("%w: %w", ErrMayHaveRun, failure)
+		case !left && (ran || c.mayHaveRun(f) && !(seen && c.lost(f))):
+			// What was killed above before it was the program has not run, as nobody was left to start it.
+			return false, fmt.Errorf("%w: %w", ErrMayHaveRun, f.err)
 		case !left:
 			return false, c.renewOutput(ctx)
 		}
-		c.options.Logger.Warn("the container was not started, as the Engine says, and has a process; waiting for its end")
 	}
 }
 
