@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 func TestFaults(t *testing.T) {
 	environment.Exclusive(t, "faults")
 	chooseSeed()
+	t.Logf("seed %d", *seed)
 	h := newHost(t)
 	until := time.Now().Add(time.Duration(*minutes * float64(time.Minute)))
 	number, over := *first, true

@@ -43,6 +43,7 @@ func TestSoak(t *testing.T) {
 	}
 	environment.Exclusive(t, "faults")
 	chooseSeed()
+	t.Logf("seed %d", *seed)
 	h := newHost(t)
 	var samples []sample
 	until := time.Now().Add(time.Duration(*minutes * float64(time.Minute)))
