@@ -61,6 +61,7 @@ var defaults = Config{
 	DeferPull:                   true,
 	PullFallback:                "none",
 	PullProgressInterval:        10 * time.Second,
+	CgroupParent:                "engine",
 	OrphanGrace:                 30 * time.Second,
 	LogDriver:                   "local",
 	LogOpts:                     map[string]string{"max-size": "5m", "max-file": "2", "compress": "false"},
