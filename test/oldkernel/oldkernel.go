@@ -51,7 +51,8 @@ func Run(t *testing.T, answer syscall.Errno, tests ...string) {
 		t.Skip("NOT TESTED: a filter of system calls needs root")
 	}
 	command := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.v", "-test.run=^("+strings.Join(tests, "|")+")$", "-test.timeout="+left(t).String())
-	command.Env = append(os.Environ(), answerVariable+"="+unix.ErrnoName(answer))
+	// With the race detector every program would sleep for a second at its end.
+	command.Env = append(os.Environ(), answerVariable+"="+unix.ErrnoName(answer), "GORACE=atexit_sleep_ms=0")
 	var output strings.Builder
 	command.Stdout, command.Stderr = &output, &output
 	err := start(command, answer)
