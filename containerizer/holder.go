@@ -69,7 +69,7 @@ func (s *session) joinNetworks(ctx context.Context, spec *runspec.Spec) error {
 	}
 	held, err := s.hold(ctx, spec)
 	if err != nil {
-		return fmt.Errorf("container for the network of the task: %w", err)
+		return holderFailure(err)
 	}
 	if j.namespace, err = openNamespace(held); err != nil {
 		return err
@@ -81,6 +81,14 @@ func (s *session) joinNetworks(ctx context.Context, spec *runspec.Spec) error {
 		s.logger.Warn("the task's name, or its name servers, are not in its files", zap.Error(err))
 	}
 	return nil
+}
+
+// holderFailure is why the task did not get a network. That the holder is gone says nothing of the task, which has not run.
+func holderFailure(err error) error {
+	if processGone(err) {
+		err = errors.New(err.Error())
+	}
+	return fmt.Errorf("container for the network of the task: %w", err)
 }
 
 // hold creates and starts the task's holder, and returns it as inspected.

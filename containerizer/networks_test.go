@@ -14,6 +14,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/containerizer/cni"
+	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/internal/policylist"
@@ -226,6 +227,15 @@ func TestCNINetworksThatFail(t *testing.T) {
 		})
 	}
 	c.nothingLeft()
+}
+
+// A holder that somebody removes keeps the task from being run, which is known then.
+func TestCNIHolderVanishes(t *testing.T) {
+	exit := new(session).failure(holderFailure(ours.ErrVanished))
+	if exit.Outcome != wire.OutcomeFailed || exit.Fault != wire.FaultHost {
+		t.Errorf("outcome %+v", exit)
+	}
+	mustName(t, exit.Message, ours.ErrVanished.Error(), "network")
 }
 
 // A daemon that dies leaves its record, and a holder. Here it has died with each step, and the executor with it or not.
