@@ -181,7 +181,7 @@ func rowOf(t *Task, refreshed bool, now time.Time) taskRow {
 	row.memory(t.Memory)
 	if l := launchOf(t.Steps, now); l.Took > 0 {
 		row.Launch, row.LaunchWords, row.LaunchBar = record.Short(l.Took), l.Words, draw(l.Bar)
-		if t.Started.IsZero() {
+		if t.Started.IsZero() && t.State != "ended" {
 			row.LaunchOn = "so far"
 		}
 	}

@@ -107,6 +107,17 @@ func TestTasksThatWantAttentionComeFirst(t *testing.T) {
 	}
 }
 
+// A launch that is under way goes on with the clock, and one that has failed does not.
+func TestLaunchThatIsNotOver(t *testing.T) {
+	steps := []record.Step{{State: record.Launched, At: time.Now().Add(-time.Hour)}}
+	inOrder(t, one(t, Facts{Tasks: []Task{{Task: "t1", State: "starting", Steps: steps}}}, ""), "1h0m0s", "so far")
+	steps = append(steps, record.Step{State: record.Ended, At: steps[0].At.Add(3 * time.Second)})
+	page := one(t, Facts{Tasks: []Task{{Task: "t1", State: "ended", Steps: steps}}}, "")
+	if inOrder(t, page, ">3s"); strings.Contains(page, "so far") {
+		t.Error("a launch that has failed goes on")
+	}
+}
+
 func TestOneApp(t *testing.T) {
 	failed := func(app string) *record.Record {
 		return &record.Record{Task: "failed" + app, App: app, Steps: []record.Step{{State: record.Ended, At: time.Now()}}, End: &record.End{Outcome: "exited", Code: 3}}
