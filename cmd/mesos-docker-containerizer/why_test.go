@@ -77,7 +77,7 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 	faults := []*fault{
 		{name: "missing", more: exec("/no/such"), says: []string{"failed before it ran", `"/no/such" cannot be run`, "is not in the container", "do: correct the task"}},
 		{name: "mode", image: notExecutable, more: exec("/program"), says: []string{"failed before it ran", "/program is not executable, its mode is 0644"}},
-		{name: "exit", script: "exit 1", says: []string{" failed, ", "end: exit status 1, given by the program itself", "running ", "/stderr"}},
+		{name: "exit", script: "exit 1", says: []string{" failed, ", "end: exit status 1, given by the program itself", "running ", "gone with its sandbox; `run --keep-sandbox` keeps it"}},
 		{name: "signal", script: "sh -c 'kill -SEGV $$'; exit $?", says: []string{"exit status 139, signal SIGSEGV"}},
 		{name: "oomstart", script: eat, says: []string{"memory: ", "limit 32MiB", "the kernel killed it for memory", "do: give the task more than 32MiB"}},
 		{name: "oomlater", script: "sleep 2; " + eat, says: []string{"limit 32MiB", "do: give the task more than 32MiB", "running "}},
