@@ -85,7 +85,7 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 			"protocol": "COMMAND", "command": map[string]any{"value": "if [ -e /n ]; then echo the answer of the probe; exit 3; fi; touch /n"},
 			"delaySeconds": 0, "intervalSeconds": 1, "gracePeriodSeconds": 0, "maxConsecutiveFailures": 2}}},
 			says: []string{" killed, ", "COMMAND health check", "healthy ", "unhealthy ", "stopped: at ", "its health check failed 2 times in a row", "the last failed probes (COMMAND): ", "the answer of the probe"}},
-		{name: "hanging", image: hangingRegistry(t) + "/app:1", says: []string{"pulling ", "Container was not started within 15s", "asking the registry, which has not answered for", "do: see whether this host reaches the registry: curl -v https://127.0.0.1:"}},
+		{name: "hanging", image: hangingRegistry(t) + "/app:1", says: []string{"pulling ", "Container was not started within 20s", "asking the registry, which has not answered for", "do: see whether this host reaches the registry: curl -v https://127.0.0.1:"}},
 		{name: "denied", image: closed.Ref(), says: []string{"pull: given up after try 1 of 6 (denied)", "the registry denied access without credentials", "do: check the credentials for " + closed.Address}},
 		{name: "absent", image: memoryregistry.New(t).Address + "/absent:1", says: []string{"(not_found)", "not found, check its name and tag", "do: correct the image of the task"}},
 		{name: "port", docker: map[string]any{"network": "BRIDGE", "portMappings": []map[string]any{{"containerPort": 80, "hostPort": port}}},
@@ -101,7 +101,7 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 	list, err := json.Marshal(apps)
 	must(t, err)
 	flags, socket := serveFlags(t)
-	daemon := start(t, append(flags, "--allowed_capabilities=none", "--prepare_timeout=15secs", "--log_level=debug")...)
+	daemon := start(t, append(flags, "--allowed_capabilities=none", "--prepare_timeout=20secs", "--log_level=debug")...)
 	daemon.await("the daemon serves")
 	began := time.Now()
 	run := start(t, "run", "--socket="+socket, fmt.Sprintf("--ports=%d,31000-32000", port), file(t, string(list)))
