@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,21 +16,28 @@ import (
 	"mesos-docker-containerizer/test/fakeengine"
 )
 
+// leftover is a process that a failed start has left.
+type leftover struct {
+	*os.Process
+	wait func() error // for its end; any goroutine may call it
+}
+
 // putInCgroup starts a process in a cgroup that is named as the container's.
-func putInCgroup(t *testing.T, container string, left *exec.Cmd) (cgroup string) {
+func putInCgroup(t *testing.T, container string, command *exec.Cmd) (left leftover, cgroup string) {
 	t.Helper()
 	cgroup = makeCgroup(t, container)
-	if err := left.Start(); err != nil {
+	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
+	left = leftover{command.Process, sync.OnceValue(command.Wait)}
 	t.Cleanup(func() {
-		left.Process.Kill()
-		left.Wait()
+		left.Kill()
+		left.wait()
 	})
-	if err := os.WriteFile(cgroup+"/cgroup.procs", []byte(strconv.Itoa(left.Process.Pid)), 0); err != nil {
+	if err := os.WriteFile(cgroup+"/cgroup.procs", []byte(strconv.Itoa(left.Pid)), 0); err != nil {
 		t.Fatal(err)
 	}
-	return cgroup
+	return left, cgroup
 }
 
 // makeCgroup makes an empty cgroup that is named as the container's.
@@ -65,11 +73,11 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault fakeengine.Kind
 		left  func(*testing.T) *exec.Cmd
-		ends  func(t *testing.T, e *executor, left *exec.Cmd, cgroup string)
+		ends  func(t *testing.T, e *executor, left leftover, cgroup string)
 	}{
-		"refused before the program": {fakeengine.Fail, initProcess, func(t *testing.T, e *executor, left *exec.Cmd, cgroup string) {
-			left.Process.Kill()
-			left.Wait()
+		"refused before the program": {fakeengine.Fail, initProcess, func(t *testing.T, e *executor, left leftover, cgroup string) {
+			left.Kill()
+			left.wait()
 			if err := os.Remove(cgroup); err != nil {
 				t.Error(err)
 			}
@@ -78,15 +86,15 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 				t.Errorf("exit %+v", exit)
 			}
 		}},
-		"refused with the program": {fakeengine.Fail, program, func(t *testing.T, e *executor, left *exec.Cmd, _ string) {
-			left.Process.Kill()
-			left.Wait()
+		"refused with the program": {fakeengine.Fail, program, func(t *testing.T, e *executor, left leftover, _ string) {
+			left.Kill()
+			left.wait()
 			mustName(t, e.awaitExit().Message, "may have run", "not started again")
 		}},
-		"lost": {fakeengine.Break, program, func(t *testing.T, e *executor, left *exec.Cmd, _ string) {
+		"lost": {fakeengine.Break, program, func(t *testing.T, e *executor, left leftover, _ string) {
 			e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})
 			mustName(t, e.awaitExit().Message, "killed before it was started")
-			if err := left.Wait(); err == nil || err.Error() != "signal: killed" {
+			if err := left.wait(); err == nil || err.Error() != "signal: killed" {
 				t.Errorf("what was left ended with %v", err)
 			}
 		}},
@@ -100,8 +108,7 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 			for e.state.ContainerID == "" {
 				e.next()
 			}
-			left := c.left(t)
-			cgroup := putInCgroup(t, e.state.ContainerID, left)
+			left, cgroup := putInCgroup(t, e.state.ContainerID, c.left(t))
 			p.Release()
 			looks := func() int { return p.Count(http.MethodGet, `/containers/.*/json`) }
 			eventually(t, "the second look", func() bool { return looks() > 1 })
@@ -139,9 +146,8 @@ func TestStartOverWhichTheEngineIsLost(t *testing.T) {
 			eventually(t, "the start", func() bool { return starts() == 1 })
 			switch {
 			case c.waits:
-				left := initProcess(t)
-				putInCgroup(t, e.state.ContainerID, left)
-				go left.Wait() // it is this process's to reap
+				left, _ := putInCgroup(t, e.state.ContainerID, initProcess(t))
+				go left.wait() // it is this process's to reap
 			case c.begun:
 				makeCgroup(t, e.state.ContainerID)
 			}
