@@ -21,8 +21,10 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"golang.org/x/sys/unix"
 )
 
 // Options of an Agent. The ids and IP have defaults.
@@ -134,6 +136,17 @@ func (a *Agent) Environ(checkpoint bool, sandbox string) []string {
 	}
 }
 
+// listenAgain listens on an address that a listener of this process had. A child that is being started has a copy of that listener until
+// its program begins.
+func listenAgain(address string) (net.Listener, error) {
+	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(time.Millisecond) {
+		listener, err := net.Listen("tcp", address)
+		if !errors.Is(err, unix.EADDRINUSE) || time.Now().After(deadline) {
+			return listener, err
+		}
+	}
+}
+
 // Start listens again, on another port if so asked, and looks whether the executor lives as a recovering agent does: by a
 // connection without a byte (contract 1.7).
 func (a *Agent) Start(anotherPort bool) error {
@@ -143,7 +156,7 @@ func (a *Agent) Start(anotherPort bool) error {
 	if anotherPort {
 		address = net.JoinHostPort(a.options.IP, "0")
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := listenAgain(address)
 	if err != nil {
 		return err
 	}
