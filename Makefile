@@ -34,7 +34,7 @@ nfpm = build/bin/nfpm-$(NFPM)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build documents demo test test-differential compat test-faults soak lint bench fuzz install uninstall package test-systemd test-prometheus clean go
+.PHONY: help build documents demo test test-differential compat test-faults soak lint bench fuzz install uninstall package test-systemd test-prometheus agents clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-differential: go ## compare 320 generated tasks, and every docker option, w
 
 compat: go ## run the tests that need an Engine with those of test/compat/engines (FLAGS='29 -run X ./containerizer/image')
 	test/compat/run $(FLAGS)
+
+agents: build ## compare stock, drop-in and custom executor under a real agent (AGENT=install tree of Mesos or ClusterD)
+	test/agents/run '$(AGENT)' $(FLAGS)
 
 test-faults: go ## throw drawn faults at a whole host for MINUTES (20), from SEED if that is given (FLAGS='-round=3')
 	test/environment/with-engine go test -count=1 -v -timeout=0 ./test/faults -run TestFaults -minutes=$(or $(MINUTES),20) $(if $(SEED),-seed=$(SEED)) $(FLAGS)
