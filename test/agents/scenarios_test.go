@@ -96,7 +96,7 @@ var scenarios = []scenario{
 		})
 	}},
 	{name: "health check fails", do: func(r *run) (string, error) {
-		return r.ends(r.task(r.image, waits, checked("false")), mesos.TASK_FAILED, "")
+		return r.ends(r.task(r.image, waits, checked("false")), mesos.TASK_KILLED, "")
 	}},
 	{name: "agent restarts under a task", do: func(r *run) (string, error) {
 		task := r.task(r.image, waits)
