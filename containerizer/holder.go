@@ -167,16 +167,7 @@ func (s *session) inHolder(created *container.Spec) {
 
 // openNamespace refers to the network namespace of a container that runs.
 func openNamespace(c *engine.Container) (*os.File, error) {
-	process, err := pidfd.OpenContainer(c.State.Pid, c.ID)
-	if err != nil {
-		return nil, fmt.Errorf("network namespace of container %s: %w", c.ID, err)
-	}
-	defer process.Close()
-	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", c.State.Pid))
-	if err == nil && process.Ended() { // the pid may be another's
-		namespace.Close()
-		err = os.ErrProcessDone
-	}
+	namespace, err := pidfd.OpenNetwork(c.State.Pid, c.ID)
 	if err != nil {
 		return nil, fmt.Errorf("network namespace of container %s: %w", c.ID, err)
 	}

@@ -18,18 +18,9 @@ func (t Target) openNamespace() (*os.File, error) {
 	if t.PID <= 0 || t.ContainerID == "" {
 		return nil, errNoPID
 	}
-	process, err := pidfd.OpenContainer(t.PID, t.ContainerID)
+	namespace, err := pidfd.OpenNetwork(t.PID, t.ContainerID)
 	if err != nil {
 		return nil, processError(t.PID, err)
-	}
-	defer process.Close()
-	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", t.PID))
-	if err != nil {
-		return nil, processError(t.PID, err)
-	}
-	if process.Ended() { // the pid may have been another's when the namespace was opened
-		namespace.Close()
-		return nil, processError(t.PID, os.ErrNotExist)
 	}
 	return namespace, nil
 }

@@ -39,6 +39,24 @@ func OpenContainer(pid int, container string) (*Process, error) {
 	return h, nil
 }
 
+// OpenNetwork opens the network namespace of a process of a container, as OpenContainer finds it. The caller closes the file.
+func OpenNetwork(pid int, container string) (*os.File, error) {
+	process, err := OpenContainer(pid, container)
+	if err != nil {
+		return nil, err
+	}
+	defer process.Close()
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err == nil && process.Ended() { // the pid may have been another's when the namespace was opened
+		namespace.Close()
+		err = fmt.Errorf("open the network namespace of process %d: %w", pid, os.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return namespace, nil
+}
+
 // FindContainer refers to a container's first process, which it looks for by the container's whole id in the cgroups of all
 // processes. The error wraps os.ErrNotExist if none is seen. Whose container it is has to be known.
 func FindContainer(container string) (*Process, error) {
