@@ -1,9 +1,7 @@
 package agents
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -12,21 +10,21 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"mesos-docker-containerizer/test/environment"
 )
 
 // measure takes the figures of one route: n launches and kills one after the other, and together at once.
 func (r *run) measure(n, together int) (f figures, err error) {
-	if _, _, err := r.launches(2, bridged); err != nil { // programs and image into the page cache
+	if _, _, _, err := r.launchesKilled(2, true); err != nil { // programs and image into the page cache
 		return f, err
 	}
 	seen := r.watchEngine()
-	var kills []time.Duration
 	var tasks []mesos.TaskInfo
-	if f.host, tasks, err = r.launchesKilled(n, false, &kills); err != nil {
+	if f.host, f.kill, tasks, err = r.launchesKilled(n, false); err != nil {
 		return f, err
 	}
 	containers := seen()
-	f.kill = median(kills)
 	log, err := os.ReadFile(r.log("agent"))
 	if err != nil {
 		return f, err
@@ -40,22 +38,17 @@ func (r *run) measure(n, together int) (f figures, err error) {
 		steps = append(steps, of)
 	}
 	f.waterfall = waterfall(steps)
-	if f.bridge, _, err = r.launchesKilled(n, true, &kills); err != nil {
+	if f.bridge, _, _, err = r.launchesKilled(n, true); err != nil {
 		return f, err
 	}
-	return f, r.atOnce(together, &f)
+	err = r.atOnce(together, &f)
+	return f, err
 }
 
-// launches is a warm-up.
-func (r *run) launches(n int, network func(host, container uint32) func(*mesos.TaskInfo)) (time.Duration, []mesos.TaskInfo, error) {
-	var kills []time.Duration
-	return r.launchesKilled(n, network != nil, &kills)
-}
-
-// launchesKilled launches and kills tasks one after the other, and gives the median time from the launch to TASK_RUNNING.
-func (r *run) launchesKilled(n int, bridge bool, kills *[]time.Duration) (time.Duration, []mesos.TaskInfo, error) {
-	var times []time.Duration
-	var tasks []mesos.TaskInfo
+// launchesKilled launches and kills tasks one after the other, and gives the median times from the launch to TASK_RUNNING, and from
+// the kill to the end.
+func (r *run) launchesKilled(n int, bridge bool) (launch, kill time.Duration, tasks []mesos.TaskInfo, err error) {
+	var launches, kills []time.Duration
 	for range n {
 		task := r.task(r.image, waits)
 		if bridge {
@@ -63,23 +56,23 @@ func (r *run) launchesKilled(n int, bridge bool, kills *[]time.Duration) (time.D
 		}
 		asked, err := r.launch(task)
 		if err != nil {
-			return 0, nil, err
+			return 0, 0, nil, err
 		}
 		running, err := r.awaitState(task, mesos.TASK_RUNNING)
 		if err != nil {
-			return 0, nil, err
+			return 0, 0, nil, err
 		}
-		times, tasks = append(times, running.at.Sub(asked)), append(tasks, task)
+		launches, tasks = append(launches, running.at.Sub(asked)), append(tasks, task)
 		if asked, err = r.kill(task, -1); err != nil {
-			return 0, nil, err
+			return 0, 0, nil, err
 		}
 		end, err := r.awaitEnd(task)
 		if err != nil {
-			return 0, nil, err
+			return 0, 0, nil, err
 		}
-		*kills = append(*kills, end.at.Sub(asked))
+		kills = append(kills, end.at.Sub(asked))
 	}
-	return median(times), tasks, nil
+	return median(launches), median(kills), tasks, nil
 }
 
 // atOnce launches many tasks with one call, and weighs their executors.
@@ -103,17 +96,21 @@ func (r *run) atOnce(n int, f *figures) error {
 		}
 	}
 	f.together = last.Sub(asked)
-	var sum float64
+	sum := 0
 	for _, task := range tasks {
 		pids, err := r.executors(task)
 		if err != nil {
 			return err
 		}
 		for _, pid := range pids {
-			sum += pss(pid)
+			kB, err := environment.PSS(pid)
+			if err != nil {
+				return err
+			}
+			sum += kB
 		}
 	}
-	f.memory = sum / float64(n)
+	f.memory = float64(sum) / 1024 / float64(n)
 	for _, task := range tasks {
 		if _, err := r.kill(task, -1); err != nil {
 			return err
@@ -125,22 +122,6 @@ func (r *run) atOnce(n int, f *figures) error {
 		}
 	}
 	return nil
-}
-
-// pss is the memory of a process in MB, what it shares divided by those it shares it with.
-func pss(pid int) float64 {
-	file, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var kb float64
-		if _, err := fmt.Sscanf(lines.Text(), "Pss: %f kB", &kb); err == nil {
-			return kb / 1024
-		}
-	}
-	return 0
 }
 
 // watchEngine notes when containers of tasks are created and started. The answer, by task and step, ends the watch.

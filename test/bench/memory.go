@@ -1,34 +1,20 @@
 package main
 
 import (
-	"bufio"
-	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"mesos-docker-containerizer/internal/localagent"
+	"mesos-docker-containerizer/test/environment"
 )
 
 // memorySettle is how long after a burst memory is measured: the daemon gives back what that took when it has had nothing to do
 // for some seconds.
 const memorySettle = 30 * time.Second
 
-// pss is the proportional set size of a process in MB: what it has alone, and its share of what it has with others.
+// pss is environment.PSS in MB.
 func pss(pid int) (float64, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if text, ok := strings.CutPrefix(s.Text(), "Pss:"); ok {
-			var kb float64
-			_, err := fmt.Sscanf(text, "%f kB", &kb)
-			return kb / 1024, err
-		}
-	}
-	return 0, fmt.Errorf("process %d has no Pss", pid)
+	kB, err := environment.PSS(pid)
+	return float64(kB) / 1024, err
 }
 
 // executorPSS is the mean over the tasks' executors.

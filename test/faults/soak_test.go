@@ -1,13 +1,11 @@
 package faults
 
 import (
-	"bufio"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -86,15 +84,8 @@ func (h *host) sample(t *testing.T) (s sample) {
 		t.Error(err)
 	}
 	s.threads = len(threads)
-	rollup, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
+	if s.memory, err = environment.PSS(pid); err != nil {
 		t.Fatal(err)
-	}
-	defer rollup.Close()
-	for lines := bufio.NewScanner(rollup); lines.Scan(); {
-		if text, ok := strings.CutPrefix(lines.Text(), "Pss:"); ok {
-			fmt.Sscan(text, &s.memory)
-		}
 	}
 	err = filepath.WalkDir(h.own(), func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() {
