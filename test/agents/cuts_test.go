@@ -6,17 +6,13 @@ import (
 	"sync"
 
 	"github.com/docker/docker/api/types/container"
-	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
 // cutSessions begins sessions in a container, eight at a time, cuts the client's connection in the middle of the output, and waits for
 // the end of each: the agent ends a session whose client has gone, so that WAIT_CONTAINER has to answer.
 func (r *run) cutSessions(n int) error {
 	task := r.task(r.image, waits)
-	if _, err := r.launch(task); err != nil {
-		return err
-	}
-	up, err := r.awaitState(task, mesos.TASK_RUNNING)
+	up, err := r.begin(task)
 	if err != nil {
 		return err
 	}

@@ -136,6 +136,14 @@ func ends(line string, state mesos.TaskState, word string) func(*run) (string, e
 	return func(r *run) (string, error) { return r.ends(r.task(r.image, line), state, word) }
 }
 
+// begin launches a task and waits until it runs.
+func (r *run) begin(task mesos.TaskInfo) (update, error) {
+	if _, err := r.launch(task); err != nil {
+		return update{}, err
+	}
+	return r.awaitState(task, mesos.TASK_RUNNING)
+}
+
 // started launches a task that runs until it is killed, and does something while it runs.
 func (r *run) started(task mesos.TaskInfo, meanwhile func(update) error) (string, error) {
 	if _, err := r.launch(task); err != nil {
@@ -256,10 +264,7 @@ func sandboxAndOutput(r *run) (string, error) {
 
 func endsWhileDown(r *run) (string, error) {
 	task := r.task(r.image, `while ! test -e "$MESOS_SANDBOX/end"; do sleep 0.05; done; exit 5`)
-	if _, err := r.launch(task); err != nil {
-		return "", err
-	}
-	if _, err := r.awaitState(task, mesos.TASK_RUNNING); err != nil {
+	if _, err := r.begin(task); err != nil {
 		return r.history(task), err
 	}
 	directory, err := r.sandbox(r.framework, task)
@@ -315,26 +320,25 @@ func (r *run) executors(task mesos.TaskInfo) ([]int, error) {
 	return found, nil
 }
 
+// signal sends a signal to all of the processes that have not ended.
+func signal(pids []int, s syscall.Signal) {
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, s)
+	}
+}
+
 // stoppedExecutor stops the executor until the agent, restarted, does not wait for it any more, and lets it go on then.
 func stoppedExecutor(r *run) (string, error) {
 	task := r.task(r.image, waits)
-	if _, err := r.launch(task); err != nil {
-		return "", err
-	}
-	if _, err := r.awaitState(task, mesos.TASK_RUNNING); err != nil {
+	if _, err := r.begin(task); err != nil {
 		return r.history(task), err
 	}
 	pids, err := r.executors(task)
 	if err != nil {
 		return r.history(task), err
 	}
-	signal := func(s syscall.Signal) {
-		for _, pid := range pids {
-			_ = syscall.Kill(pid, s)
-		}
-	}
-	signal(syscall.SIGSTOP)
-	defer signal(syscall.SIGCONT)
+	signal(pids, syscall.SIGSTOP)
+	defer signal(pids, syscall.SIGCONT)
 	if err := r.restartAgent(func() error { return nil }); err != nil {
 		return r.history(task), err
 	}
@@ -343,25 +347,20 @@ func stoppedExecutor(r *run) (string, error) {
 		return r.history(task), err
 	}
 	seen := fmt.Sprintf("%s (%.0f s after the agent answered)", r.history(task), time.Since(began).Seconds())
-	signal(syscall.SIGCONT)
+	signal(pids, syscall.SIGCONT)
 	return seen, until("the container to go", func() bool { return len(r.runningContainers()) == 0 })
 }
 
 func killedExecutor(r *run) (string, error) {
 	task := r.task(r.image, waits)
-	if _, err := r.launch(task); err != nil {
-		return "", err
-	}
-	if _, err := r.awaitState(task, mesos.TASK_RUNNING); err != nil {
+	if _, err := r.begin(task); err != nil {
 		return r.history(task), err
 	}
 	pids, err := r.executors(task)
 	if err != nil {
 		return r.history(task), err
 	}
-	for _, pid := range pids {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
+	signal(pids, syscall.SIGKILL)
 	if _, err := r.awaitEnd(task); err != nil {
 		return r.history(task), err
 	}
@@ -403,10 +402,7 @@ func statistics(r *run) (string, error) {
 
 func tornDown(r *run) (string, error) {
 	task := r.task(r.image, waits)
-	if _, err := r.launch(task); err != nil {
-		return "", err
-	}
-	if _, err := r.awaitState(task, mesos.TASK_RUNNING); err != nil {
+	if _, err := r.begin(task); err != nil {
 		return r.history(task), err
 	}
 	seen := r.history(task)
