@@ -161,18 +161,11 @@ func choose(rows []row, limit int) (chosen []row, rest int) {
 		}
 		return 0
 	}
-	limit = max(0, limit-1) // for the sum
-	for wanted := 0; wanted <= 2 && len(chosen) < limit; wanted++ {
-		for _, r := range rows {
-			if rank(r) == wanted && len(chosen) < limit {
-				chosen = append(chosen, r)
-			}
-		}
-	}
-	place := func(r row) int {
-		return slices.IndexFunc(rows, func(other row) bool { return other.task == r.task })
-	}
-	slices.SortFunc(chosen, func(a, b row) int { return place(a) - place(b) })
+	order := slices.SortedStableFunc(slices.Values(rows), func(a, b row) int { return rank(a) - rank(b) })
+	wanted := order[:max(0, limit-1)] // a line is for the sum
+	chosen = slices.DeleteFunc(slices.Clone(rows), func(r row) bool {
+		return !slices.ContainsFunc(wanted, func(w row) bool { return w.task == r.task })
+	})
 	return chosen, len(rows) - len(chosen)
 }
 
