@@ -8,14 +8,10 @@
 # Seen:
 #   a file with a right and a wrong device, and another file: test.example/other=one
 #   one device in two files, one of which has a second: test.example/twice=second
-set -euo pipefail
+# shellcheck source=findings/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-temp=$(mktemp --directory)
-trap 'rm -rf "$temp"' EXIT
-cd "$temp"
-export GOFLAGS=-modcacherw
-
-cat >main.go <<'END'
+program tags.cncf.io/container-device-interface/pkg/cdi@v1.1.1 <<'END'
 package main
 
 import (
@@ -35,9 +31,6 @@ func main() {
 	fmt.Println(strings.Join(cache.ListDevices(), " "))
 }
 END
-go mod init finding >/dev/null 2>&1
-go get tags.cncf.io/container-device-interface/pkg/cdi@v1.1.1 >/dev/null 2>&1
-go build -o list .
 
 # file NAME KIND DEVICE=VARIABLE... writes a CDI file.
 file() {
@@ -50,19 +43,10 @@ file() {
 	echo "{\"cdiVersion\":\"0.6.0\",\"kind\":\"$kind\",\"devices\":[$devices]}" >"$name"
 }
 
-# expect WHAT SEEN WANTED
-expect() {
-	echo "$1: $2"
-	[[ $2 == "$3" ]] || {
-		echo "changed: it was $3 when this was written" >&2
-		exit 1
-	}
-}
-
 file a/mixed.json test.example/mixed right=A=1 wrong=novalue
 file a/other.json test.example/other one=A=1
-expect "a file with a right and a wrong device, and another file" "$(./list a)" test.example/other=one
+expect "a file with a right and a wrong device, and another file" "$(./program a)" test.example/other=one
 
 file b/one.json test.example/twice first=A=1
 file b/two.json test.example/twice first=A=1 second=A=1
-expect "one device in two files, one of which has a second" "$(./list b)" test.example/twice=second
+expect "one device in two files, one of which has a second" "$(./program b)" test.example/twice=second

@@ -12,14 +12,10 @@
 #   the same file as test.yml: no devices; 0 errors
 #   a directory that is not there: no devices; 0 errors
 #   both names of the device in one container: 1 devices, 1 mounts, 2 rules, 2 hooks
-set -euo pipefail
+# shellcheck source=findings/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-temp=$(mktemp --directory)
-trap 'rm -rf "$temp"' EXIT
-cd "$temp"
-export GOFLAGS=-modcacherw
-
-cat >main.go <<'END'
+program tags.cncf.io/container-device-interface/pkg/cdi@v1.1.1 github.com/opencontainers/runtime-spec/specs-go@v1.3.0 <<'END'
 package main
 
 import (
@@ -53,18 +49,6 @@ func main() {
 	fmt.Printf("%d devices, %d mounts, %d rules, %d hooks\n", len(spec.Linux.Devices), len(spec.Mounts), len(spec.Linux.Resources.Devices), len(spec.Hooks.CreateContainer))
 }
 END
-go mod init finding >/dev/null 2>&1
-go get tags.cncf.io/container-device-interface/pkg/cdi@v1.1.1 github.com/opencontainers/runtime-spec/specs-go@v1.3.0 >/dev/null 2>&1
-go build -o look .
-
-# expect WHAT SEEN WANTED
-expect() {
-	echo "$1: $2"
-	[[ $2 == "$3" ]] || {
-		echo "changed: it was $3 when this was written" >&2
-		exit 1
-	}
-}
 
 mkdir yaml yml
 cat >yaml/test.yaml <<'END'
@@ -80,7 +64,7 @@ devices:
   containerEdits: *edits
 END
 cp yaml/test.yaml yml/test.yml
-expect "a file test.yaml" "$(./look yaml)" "test.example/gpu=0 test.example/gpu=GPU-a; 0 errors"
-expect "the same file as test.yml" "$(./look yml)" "no devices; 0 errors"
-expect "a directory that is not there" "$(./look nosuch)" "no devices; 0 errors"
-expect "both names of the device in one container" "$(./look yaml inject)" "1 devices, 1 mounts, 2 rules, 2 hooks"
+expect "a file test.yaml" "$(./program yaml)" "test.example/gpu=0 test.example/gpu=GPU-a; 0 errors"
+expect "the same file as test.yml" "$(./program yml)" "no devices; 0 errors"
+expect "a directory that is not there" "$(./program nosuch)" "no devices; 0 errors"
+expect "both names of the device in one container" "$(./program yaml inject)" "1 devices, 1 mounts, 2 rules, 2 hooks"

@@ -13,16 +13,8 @@
 #   files in the cache: 0
 #   status of DEL with the ports: 0
 #   rules for the port after that: none
-set -euo pipefail
-say() { echo "$*"; }
-fail() {
-	echo "changed: $*" >&2
-	exit 1
-}
-expect() {
-	say "$1: $2"
-	[[ $2 == "$3" ]] || fail "$1 was $3 when this was written"
-}
+# shellcheck source=findings/lib.sh
+source "$(dirname "$0")/lib.sh"
 
 if [[ ! ${FINDING_TEMP-} ]]; then
 	temp=$(mktemp --directory /var/tmp/finding.XXXXXX)

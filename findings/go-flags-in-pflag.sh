@@ -9,14 +9,10 @@
 #   --name=x    flag: name=x    pflag: name=x
 #   -name=x     flag: name=x    pflag: n=ame=x
 #   -dry        flag: dry=true  pflag: unknown shorthand flag: 'd' in -dry
-set -euo pipefail
+# shellcheck source=findings/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-temp=$(mktemp --directory)
-trap 'rm -rf "$temp"' EXIT
-cd "$temp"
-export GOFLAGS=-modcacherw
-
-cat >main.go <<'END'
+program github.com/spf13/pflag@v1.0.10 <<'END'
 package main
 
 import (
@@ -51,9 +47,6 @@ func main() {
 	})
 }
 END
-go mod init finding >/dev/null 2>&1
-go get github.com/spf13/pflag@v1.0.10 >/dev/null 2>&1
-go build -o program .
 
 # compare ARGUMENT FLAG PFLAG
 compare() {

@@ -10,13 +10,10 @@
 #   a style with a comment: another hash
 #   a style without: the same hash
 #   a style with a comment, as template.CSS: the same hash
-set -euo pipefail
+# shellcheck source=findings/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-temp=$(mktemp --directory)
-trap 'rm -rf "$temp"' EXIT
-cd "$temp"
-
-cat >main.go <<'END'
+program <<'END'
 package main
 
 import (
@@ -53,17 +50,6 @@ func main() {
 	}
 }
 END
-go mod init finding >/dev/null 2>&1
-go build -o program .
-
-# expect WHAT SEEN WANTED
-expect() {
-	echo "$1: $2"
-	[[ $2 == "$3" ]] || {
-		echo "changed: it was $3 when this was written" >&2
-		exit 1
-	}
-}
 
 expect "a style with a comment" "$(./program with)" "another hash"
 expect "a style without" "$(./program without)" "the same hash"

@@ -5,6 +5,8 @@
 # A finding sets "packages", as NAME=VERSION, defines "finding", which is run beside the Engine, and ends with "observe FLAG...", where
 # the flags are dockerd's. "expect WHAT SEEN WANTED" prints what was seen and fails if it is not what the finding says. "suites" are
 # Debian's releases to fetch from; a function "prepare" is run before dockerd is started.
+#
+# A finding about Go modules calls "program", and needs neither root nor Debian.
 # shellcheck disable=SC2016,SC2120,SC2154
 set -euo pipefail
 suites=${suites-bookworm}
@@ -23,6 +25,18 @@ fail() {
 expect() {
 	say "$1: $2"
 	[[ $2 == "$3" ]] || fail "$1 was $3 when this was written"
+}
+
+# program MODULE@VERSION... enters a temporary directory and builds ./program in it, with these modules, from the Go source on standard input.
+program() {
+	temp=$(mktemp --directory)
+	trap 'rm -rf "$temp"' EXIT
+	cd "$temp"
+	export GOFLAGS=-modcacherw
+	cat >main.go
+	go mod init finding >/dev/null 2>&1
+	(($# == 0)) || go get "$@" >/dev/null 2>&1
+	go build -o program .
 }
 
 # observe FLAG... fetches, and runs "finding" beside a dockerd in namespaces of its own.

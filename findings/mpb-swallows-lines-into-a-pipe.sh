@@ -10,14 +10,10 @@
 #   on a terminal: the line is there
 #   in a pipe: the line is lost
 #   in a pipe with WithAutoRefresh: the line is there
-set -euo pipefail
+# shellcheck source=findings/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-temp=$(mktemp --directory)
-trap 'rm -rf "$temp"' EXIT
-cd "$temp"
-export GOFLAGS=-modcacherw
-
-cat >main.go <<'END'
+program github.com/vbauerster/mpb/v8@v8.9.3 <<'END'
 package main
 
 import (
@@ -42,18 +38,6 @@ func main() {
 	progress.Wait()
 }
 END
-go mod init finding >/dev/null 2>&1
-go get github.com/vbauerster/mpb/v8@v8.9.3 >/dev/null 2>&1
-go build -o program .
-
-# expect WHAT SEEN WANTED
-expect() {
-	echo "$1: $2"
-	[[ $2 == "$3" ]] || {
-		echo "changed: it was $3 when this was written" >&2
-		exit 1
-	}
-}
 
 # line says whether the line is in what it reads.
 line() { if grep -q line; then echo "the line is there"; else echo "the line is lost"; fi; }

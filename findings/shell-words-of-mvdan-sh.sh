@@ -12,14 +12,10 @@
 #   X=\$HOME         library "\\$HOME"  bash \$HOME
 #   X=1, then CR LF  library "1"        bash $'1\r'
 # shellcheck disable=SC1003,SC2016
-set -euo pipefail
+# shellcheck source=findings/lib.sh
+source "$(dirname "$0")/lib.sh"
 
-temp=$(mktemp --directory)
-trap 'rm -rf "$temp"' EXIT
-cd "$temp"
-export GOFLAGS=-modcacherw
-
-cat >main.go <<'END'
+program mvdan.cc/sh/v3@v3.14.1 <<'END'
 package main
 
 import (
@@ -42,15 +38,12 @@ func main() {
 	fmt.Printf("%q\n", value)
 }
 END
-go mod init finding >/dev/null 2>&1
-go get mvdan.cc/sh/v3@v3.14.1 >/dev/null 2>&1
-go build -o library .
 
 # compare TEXT LIBRARY BASH
 compare() {
 	local library bash
 	printf %s "$1" >file
-	library=$(./library <file)
+	library=$(./program <file)
 	bash=$(bash --norc --noprofile -c '. ./file; printf %q "$X"')
 	printf '%q: library %s, bash %s\n' "$1" "$library" "$bash"
 	[[ $library == "$2" && $bash == "$3" ]] || {
