@@ -158,10 +158,12 @@ func cancelOn(ctx context.Context, announced <-chan struct{}, reason error) (con
 	}
 }
 
-// awaitEngine waits until the containers of an earlier daemon are known, unless a kill is announced, and says what it waits for.
+// awaitEngine waits until the Engine has answered, unless a kill is announced, and says what it waits for. It does not wait for the list
+// of an earlier daemon's containers, which takes the Engine a second for a thousand: a container that has the name of a new one is found
+// by the create, and who holds which GPU is asked for each task that wants some.
 func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error {
 	select {
-	case <-s.server.recovered:
+	case <-s.server.watch.opened:
 		return nil
 	default:
 	}
@@ -173,7 +175,7 @@ func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error
 			s.conn.sendOnce(wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine: " + reason(err)}}, nil)
 		}
 		select {
-		case <-s.server.recovered:
+		case <-s.server.watch.opened:
 			return nil
 		case <-ticker.C:
 		case <-killed:

@@ -106,3 +106,26 @@ func TestLaunchBeforeRemovals(t *testing.T) {
 		t.Errorf("%d removals of %d containers", n, stale+1)
 	}
 }
+
+// A task does not wait for the list of the containers that an earlier daemon has left, which takes an Engine with many of them its time.
+func TestLaunchBeforeTheList(t *testing.T) {
+	h, p := newFailingHost(t)
+	h.stop()
+	p.Fault(fakeengine.Hang, http.MethodGet, `/containers/json`, 1)
+	h.start()
+	eventually(t, "the list", func() bool { return p.Count(http.MethodGet, `/containers/json`) > 1 })
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
+	e.awaitRunning()
+	select {
+	case <-h.server.Recovered():
+		t.Error("the list was answered before the task ran")
+	default:
+	}
+	p.Release()
+	if exit := e.awaitExit(); exit.Code != 5 {
+		t.Errorf("exit %+v", exit)
+	}
+	e.done()
+	h.awaitNoContainers()
+}

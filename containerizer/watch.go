@@ -29,7 +29,8 @@ type watch struct {
 	logger *zap.Logger
 	late   *container.LateRemovals
 
-	scans chan struct{} // buffered: the Engine should be asked which containers there are
+	scans  chan struct{} // buffered: the Engine should be asked which containers there are
+	opened chan struct{} // closed when the stream was opened for the first time
 
 	mu      sync.Mutex
 	wakes   map[string]func(engine.Event) // by container name; guarded by mu
@@ -43,7 +44,7 @@ type watch struct {
 func newWatch(e *engine.Client, instance string, late *container.LateRemovals, logger *zap.Logger) *watch {
 	return &watch{
 		engine: e, label: engine.InstanceLabel(instance), logger: logger, late: late,
-		scans: make(chan struct{}, 1), wakes: map[string]func(engine.Event){}, missed: map[string][]engine.Event{},
+		scans: make(chan struct{}, 1), opened: make(chan struct{}), wakes: map[string]func(engine.Event){}, missed: map[string][]engine.Event{},
 	}
 }
 
@@ -75,7 +76,9 @@ func (w *watch) away() error {
 func (w *watch) countOpen() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.opens++
+	if w.opens++; w.opens == 1 {
+		close(w.opened)
+	}
 }
 
 // generation changes whenever the Engine may have been replaced by another.
