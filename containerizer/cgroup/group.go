@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/internal/survey"
 )
 
 // Group is the control group of one container, of version 1 or 2. It has no resources to free.
@@ -54,21 +57,33 @@ func Of(pid int, container string) (*Group, error) {
 	return Find(string(membership), mounts, container)
 }
 
+// groups are the ids of all containers that have a control group.
+var groups survey.Survey[map[string]bool]
+
 // Exists reports whether there is a control group of a container, by its whole id: whether one is being started, or runs, or has ended
 // and nobody has cleared up.
 func Exists(container string) bool {
-	found := false
-	_ = filepath.WalkDir("/sys/fs/cgroup", func(_ string, entry os.DirEntry, err error) error {
-		if err != nil {
-			return nil // it has gone meanwhile
-		}
-		if !entry.IsDir() || !strings.Contains(entry.Name(), container) {
+	return groups.Get(func() map[string]bool {
+		found := map[string]bool{}
+		_ = filepath.WalkDir("/sys/fs/cgroup", func(_ string, entry os.DirEntry, err error) error {
+			if err == nil && entry.IsDir() { // else it has gone meanwhile
+				for _, id := range IDs(entry.Name()) {
+					found[id] = true
+				}
+			}
 			return nil
-		}
-		found = true
-		return filepath.SkipAll
-	})
-	return found && container != ""
+		})
+		return found
+	})[container]
+}
+
+var wholeID = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// IDs are the ids of containers in a text, such as the name of a control group, each once.
+func IDs(text string) []string {
+	found := wholeID.FindAllString(text, -1)
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // Find is Of for the text of a process's cgroup file, and the mounts of the host.

@@ -11,6 +11,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/internal/survey"
 )
 
 // ErrElsewhere says that a process is in no cgroup of the container.
@@ -92,22 +93,29 @@ func KillContainer(container string) error {
 	return errors.Join(failures...)
 }
 
+// members are the pids of all processes in control groups of containers, by the ids of those.
+var members survey.Survey[map[string][]int]
+
 // processesOf are the pids in a container's cgroup.
 func processesOf(container string) (pids []int) {
 	if !wholeID(container) {
 		return nil // it might be a part of another cgroup's name
 	}
-	entries, _ := os.ReadDir("/proc")
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
+	return members.Get(func() map[string][]int {
+		found := map[string][]int{}
+		entries, _ := os.ReadDir("/proc")
+		for _, entry := range entries {
+			pid, err := strconv.Atoi(entry.Name())
+			if err != nil {
+				continue
+			}
+			groups, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid)) // it may have ended
+			for _, id := range cgroup.IDs(string(groups)) {
+				found[id] = append(found[id], pid)
+			}
 		}
-		if inside, err := inContainer(pid, container); err == nil && inside {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+		return found
+	})[container]
 }
 
 // wholeID reports whether a text is the id of a container, of which Engines write 64 hexadecimal digits.
