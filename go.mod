@@ -2,6 +2,9 @@ module mesos-docker-containerizer
 
 go 1.26.0
 
+// What releases are built with.
+toolchain go1.26.11
+
 // Roots of machines of tests, with a mounted proc.
 ignore ./build
 
