@@ -34,7 +34,7 @@ nfpm = build/bin/nfpm-$(NFPM)
 export PATH := $(PATH):/usr/local/go/bin
 
 .DEFAULT_GOAL = help
-.PHONY: help build documents demo test test-differential compat test-faults soak lint bench fuzz install uninstall package test-systemd test-prometheus agents clean go
+.PHONY: help build documents demo test test-differential compat test-faults soak lint bench fuzz install uninstall package test-systemd test-vm test-prometheus agents clean go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,6 +116,9 @@ package: go $(nfpm) ## make the packages in build/packages: .deb, .rpm, .tar.gz,
 
 test-systemd: go $(nfpm) ## try the .deb in a booted Debian 13, as namespaces of this kernel (SUITE=bookworm MACHINE=directory for Debian 12)
 	test/systemd/run $(nfpm)
+
+test-vm: go $(nfpm) ## try limits, AppArmor and a reboot with the .deb in a Debian 13 in qemu, emulated where there is no KVM
+	test/systemd/run $(nfpm) virtual
 
 test-prometheus: build ## have a real Prometheus scrape a daemon, fire alerts by faults and answer the queries of the board
 	test/prometheus/run

@@ -36,13 +36,15 @@ $(head -c 3000 "$file")"
 }
 
 # app NAME INSTANCES NETWORK COMMAND [MORE] writes a Marathon app to $work/NAME.app; MORE is further JSON, with a comma in front.
+# The variables image, force, cpus and mem (MiB) say what their names say; parameters is JSON, options of docker run by name.
 app() {
-	local ports=
-	[[ $3 != BRIDGE ]] || ports=', "portMappings": [{"containerPort": 8080, "hostPort": 0}]'
+	local more=
+	[[ $3 != BRIDGE ]] || more=', "portMappings": [{"containerPort": 8080, "hostPort": 0}]'
+	[[ ! -v parameters ]] || more+=", \"parameters\": $(jq -c 'to_entries' <<<"$parameters")"
 	mkdir -p "$work"
 	cat >"$work/$1.app" <<-END
-		{"id": "/$1", "cmd": "$4", "cpus": 0.01, "mem": 16, "instances": $2,
-		 "container": {"type": "DOCKER", "docker": {"image": "${image-test/busybox:1}", "network": "$3", "forcePullImage": ${force-false}$ports}}${5-}}
+		{"id": "/$1", "cmd": "$4", "cpus": ${cpus-0.01}, "mem": ${mem-16}, "instances": $2,
+		 "container": {"type": "DOCKER", "docker": {"image": "${image-test/busybox:1}", "network": "$3", "forcePullImage": ${force-false}$more}}${5-}}
 	END
 }
 
