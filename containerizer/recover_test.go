@@ -225,6 +225,19 @@ func TestExecutorKilled(t *testing.T) {
 		p.kill() // it had not attached again
 		h.awaitNoContainers()
 	})
+	t.Run("while the daemon is away, with a process that the Engine's stop leaves", func(t *testing.T) {
+		h := newHost(t)
+		p := h.newProcess(dockerTask(t, environment.Busybox(t), "sleep 1000"), 200*time.Millisecond)
+		p.awaitRunning(t)
+		left, _ := putInCgroup(t, h.containers()[0].ID, program(t))
+		h.stop()
+		p.kill()
+		h.start()
+		if err := left.wait(); err == nil || err.Error() != "signal: killed" {
+			t.Errorf("it ended with %v", err)
+		}
+		h.awaitNoContainers()
+	})
 	t.Run("while pulling", func(t *testing.T) {
 		h := newHost(t)
 		p := h.newProcess(dockerTask(t, silentRegistry(t)+"/app:1", "true"), 0)

@@ -108,6 +108,7 @@ func (r *Removal) step(ctx context.Context) (wait time.Duration, done bool, err 
 		if err := r.Engine.Stop(ctx, r.ID, r.Grace); err != nil {
 			return killRepeat, false, err
 		}
+		killAll(r.ID, r.Logger) // which ends a process whose first thread had ended: the Engine takes it for dead (see killSurvivor)
 		r.Stopped()
 		return 0, false, nil
 	case time.Now().Before(due):
