@@ -170,3 +170,48 @@ func TestStartOverWhichTheEngineIsLost(t *testing.T) {
 		})
 	}
 }
+
+// A daemon that dies over a start leaves the container to the next, which starts it, unless the Engine has died, too. That shows in the end
+// of the output, which is attached before the start.
+func TestStartOverWhichDaemonAndEngineAreLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		ended, waits, again bool
+	}{
+		"the daemon alone":               {false, false, true},
+		"both":                           {true, false, false},
+		"before the program was started": {true, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, p := newFailingHost(t)
+			e := h.newExecutor()
+			e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
+			e.awaitExit()
+			e.state.ContainerID, e.state.Running = h.onlyCreated(e), false
+			if c.ended {
+				e.output.Close()
+				e.output, e.state.OutputEnded = nil, time.Now()
+			}
+			if c.waits {
+				left, _ := putInCgroup(t, e.state.ContainerID, initProcess(t))
+				go left.wait() // it is this process's to reap
+			}
+			starts := func() int { return p.Count(http.MethodPost, `/containers/.*/start`) }
+			want := starts()
+			h.start()
+			e.reconnect(h.socket)
+			if c.again {
+				want++
+				if exit := e.awaitExit(); exit.Code != 5 {
+					t.Errorf("exit %+v", exit)
+				}
+			} else {
+				mustName(t, e.awaitExit().Message, "may have run", "not started again")
+			}
+			if n := starts(); n != want {
+				t.Errorf("there are %d starts, want %d", n, want)
+			}
+			e.done()
+			h.awaitNoContainers()
+		})
+	}
+}

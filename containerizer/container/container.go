@@ -105,6 +105,7 @@ type Container struct {
 	tty       bool
 	mayAppear bool // a create was asked for, and how that ended is not known
 	claimed   bool // the id is the word of FindByID's caller, and was not looked at
+	inherited inherited
 
 	looks   chan struct{} // buffered: Wait is to look at the container
 	process atomic.Pointer[pidfd.Process]

@@ -23,7 +23,7 @@ func (c *Container) Find(ctx context.Context) (*engine.Container, error) {
 	case !c.owns(found): // Create says what that means
 		return nil, nil
 	}
-	c.take(found)
+	c.inherit(found)
 	return found, nil
 }
 
@@ -40,6 +40,29 @@ func (c *Container) FindByID(ctx context.Context, id string) (*engine.Container,
 		c.id = ""
 		return nil, fmt.Errorf("container %s is not this task's; it is left alone", id)
 	}
-	c.take(found)
+	c.inherit(found)
 	return found, nil
+}
+
+// inherited is what is known of the output of a container that an earlier daemon has created. The output is attached before the start is
+// asked for, and goes on as long as the Engine lives.
+type inherited struct {
+	found  bool
+	ended  bool // the owner was given a stream, which has ended
+	losses int  // of the Engine at that time
+}
+
+func (c *Container) inherit(found *engine.Container) {
+	c.take(found)
+	c.output.mu.Lock()
+	ended := !c.output.open && !c.output.end.Ended.IsZero()
+	c.output.mu.Unlock()
+	c.inherited = inherited{found: true, ended: ended, losses: c.losses()}
+}
+
+// startLost reports whether an Engine may have been asked to start the container that is there no more. Which it was nobody can tell
+// any more: the daemon that has asked is gone, too.
+func (c *Container) startLost() bool {
+	i := c.inherited
+	return i.found && (i.ended || i.losses != c.losses())
 }

@@ -10,18 +10,28 @@ import (
 	"mesos-docker-containerizer/containerizer/pidfd"
 )
 
+// errInherited is why a start is taken for one that has failed.
+var errInherited = errors.New("an earlier daemon may have asked for it")
+
 // ErrMayHaveRun says that a start has failed of which the Engine does not know, though the container's program may have run.
 var ErrMayHaveRun = errors.New("the Docker Engine was lost over the start of the container, or containerd was, and its program may have run; so it is not started again")
 
 // Start starts the container, and not a second time. After an answer that was lost, or an internal error, the start is repeated only
 // if the Engine says that the container was never started, no process is in its cgroup, and its program cannot have run meanwhile: no
 // process of it was seen, and there was no cgroup when the Engine, or containerd, was lost. They know nothing afterwards of a program
-// that had been started and ended before they were back. The owner's patience does not count for answers
+// that had been started and ended before they were back. The same holds for a container that an earlier daemon may have had started, if
+// that one's Engine is gone. The owner's patience does not count for answers
 // that were lost, for a container may run unseen.
 //
 // With an error other than ErrVanished there is a container, and it may run.
 func (c *Container) Start(ctx context.Context) error {
 	refused := refusals{Container: c}
+	if c.startLost() {
+		f := failedStart{err: errInherited, begun: true, losses: uncertain}
+		if started, err := c.settleStart(ctx, f, &refused); started || err != nil {
+			return err
+		}
+	}
 	for {
 		if c.StopOrdered() {
 			return ErrStopped
