@@ -215,3 +215,32 @@ func TestStartOverWhichDaemonAndEngineAreLost(t *testing.T) {
 		})
 	}
 }
+
+// An Engine that is stopped may refuse a start, whose program has run, with an internal error before its end. The next one has cleared up
+// when it answers.
+func TestStartThatAStoppedEngineRefuses(t *testing.T) {
+	h, p := newFailingHost(t)
+	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/attach`, 1)
+	p.Fault(fakeengine.Fail, http.MethodPost, `/containers/.*/start`, 1)
+	e := h.newExecutor()
+	e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
+	for e.state.ContainerID == "" {
+		e.next()
+	}
+	cgroup := makeCgroup(t, e.state.ContainerID)
+	p.Fault(fakeengine.Break, http.MethodGet, anyInspect, always)
+	p.Release()
+	eventually(t, "the look at the container", func() bool { return p.Count(http.MethodGet, anyInspect) > 0 })
+	if err := os.Remove(cgroup); err != nil {
+		t.Error(err)
+	}
+	p.Away()
+	p.Mend()
+	p.Back()
+	mustName(t, e.awaitExit().Message, "may have run", "not started again")
+	if n := p.Count(http.MethodPost, `/containers/.*/start`); n != 1 {
+		t.Errorf("it was started %d times", n)
+	}
+	e.done()
+	h.awaitNoContainers()
+}

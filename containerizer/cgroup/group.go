@@ -65,7 +65,7 @@ var groups survey.Survey[map[string]bool]
 func Exists(container string) bool {
 	return groups.Get(func() map[string]bool {
 		found := map[string]bool{}
-		_ = filepath.WalkDir("/sys/fs/cgroup", func(_ string, entry os.DirEntry, err error) error {
+		_ = filepath.WalkDir(oneHierarchy(), func(_ string, entry os.DirEntry, err error) error {
 			if err == nil && entry.IsDir() { // else it has gone meanwhile
 				for _, id := range IDs(entry.Name()) {
 					found[id] = true
@@ -75,6 +75,16 @@ func Exists(container string) bool {
 		})
 		return found
 	})[container]
+}
+
+// oneHierarchy is a directory with a control group of each container: of version 2, or of the memory controller of version 1, or all of them.
+func oneHierarchy() string {
+	const root, memory = "/sys/fs/cgroup", "/sys/fs/cgroup/memory"
+	_, unified := os.Stat(root + "/cgroup.procs")
+	if _, err := os.Stat(memory + "/cgroup.procs"); unified != nil && err == nil {
+		return memory
+	}
+	return root
 }
 
 var wholeID = regexp.MustCompile(`[0-9a-f]{64}`)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/engine"
@@ -41,7 +42,8 @@ func (c *Container) Start(ctx context.Context) error {
 		if err == nil || !engine.IsUnavailable(err) && !engine.IsInternal(err) && ctx.Err() == nil {
 			return err
 		}
-		f := failedStart{err: err, begun: cgroup.Exists(c.id), losses: losses}
+		answered := time.Now()
+		f := failedStart{err: err, begun: cgroup.Exists(c.id) || time.Since(answered) > lookLimit, losses: losses}
 		if started, err := c.settleStart(ctx, f, &refused); started || err != nil {
 			return err
 		}
@@ -51,17 +53,24 @@ func (c *Container) Start(ctx context.Context) error {
 // failedStart is what was known of a start when it had failed.
 type failedStart struct {
 	err    error
-	begun  bool // there was a cgroup
+	begun  bool // there was a cgroup, or may have been
 	losses int  // of the Engine, before it was asked
 }
 
-// lost reports whether the Engine that was asked is there no more.
+// lookLimit is how long after a start has failed it can be told that there was no cgroup. An Engine or containerd that comes back removes
+// what is left of the one before, which takes either of them longer to come to.
+const lookLimit = 500 * time.Millisecond
+
+// lost reports whether the Engine that was asked is there no more. One that is stopped answers with an internal error before its end.
 func (c *Container) lost(f failedStart) bool {
-	return !engine.IsInternal(f.err) && (c.options.Losses == nil || c.losses() != f.losses)
+	if c.options.Losses == nil {
+		return !engine.IsInternal(f.err)
+	}
+	return c.losses() != f.losses
 }
 
-// mayHaveRun reports whether a program may have run of which no process was seen. An Engine that answers with an internal error lives,
-// and clears up unless containerd has died.
+// mayHaveRun reports whether a program may have run of which no process was seen. An Engine that has answered with an internal error and
+// lives clears up unless containerd has died.
 func (c *Container) mayHaveRun(f failedStart) bool {
 	return f.begun && (c.lost(f) || engine.IsInternal(f.err) && cgroup.Exists(c.id))
 }
