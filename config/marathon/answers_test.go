@@ -190,7 +190,7 @@ func TestAnswersOfEveryVersion(t *testing.T) {
 				}
 				got[0].Notes, plain[0].Notes = nil, nil // they have paths
 				if diff := cmp.Diff(plain[0], got[0], cmp.AllowUnexported(App{}, artifact{}, container{}, network{}, volume{}, externalVolume{},
-					portMapping{}, portDefinition{}, portReference{}, healthCheck{}, check{}, checkTiming{}, pair{}, executorResources{})); diff != "" {
+					port{}, portReference{}, healthCheck{}, check{}, checkTiming{}, pair{}, executorResources{})); diff != "" {
 					t.Errorf("%s: want (-), got (+):\n%s", name, diff)
 				}
 			}

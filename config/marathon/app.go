@@ -25,8 +25,8 @@ type App struct {
 	fetch     []artifact
 	container container
 	network   network
-	ports     []portDefinition // host and none mode only
-	required  bool             // take the port numbers as host ports (requirePorts)
+	ports     []port
+	required  bool // take the service ports as host ports (requirePorts)
 
 	killGrace   *time.Duration
 	healthCheck *healthCheck // the one that Mesos performs, if any
@@ -65,7 +65,6 @@ type container struct {
 	privileged, forcePull, tty bool
 	parameters                 []pair
 	volumes                    []volume
-	portMappings               []portMapping
 }
 
 // volume has exactly one of hostPath, external and persistentMB.
@@ -79,21 +78,14 @@ type volume struct {
 
 type externalVolume struct{ driver, name string }
 
-type portMapping struct {
-	containerPort uint32
-	hostPort      *uint32 // nil: reachable through the container's network only; 0: any
-	servicePort   uint32  // for load balancers; never leaves Marathon
-	protocols     []string
-	name          string
-	labels        []pair
-}
-
-// portDefinition is a port on the host's network. Its number is the service port; the host port is drawn unless requirePorts.
-type portDefinition struct {
-	port      uint32
-	protocols []string
-	name      string
-	labels    []pair
+// port is a mapping from the host into the container where the network maps ports, else a port on the host's network.
+type port struct {
+	number      uint32  // in the container; on the host's network the service port. 0 is open
+	hostPort    *uint32 // nil: reachable through the container's network only; 0: any
+	servicePort uint32  // for load balancers; that of a mapping never leaves Marathon
+	protocols   []string
+	name        string
+	labels      []pair
 }
 
 // portReference is how a check names its port: a number or an index into the app's ports. Both nil is no port.

@@ -15,13 +15,11 @@ import (
 type Offer struct {
 	AgentID  string
 	Hostname string // HOST in the task's environment
-	Role     string // role the resources are allocated to; empty is "*"
 
 	Ports        PortSource        // required if the app needs host ports
 	ServicePorts ServicePortSource // nil leaves service ports at 0
 
 	InstanceUUID string    // unique per instance; letters, digits and dashes
-	Attempt      int       // launches of the instance so far, this one included; 0 is taken as 1
 	Version      time.Time // of the app; MARATHON_APP_VERSION
 }
 
@@ -39,21 +37,14 @@ type ServicePortSource interface {
 // Build makes the TaskInfo of one instance of the app. The task holds the host ports it was given, see HostPorts, until the caller
 // releases them; if Build fails it holds none.
 func Build(app App, offer Offer) (mesos.TaskInfo, error) {
-	task, err := build(app, offer)
+	b := builder{app: app, offer: offer}
+	b.taskID = fmt.Sprintf("%s.instance-%s._app.1", app.path.safe(), offer.InstanceUUID)
+	err := offer.usableFor(app)
+	if err == nil {
+		err = b.drawPorts()
+	}
 	if err != nil {
 		return mesos.TaskInfo{}, fmt.Errorf("app %s: %w", app.ID, err)
-	}
-	return task, nil
-}
-
-func build(app App, offer Offer) (mesos.TaskInfo, error) {
-	if err := offer.usableFor(app); err != nil {
-		return mesos.TaskInfo{}, err
-	}
-	b := builder{app: app, offer: offer}
-	b.taskID = fmt.Sprintf("%s.instance-%s._app.%d", app.path.safe(), offer.InstanceUUID, max(offer.Attempt, 1))
-	if err := b.drawPorts(); err != nil {
-		return mesos.TaskInfo{}, err
 	}
 	return b.task(), nil
 }
@@ -68,8 +59,6 @@ func (offer Offer) usableFor(app App) error {
 		return errors.New("the offer has no agent id")
 	case !instanceUUID.MatchString(offer.InstanceUUID):
 		return fmt.Errorf("instance uuid %q: accepted are letters, digits and dashes", offer.InstanceUUID)
-	case offer.Attempt < 0:
-		return fmt.Errorf("launch attempt %d is negative", offer.Attempt)
 	}
 	return nil
 }
@@ -100,19 +89,19 @@ func (app App) NamedPorts(services ServicePortSource) ([]uint32, error) {
 
 // assignServicePorts fills in the service ports that the app leaves open.
 func (b *builder) assignServicePorts() error {
-	if b.offer.ServicePorts == nil {
+	if b.offer.ServicePorts == nil || b.app.network.mode.mapped() {
 		return nil
 	}
 	b.app.ports = slices.Clone(b.app.ports)
 	for i := range b.app.ports {
-		if b.app.ports[i].port != 0 {
+		if b.app.ports[i].number != 0 {
 			continue
 		}
-		port, err := b.offer.ServicePorts.ServicePort(b.app.ID, i)
+		number, err := b.offer.ServicePorts.ServicePort(b.app.ID, i)
 		if err != nil {
 			return fmt.Errorf("port %d: %w", i, err)
 		}
-		b.app.ports[i].port = port
+		b.app.ports[i].number = number
 	}
 	return nil
 }
@@ -158,15 +147,11 @@ func (b *builder) drawPorts() error {
 // wantedPorts returns the host port that each of the app's ports asks for: 0 for any, nil for none.
 func (b *builder) wantedPorts() []*uint32 {
 	var wanted []*uint32
-	for _, m := range b.app.container.portMappings {
-		wanted = append(wanted, m.hostPort)
-	}
-	for _, d := range b.app.ports {
-		port := uint32(0)
+	for _, p := range b.app.ports {
 		if b.app.required {
-			port = d.port
+			p.hostPort = &p.number
 		}
-		wanted = append(wanted, &port)
+		wanted = append(wanted, p.hostPort)
 	}
 	return wanted
 }

@@ -359,7 +359,6 @@ func TestBuildRefuses(t *testing.T) {
 		{"zero app", App{}, func(*Offer) {}, nil},
 		{"no agent", apps[0], func(o *Offer) { o.AgentID = "" }, nil},
 		{"uuid with a slash", apps[0], func(o *Offer) { o.InstanceUUID = "a/b" }, nil},
-		{"negative attempt", apps[0], func(o *Offer) { o.Attempt = -1 }, nil},
 		{"no ports", apps[0], func(o *Offer) { o.Ports = nil }, ErrPortsExhausted},
 		{"port outside", apps[0], func(o *Offer) { o.Ports, _ = NewPorts("80") }, ErrPortOutside},
 	}

@@ -1,6 +1,7 @@
 package marathon
 
 import (
+	"cmp"
 	"hash/fnv"
 	"regexp"
 	"strconv"
@@ -92,35 +93,38 @@ func labelsEnv(env *variables, labels []pair) {
 // portsEnv sets PORT<index>, PORT_<declared number>, PORT_<NAME>, PORT and PORTS. A mapping with neither a host nor a container
 // port gets a number of its own here, which is nowhere else.
 func (b *builder) portsEnv(env *variables) {
-	declared := b.declaredPorts()
-	if len(declared) == 0 {
+	ports := b.app.ports
+	if len(ports) == 0 {
 		return
 	}
-	used := b.usedPorts(declared)
-	effective := make([]uint32, len(declared))
+	used := map[uint32]bool{} // numbers that already mean something to the task
+	for i, p := range ports {
+		used[p.number] = true
+		if b.hostPorts[i] != nil {
+			used[*b.hostPorts[i]] = true
+		}
+	}
+	effective := make([]uint32, len(ports))
 	var assigned, generated []string
-	for i, d := range declared {
+	for i, p := range ports {
 		switch {
 		case b.hostPorts[i] != nil:
 			effective[i] = *b.hostPorts[i]
 			assigned = append(assigned, number(effective[i]))
-		case d.port != 0:
-			effective[i] = d.port
+		case p.number != 0:
+			effective[i] = p.number
 		default:
 			effective[i] = b.generatePort(i, used)
 			generated = append(generated, number(effective[i]))
 		}
 		env.set("PORT"+strconv.Itoa(i), number(effective[i]))
 	}
-	for i, d := range declared {
-		if d.port == 0 {
-			d.port = effective[i]
-		}
-		env.set("PORT_"+number(d.port), number(effective[i]))
+	for i, p := range ports {
+		env.set("PORT_"+number(cmp.Or(p.number, effective[i])), number(effective[i]))
 	}
-	for i, d := range declared {
-		if d.name != "" {
-			env.set("PORT_"+strings.ToUpper(d.name), number(effective[i]))
+	for i, p := range ports {
+		if p.name != "" {
+			env.set("PORT_"+strings.ToUpper(p.name), number(effective[i]))
 		}
 	}
 	assigned = append(assigned, generated...)
@@ -128,35 +132,6 @@ func (b *builder) portsEnv(env *variables) {
 		env.set("PORT", assigned[0])
 	}
 	env.set("PORTS", strings.Join(assigned, ","))
-}
-
-// declaredPort is a port as the app declares it: a container port or, on the host's network, a service port.
-type declaredPort struct {
-	name string
-	port uint32
-}
-
-func (b *builder) declaredPorts() []declaredPort {
-	var all []declaredPort
-	for _, m := range b.app.container.portMappings {
-		all = append(all, declaredPort{m.name, m.containerPort})
-	}
-	for _, d := range b.app.ports {
-		all = append(all, declaredPort{d.name, d.port})
-	}
-	return all
-}
-
-// usedPorts are the numbers that already mean something to the task.
-func (b *builder) usedPorts(declared []declaredPort) map[uint32]bool {
-	used := map[uint32]bool{}
-	for i, d := range declared {
-		used[d.port] = true
-		if b.hostPorts[i] != nil {
-			used[*b.hostPorts[i]] = true
-		}
-	}
-	return used
 }
 
 // generatePort picks a port of 1025 to 65535 that is not used yet, and uses it. Where Marathon throws dice, the instance's uuid

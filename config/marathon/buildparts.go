@@ -1,7 +1,6 @@
 package marathon
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -51,12 +50,15 @@ var dockerNetworks = map[networkMode]mesos.ContainerInfo_DockerInfo_Network{
 
 // portMappings has an entry for each protocol of each mapping with a host port. Container port 0 is the host port.
 func (b *builder) portMappings() []mesos.ContainerInfo_DockerInfo_PortMapping {
+	if !b.app.network.mode.mapped() {
+		return nil
+	}
 	var all []mesos.ContainerInfo_DockerInfo_PortMapping
-	for i, m := range b.app.container.portMappings {
+	for i, p := range b.app.ports {
 		if b.hostPorts[i] == nil {
 			continue
 		}
-		for _, protocol := range m.protocols {
+		for _, protocol := range p.protocols {
 			all = append(all, mesos.ContainerInfo_DockerInfo_PortMapping{
 				HostPort:      *b.hostPorts[i],
 				ContainerPort: b.containerPort(i),
@@ -68,11 +70,11 @@ func (b *builder) portMappings() []mesos.ContainerInfo_DockerInfo_PortMapping {
 }
 
 func (b *builder) containerPort(i int) uint32 {
-	port := b.app.container.portMappings[i].containerPort
-	if port == 0 && b.hostPorts[i] != nil {
+	number := b.app.ports[i].number
+	if number == 0 && b.hostPorts[i] != nil {
 		return *b.hostPorts[i]
 	}
-	return port
+	return number
 }
 
 func mesosVolume(v volume) mesos.Volume {
@@ -98,11 +100,11 @@ func (b *builder) resources() []mesos.Resource {
 		value float64
 	}{{"cpus", b.app.cpus}, {"mem", b.app.mem}, {"disk", b.app.disk}} {
 		if r.value != 0 {
-			all = append(all, b.allocated(scalar(r.name, r.value)))
+			all = append(all, allocated(scalar(r.name, r.value)))
 		}
 	}
 	if ranges := b.portRanges(); len(ranges) > 0 {
-		all = append(all, b.allocated(mesos.Resource{
+		all = append(all, allocated(mesos.Resource{
 			Name:   "ports",
 			Type:   mesos.RANGES.Enum(),
 			Ranges: &mesos.Value_Ranges{Range: ranges},
@@ -111,8 +113,8 @@ func (b *builder) resources() []mesos.Resource {
 	return append(all, b.persistentVolumes()...)
 }
 
-func (b *builder) allocated(r mesos.Resource) mesos.Resource {
-	r.AllocationInfo = &mesos.Resource_AllocationInfo{Role: new(cmp.Or(b.offer.Role, "*"))}
+func allocated(r mesos.Resource) mesos.Resource {
+	r.AllocationInfo = &mesos.Resource_AllocationInfo{Role: new("*")}
 	return r
 }
 
@@ -147,7 +149,7 @@ func (b *builder) persistentVolumes() []mesos.Resource {
 		if v.persistentMB == 0 {
 			continue
 		}
-		disk := b.allocated(scalar("disk", float64(v.persistentMB)))
+		disk := allocated(scalar("disk", float64(v.persistentMB)))
 		disk.Disk = &mesos.Resource_DiskInfo{
 			Persistence: &mesos.Resource_DiskInfo_Persistence{
 				ID: b.app.path.safe() + "#" + v.containerPath + "#" + b.offer.InstanceUUID,
@@ -163,25 +165,21 @@ func (b *builder) persistentVolumes() []mesos.Resource {
 func (b *builder) discovery() *mesos.DiscoveryInfo {
 	name := b.app.path.hostname()
 	ports := &mesos.Ports{}
-	add := func(number uint32, name string, protocols []string, pairs []pair) {
-		for _, protocol := range protocols {
-			ports.Ports = append(ports.Ports, mesos.Port{Number: number, Name: optional(name), Protocol: &protocol, Labels: labels(pairs)})
-		}
-	}
-	for i, m := range b.app.container.portMappings {
+	for i, p := range b.app.ports {
 		var scope variables
-		scope.setAll(m.labels)
-		if host := b.hostPorts[i]; host != nil {
-			scope.set("network-scope", "host")
-			add(*host, m.name, m.protocols, scope.pairs)
-			continue
+		scope.setAll(p.labels)
+		if host := b.hostPorts[i]; host == nil {
+			scope.set("network-scope", "container")
+			scope.set("network-name", b.app.network.name)
+		} else {
+			p.number = *host
+			if b.app.network.mode.mapped() {
+				scope.set("network-scope", "host")
+			}
 		}
-		scope.set("network-scope", "container")
-		scope.set("network-name", b.app.network.name)
-		add(m.containerPort, m.name, m.protocols, scope.pairs)
-	}
-	for i, d := range b.app.ports {
-		add(*b.hostPorts[i], d.name, d.protocols, d.labels)
+		for _, protocol := range p.protocols {
+			ports.Ports = append(ports.Ports, mesos.Port{Number: p.number, Name: optional(p.name), Protocol: &protocol, Labels: labels(scope.pairs)})
+		}
 	}
 	return &mesos.DiscoveryInfo{Visibility: mesos.FRAMEWORK, Name: &name, Ports: ports}
 }

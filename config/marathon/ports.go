@@ -258,11 +258,8 @@ type servicePortKey struct {
 func NewServicePorts(apps ...App) *ServicePorts {
 	s := &ServicePorts{claimed: map[uint32]bool{}, assigned: map[servicePortKey]uint32{}, next: firstServicePort}
 	for _, app := range apps {
-		for _, d := range app.ports {
-			s.claimed[d.port] = true
-		}
-		for _, m := range app.container.portMappings {
-			s.claimed[m.servicePort] = true
+		for _, p := range app.ports {
+			s.claimed[p.servicePort] = true
 		}
 	}
 	return s

@@ -76,10 +76,9 @@ func (app *App) readCommand(o *object) {
 }
 
 func (app *App) readEnvironment(v value) {
-	for _, m := range v.object().members {
-		variable := value{doc: v.doc, path: strictjson.Join(v.path, m.key), raw: m.raw}
+	for name, variable := range v.object().fields() {
 		switch {
-		case m.key == "" || strings.ContainsAny(m.key, "=\x00"):
+		case name == "" || strings.ContainsAny(name, "=\x00"):
 			variable.mistake("the name of a variable must not be empty nor contain = or NUL")
 		case !variable.present():
 			variable.mistake("null is not accepted here; a variable without a value is \"\"")
@@ -89,7 +88,7 @@ func (app *App) readEnvironment(v value) {
 			secret.close()
 			app.note(variable, "dropped: without a plugin Marathon leaves secrets out of the task's environment")
 		default:
-			app.env = append(app.env, pair{m.key, variable.str("")})
+			app.env = append(app.env, pair{name, variable.str("")})
 		}
 	}
 }

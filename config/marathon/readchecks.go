@@ -91,7 +91,7 @@ func readPortReference(o *object) portReference {
 // checkPort resolves and checks how a check names its port. With neither number nor index it is the first port, which old
 // Marathons had as default and newer ones add.
 func (app *App) checkPort(o *object, ref *portReference) {
-	ports := len(app.ports) + len(app.container.portMappings)
+	ports := len(app.ports)
 	switch {
 	case o.broken:
 	case ref.port != nil && ref.index != nil:

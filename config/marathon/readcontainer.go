@@ -1,10 +1,6 @@
 package marathon
 
-import (
-	"strings"
-
-	"mesos-docker-containerizer/internal/strictjson"
-)
+import "strings"
 
 // readContainer reads the container with everything that depends on it: the network and the ports. An app of a path executor needs
 // none: what its executor makes of the task is its own affair.
@@ -146,12 +142,11 @@ func (app *App) readExternalVolume(v value, names map[string]bool) *externalVolu
 	if size := o.field("size"); size.present() {
 		size.mistake("must not be set for a DOCKER container")
 	}
-	options := o.field("options").required("an external volume needs the option " + driverOption)
-	fields := options.object()
-	vol.driver = fields.field(driverOption).required("an external volume needs its driver").str("")
-	for _, m := range fields.members {
-		if m.key != driverOption {
-			o.doc.mistake(strictjson.Join(options.path, m.key), "only %s is accepted for a DOCKER container", driverOption)
+	options := o.field("options").required("an external volume needs the option " + driverOption).object()
+	vol.driver = options.field(driverOption).required("an external volume needs its driver").str("")
+	for key, option := range options.fields() {
+		if key != driverOption {
+			option.mistake("only %s is accepted for a DOCKER container", driverOption)
 		}
 	}
 	if app.Instances > 1 {

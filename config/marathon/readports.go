@@ -108,19 +108,19 @@ func (app *App) readPorts(o, c, docker *object) {
 			app.note(mappingsAt, "dropped: the %s network maps no ports", app.network.mode)
 		}
 		if !given.present() {
-			definitions = []portDefinition{{name: "default", protocols: []string{"tcp"}}}
+			definitions = []port{{name: "default", protocols: []string{"tcp"}, hostPort: new(uint32)}}
 		}
 		app.ports, app.required = definitions, requirePorts
 		return
 	}
 	if !mappingsAt.present() {
-		mappings = []portMapping{{name: "default", protocols: []string{"tcp"}}}
+		mappings = []port{{name: "default", protocols: []string{"tcp"}}}
 	}
 	if len(definitions) > 0 {
 		app.note(given, "only their number counts where ports are mapped: there are at least as many mappings")
 	}
 	for len(mappings) < len(definitions) {
-		mappings = append(mappings, portMapping{protocols: []string{"tcp"}})
+		mappings = append(mappings, port{protocols: []string{"tcp"}})
 	}
 	if app.network.mode == modeBridge {
 		for i := range mappings {
@@ -129,34 +129,30 @@ func (app *App) readPorts(o, c, docker *object) {
 			}
 		}
 	}
-	app.container.portMappings = mappings
+	app.ports = mappings
 	app.checkMappings(mappingsAt)
 }
 
 // readPortDefinitions returns the ports of the host network and the value they stand in.
-func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
+func (app *App) readPortDefinitions(o *object) ([]port, value) {
 	definitions, ports := o.field("portDefinitions"), o.field("ports")
 	names, numbers := uniqueNames{}, map[uint32]bool{}
-	unique := func(v value, port uint32) uint32 {
-		if port != 0 && numbers[port] {
-			v.mistake("ports must be unique, and %d appears twice", port)
+	add := func(to []port, v value, p port) []port {
+		p.number, p.hostPort = readPort(v), new(uint32)
+		p.servicePort = p.number
+		if p.number != 0 && numbers[p.number] {
+			v.mistake("ports must be unique, and %d appears twice", p.number)
 		}
-		numbers[port] = true
-		return port
+		numbers[p.number] = true
+		return append(to, p)
 	}
-	var current, old []portDefinition
+	var current, old []port
 	for v := range definitions.list() {
 		if tooManyPorts(definitions, len(current)) {
 			break
 		}
 		d := v.object()
-		number := d.field("port")
-		current = append(current, portDefinition{
-			port:      unique(number, readPort(number)),
-			protocols: readProtocols(d.field("protocol")),
-			name:      names.read(d.field("name")),
-			labels:    d.field("labels").textMap(),
-		})
+		current = add(current, d.field("port"), names.port(d))
 		d.close()
 	}
 	clear(numbers)
@@ -164,7 +160,7 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 		if tooManyPorts(ports, len(old)) {
 			break
 		}
-		old = append(old, portDefinition{port: unique(v, readPort(v)), protocols: []string{"tcp"}})
+		old = add(old, v, port{protocols: []string{"tcp"}})
 	}
 	if ip := o.field("ipAddress"); ip.present() && len(current)+len(old) > 0 {
 		ip.mistake("an app with an IP address of its own has no ports on the host; use portMappings")
@@ -172,7 +168,7 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 	if !definitions.present() {
 		return old, ports
 	}
-	same := slices.EqualFunc(current, old, func(a, b portDefinition) bool { return a.port == b.port })
+	same := slices.EqualFunc(current, old, func(a, b port) bool { return a.number == b.number })
 	if ports.present() && !same {
 		ports.mistake("ports and portDefinitions are the old and the new form of the same, and they differ; give one")
 	}
@@ -181,7 +177,7 @@ func (app *App) readPortDefinitions(o *object) ([]portDefinition, value) {
 
 // readPortMappings returns the mappings and the value they stand in, container.portMappings or the older
 // container.docker.portMappings.
-func (app *App) readPortMappings(c, docker *object) ([]portMapping, value) {
+func (app *App) readPortMappings(c, docker *object) ([]port, value) {
 	at, old := c.field("portMappings"), docker.field("portMappings")
 	mappings := app.readMappingList(at)
 	oldMappings := app.readMappingList(old)
@@ -194,22 +190,17 @@ func (app *App) readPortMappings(c, docker *object) ([]portMapping, value) {
 	return mappings, at
 }
 
-func (app *App) readMappingList(v value) []portMapping {
-	var all []portMapping
+func (app *App) readMappingList(v value) []port {
+	var all []port
 	names := uniqueNames{}
 	for element := range v.list() {
 		if tooManyPorts(v, len(all)) {
 			break
 		}
 		o := element.object()
-		m := portMapping{
-			containerPort: readPort(o.field("containerPort")),
-			servicePort:   readPort(o.field("servicePort")),
-			protocols:     readProtocols(o.field("protocol")),
-			name:          names.read(o.field("name")),
-			labels:        o.field("labels").textMap(),
-			hostPort:      ifPresent(o.field("hostPort"), readPort),
-		}
+		number, service := readPort(o.field("containerPort")), readPort(o.field("servicePort"))
+		m := names.port(o)
+		m.number, m.servicePort, m.hostPort = number, service, ifPresent(o.field("hostPort"), readPort)
 		for name := range o.field("networkNames").list() {
 			if name.str("") != app.network.name && app.network.mode.mapped() {
 				name.mistake("the app is in no network of that name")
@@ -231,7 +222,7 @@ func tooManyPorts(v value, n int) bool {
 // checkMappings refuses mappings that Docker cannot set up together.
 func (app *App) checkMappings(at value) {
 	seen := map[string]int{}
-	for i, m := range app.container.portMappings {
+	for i, m := range app.ports {
 		if m.hostPort == nil || *m.hostPort == 0 {
 			continue
 		}
@@ -248,16 +239,18 @@ func (app *App) checkMappings(at value) {
 
 func readPort(v value) uint32 { return uint32(v.integer(0, 0, maxPort)) }
 
-// readProtocols keeps the written order: Marathon makes one mapping of each.
-func readProtocols(v value) []string {
-	return strings.Split(v.oneOf("tcp", "tcp", "udp", "udp,tcp", "tcp,udp"), ",")
-}
-
 // portName is the pattern of Marathon up to 1.4, which is wider than the one since.
 var portName = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 // uniqueNames reads the names of an app's ports.
 type uniqueNames map[string]bool
+
+// port reads what all forms of a port have in common.
+func (u uniqueNames) port(o *object) port {
+	// The order of protocols is kept: Marathon makes one mapping of each.
+	protocols := strings.Split(o.field("protocol").oneOf("tcp", "tcp", "udp", "udp,tcp", "tcp,udp"), ",")
+	return port{protocols: protocols, name: u.read(o.field("name")), labels: o.field("labels").textMap()}
+}
 
 func (u uniqueNames) read(v value) string {
 	name := v.str("")

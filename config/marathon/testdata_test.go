@@ -21,10 +21,8 @@ func exampleOffer(t *testing.T, ports string) Offer {
 	return Offer{
 		AgentID:      "5f0c1d6e-0000-4a6b-9d2c-1c1f7c5b0001-S0",
 		Hostname:     "agent1.example",
-		Role:         "*",
 		Ports:        source,
 		InstanceUUID: "11111111-2222-11eb-8dcd-0242ac110002",
-		Attempt:      1,
 		Version:      time.Date(2021, 7, 27, 20, 40, 33, 0, time.UTC),
 	}
 }

@@ -194,8 +194,10 @@ func (v value) list() iter.Seq[value] {
 			v.expected("a list")
 			return
 		}
-		i := 0
-		for raw, rest := next(v.raw[1:]); raw != nil && !v.doc.full(); raw, rest = next(rest) {
+		for i, raw := range elements(v.raw) {
+			if v.doc.full() {
+				return
+			}
 			element := value{doc: v.doc, path: strictjson.Join(v.path, strconv.Itoa(i)), raw: raw}
 			if string(raw) == "null" {
 				element.mistake("null is not accepted here")
@@ -204,7 +206,6 @@ func (v value) list() iter.Seq[value] {
 			if !yield(element) {
 				return
 			}
-			i++
 		}
 	}
 }
@@ -259,6 +260,17 @@ func (o *object) field(key string) value {
 	return v
 }
 
+// fields yields all keys with their values, in the document's order. It makes none known.
+func (o *object) fields() iter.Seq2[string, value] {
+	return func(yield func(string, value) bool) {
+		for _, m := range o.members {
+			if !yield(m.key, value{doc: o.doc, path: strictjson.Join(o.path, m.key), raw: m.raw}) {
+				return
+			}
+		}
+	}
+}
+
 // peek returns a field of the object that the value may be, without a mistake if the value is no object.
 func (v value) peek(key string) value {
 	if !v.present() || v.raw[0] != '{' {
@@ -276,14 +288,13 @@ func (o *object) ignore(keys ...string) {
 
 // close records every key that nobody asked for.
 func (o *object) close() {
-	for _, m := range o.members {
-		if o.known[m.key] {
-			continue
-		}
+	for key, v := range o.fields() {
 		if o.doc.full() {
 			return
 		}
-		o.doc.tolerate(strictjson.Join(o.path, m.key), "; ignored, as by Marathon", "unknown key%s", o.advice(m.key))
+		if !o.known[key] {
+			o.doc.tolerate(v.path, "; ignored, as by Marathon", "unknown key%s", o.advice(key))
+		}
 	}
 }
 
@@ -315,19 +326,16 @@ func lastOfEach(all []member) []member {
 
 // textMap reads an object whose keys are free and whose values are strings, in the document's order.
 func (v value) textMap() []pair {
-	o := v.object()
 	var all []pair
-	for _, m := range o.members {
-		element := value{doc: v.doc, path: strictjson.Join(v.path, m.key), raw: m.raw}
-		if !element.present() {
+	for key, element := range v.object().fields() {
+		switch {
+		case !element.present():
 			element.mistake("null is not accepted here")
-			continue
-		}
-		if strings.ContainsRune(m.key, 0) {
+		case strings.ContainsRune(key, 0):
 			element.mistake("the key contains a NUL character")
-			continue
+		default:
+			all = append(all, pair{key, element.str("")})
 		}
-		all = append(all, pair{m.key, element.str("")})
 	}
 	return all
 }

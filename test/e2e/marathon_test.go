@@ -69,8 +69,8 @@ func app(t *testing.T, name string) mesos.TaskInfo {
 		t.Fatal(err)
 	}
 	info, err := marathon.Build(apps[0], marathon.Offer{
-		AgentID: "agent", Hostname: "agent1.example", Role: "*", Ports: onlyFree{ports}, ServicePorts: marathon.NewServicePorts(apps...),
-		InstanceUUID: fmt.Sprintf("e2e-%d", time.Now().UnixNano()), Attempt: 1, Version: time.Unix(1627418433, 0).UTC(),
+		AgentID: "agent", Hostname: "agent1.example", Ports: onlyFree{ports}, ServicePorts: marathon.NewServicePorts(apps...),
+		InstanceUUID: fmt.Sprintf("e2e-%d", time.Now().UnixNano()), Version: time.Unix(1627418433, 0).UTC(),
 	})
 	if err != nil {
 		t.Fatal(err)
