@@ -64,10 +64,8 @@ func (s *scan) agent() {
 // named reads the files of one naming as its start script does.
 func (s *scan) named(n naming, common map[string]candidateVariable) *scan {
 	each := &scan{files: s.files}
-	variables := maps.Clone(common)
-	if variables == nil {
-		variables = map[string]candidateVariable{}
-	}
+	variables := map[string]candidateVariable{}
+	maps.Copy(variables, common)
 	maps.Copy(variables, each.shellFile(n.defaults)) // a later file takes over the variable
 	each.variables(variables)
 	each.directory(AgentFiles, n.directory)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,20 +20,13 @@ const ownPrefix = "MESOS_DOCKER_CONTAINERIZER_"
 // with one name counts.
 func (s *scan) environment(environ []string) {
 	last := map[string]string{}
-	var names []string
 	for _, v := range environ {
-		name, text, ok := strings.Cut(v, "=")
-		if !ok || !strings.HasPrefix(name, ownPrefix) {
-			continue
+		if name, text, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, ownPrefix) {
+			last[name] = text
 		}
-		if _, twice := last[name]; !twice {
-			names = append(names, name)
-		}
-		last[name] = text
 	}
-	slices.Sort(names)
 	variable := func(f *flag) string { return ownPrefix + strings.ToUpper(f.name) }
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(last)) {
 		place := "environment variable " + strictjson.Shorten(name)
 		short := strings.TrimPrefix(name, ownPrefix)
 		f := byName(strings.ToLower(short))

@@ -21,8 +21,8 @@
 //
 // Where to look: layers.go, agent.go and arguments.go find what
 // each layer says, with shell.go and shellword.go for the agent's defaults;
-// load.go picks the winner and checks it; values.go, documents.go and
-// duration.go know the syntax of values; mistake.go words what is wrong; print.go shows the
+// load.go picks the winner and checks it; values.go and documents.go
+// know the syntax of values; mistake.go words what is wrong; print.go shows the
 // result.
 //
 // Caveats. A value of the agent that a later layer overrides is not checked, so

@@ -46,7 +46,7 @@ func dockerConfigValue(p *Secret) value {
 		return Secret(s), nil
 	}
 	write := func(s Secret) string { return string(s) }
-	return field[Secret]{p, read, write, "a JSON object, or the absolute path of a file with one", document}
+	return field[Secret]{target: p, read: read, write: write, wants: "a JSON object, or the absolute path of a file with one", as: document}
 }
 
 func dnsValue(p **agentflag.ContainerDNS) value {
@@ -58,7 +58,7 @@ func dnsValue(p **agentflag.ContainerDNS) value {
 		return marshal(dns)
 	}
 	wants := `JSON such as {"docker":[{"network_mode":"BRIDGE","dns":{"nameservers":["192.0.2.1"]}}]}, or the absolute path of a file with it`
-	return field[*agentflag.ContainerDNS]{p, read, write, wants, document}
+	return field[*agentflag.ContainerDNS]{target: p, read: read, write: write, wants: wants, as: document}
 }
 
 // logOptsValue accepts a list, or a JSON object for values with commas in them.
@@ -89,7 +89,7 @@ func logOptsValue(p *map[string]string) value {
 		}
 		return opts, nil
 	}
-	return field[map[string]string]{p, read, formatLogOpts, "a list such as max-size=5m,max-file=2, or a JSON object of strings", plain}
+	return field[map[string]string]{target: p, read: read, write: formatLogOpts, wants: "a list such as max-size=5m,max-file=2, or a JSON object of strings"}
 }
 
 func formatLogOpts(opts map[string]string) string {

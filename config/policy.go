@@ -24,13 +24,9 @@ type Policy struct {
 // groupValue accepts the name or the number of a group. Whether there is one
 // is for the host to say, when the socket is made.
 func groupValue(p *string) value {
-	read := func(s string) (string, error) {
-		if s == "" || len(s) > 32 || s[0] == '-' || !consistsOf(s, "-_.$") {
-			return "", errors.New("it is not the name of a group")
-		}
-		return s, nil
-	}
-	return field[string]{p, read, identity, "the name or number of a group", plain}
+	return textValue(p, "the name or number of a group", "it is not the name of a group", func(s string) bool {
+		return s != "" && len(s) <= 32 && s[0] != '-' && consistsOf(s, "-_.$")
+	})
 }
 
 // policyFlags are the rows of the table for Policy.
@@ -118,7 +114,7 @@ func allowedValue(p *[]string, items string) value {
 		}
 		return list, nil
 	}
-	return field[[]string]{p, read, formatAllowed, "* for anything, none for nothing, or a list of " + items, plain}
+	return field[[]string]{target: p, read: read, write: formatAllowed, wants: "* for anything, none for nothing, or a list of " + items}
 }
 
 // errSemicolon is about lists with commas. An item with a semicolon can stand

@@ -12,18 +12,6 @@ import (
 	"mesos-docker-containerizer/internal/strictjson"
 )
 
-// Setting is one flag of a Config as a person should see it.
-type Setting struct {
-	Name string
-	// Value is empty where the flag is not set. It stands in for a secret.
-	Value  string
-	Origin Origin
-	// Restart names what makes a change take effect: a reload of the daemon, or restarts.
-	Restart string
-	// Doc says what the flag does, with code in backquotes.
-	Doc string
-}
-
 // Description is a flag without the value that it has in a Config.
 type Description struct {
 	Name string
@@ -42,26 +30,7 @@ func Describe() []Description {
 	all := make([]Description, 0, len(flags))
 	for _, f := range flags {
 		v := f.bind(new(Config))
-		d := Description{Name: f.name, Doc: f.doc, Accepts: v.accepts(), Default: f.standard, Boolean: v.form() == boolean}
-		if c, ok := v.(interface{ choices() []string }); ok {
-			d.Choices = c.choices()
-		}
-		all = append(all, d)
-	}
-	return all
-}
-
-// Effective lists every flag, in the order of the table.
-func (c *Config) Effective() []Setting {
-	all := make([]Setting, 0, len(flags))
-	for _, f := range flags {
-		all = append(all, Setting{
-			Name:    f.name,
-			Value:   f.shown(c),
-			Origin:  c.Origin(f.name),
-			Restart: f.restart(),
-			Doc:     f.doc,
-		})
+		all = append(all, Description{f.name, f.doc, v.accepts(), f.standard, v.form() == boolean, v.choices()})
 	}
 	return all
 }
@@ -78,23 +47,32 @@ func (f *flag) shown(c *Config) string {
 	return text
 }
 
-// Row is a Setting in words.
+// Row is one flag of a Config, for people.
 type Row struct {
 	Name    string  `json:"name"`
-	Value   *string `json:"value"` // nil where the flag is not set
+	Value   *string `json:"value"` // nil where the flag is not set; of a secret, that it is set
 	Layer   string  `json:"layer"`
 	Origin  string  `json:"origin"`
-	Restart string  `json:"restart"`
-	Doc     string  `json:"doc"`
+	Restart string  `json:"restart"` // what makes a change take effect: a reload of the daemon, or restarts
+	Doc     string  `json:"doc"`     // what the flag does, with code in backquotes
+}
+
+// Text is the value; empty where the flag is not set.
+func (r Row) Text() string {
+	if r.Value == nil {
+		return ""
+	}
+	return *r.Value
 }
 
 // Rows lists every flag, in the order of the table.
 func (c *Config) Rows() []Row {
 	var rows []Row
-	for _, s := range c.Effective() {
-		r := Row{s.Name, &s.Value, s.Origin.Layer.String(), s.Origin.String(), s.Restart, s.Doc}
-		if s.Value == "" {
-			r.Value = nil
+	for _, f := range flags {
+		origin := c.Origin(f.name)
+		r := Row{f.name, nil, origin.Layer.String(), origin.String(), f.restart(), f.doc}
+		if text := f.shown(c); text != "" {
+			r.Value = &text
 		}
 		rows = append(rows, r)
 	}

@@ -29,6 +29,8 @@ type value interface {
 	accepts() string
 	// form says how a value may be given.
 	form() form
+	// choices are all that parse takes, nil where they cannot be listed.
+	choices() []string
 }
 
 // form is how the text of a value may be given.
@@ -49,6 +51,7 @@ type field[T any] struct {
 	write  func(T) string
 	wants  string
 	as     form
+	words  []string
 }
 
 func (f field[T]) parse(text string) error {
@@ -59,17 +62,51 @@ func (f field[T]) parse(text string) error {
 	return err
 }
 
-func (f field[T]) text() string    { return f.write(*f.target) }
-func (f field[T]) accepts() string { return f.wants }
-func (f field[T]) form() form      { return f.as }
+func (f field[T]) text() string      { return f.write(*f.target) }
+func (f field[T]) accepts() string   { return f.wants }
+func (f field[T]) form() form        { return f.as }
+func (f field[T]) choices() []string { return f.words }
 
-// choice is a field that takes one of some words.
-type choice[T any] struct {
-	field[T]
-	words []string
+// stringValue is a field of text.
+func stringValue(p *string, wants string, read func(string) (string, error)) value {
+	return field[string]{target: p, read: read, write: func(s string) string { return s }, wants: wants}
 }
 
-func (c choice[T]) choices() []string { return c.words }
+// textValue accepts text that is right; mistake says that it is not.
+func textValue(p *string, wants, mistake string, right func(string) bool) value {
+	return stringValue(p, wants, func(s string) (string, error) {
+		if !right(s) {
+			return "", errors.New(mistake)
+		}
+		return s, nil
+	})
+}
+
+// commasValue accepts a list with commas, without white space around its items, and stores each item once. check says what is wrong
+// with an item.
+func commasValue(p *[]string, wants string, check func(item string) error) value {
+	read := func(s string) (items []string, err error) {
+		if strings.Contains(s, ";") {
+			return nil, errSemicolon
+		}
+		for item := range strings.SplitSeq(s, ",") {
+			item = strings.TrimSpace(item)
+			if err := check(item); err != nil {
+				return nil, err
+			}
+			if !slices.Contains(items, item) {
+				items = append(items, item)
+			}
+		}
+		return items, nil
+	}
+	return field[[]string]{target: p, read: read, write: joined(","), wants: wants}
+}
+
+// joined writes a list with a separator.
+func joined(separator string) func([]string) string {
+	return func(items []string) string { return strings.Join(items, separator) }
+}
 
 // boolValue accepts what the agent accepts, where an empty value is true.
 func boolValue(p *bool) value {
@@ -82,7 +119,7 @@ func boolValue(p *bool) value {
 		}
 		return false, errors.New("it is not a boolean")
 	}
-	return field[bool]{p, read, strconv.FormatBool, "true, 1, false or 0", boolean}
+	return field[bool]{target: p, read: read, write: strconv.FormatBool, wants: "true, 1, false or 0", as: boolean}
 }
 
 // durationValue accepts lowest to highest; no bound above where highest is 0.
@@ -108,7 +145,7 @@ func durationValue(p *time.Duration, lowest, highest time.Duration) value {
 	case lowest > 0:
 		wants += ", above 0"
 	}
-	return field[time.Duration]{p, read, agentflag.FormatDuration, wants, plain}
+	return field[time.Duration]{target: p, read: read, write: agentflag.FormatDuration, wants: wants}
 }
 
 // optionalDurationValue is above zero where it is set, and zero where not.
@@ -135,7 +172,7 @@ func countValue(p *int, highest int) value {
 		}
 		return n, nil
 	}
-	return field[int]{p, read, strconv.Itoa, fmt.Sprintf("a whole number from 0 to %d", highest), plain}
+	return field[int]{target: p, read: read, write: strconv.Itoa, wants: fmt.Sprintf("a whole number from 0 to %d", highest)}
 }
 
 // percentValue accepts a whole number of percent and stores it as a share.
@@ -149,43 +186,27 @@ func percentValue(p *float64) value {
 		return float64(n) / 100, nil
 	}
 	write := func(share float64) string { return fmt.Sprintf("%.0f%%", 100*share) }
-	return field[float64]{p, read, write, "0% to 100%", plain}
+	return field[float64]{target: p, read: read, write: write, wants: "0% to 100%"}
 }
 
 // patternsValue accepts names of images in which * stands for anything.
 func patternsValue(p *[]string) value {
-	read := func(s string) ([]string, error) {
-		var patterns []string
-		if strings.Contains(s, ";") {
-			return nil, errSemicolon
+	return commasValue(p, "a comma-separated list such as registry.example/base/*,busybox", func(item string) error {
+		if item == "" || strings.ContainsFunc(item, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			return errors.New("an item of the list is not the name of an image")
 		}
-		for item := range strings.SplitSeq(s, ",") {
-			item = strings.TrimSpace(item)
-			if item == "" || strings.ContainsFunc(item, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-				return nil, errors.New("an item of the list is not the name of an image")
-			}
-			patterns = append(patterns, item)
-		}
-		return patterns, nil
-	}
-	write := func(patterns []string) string { return strings.Join(patterns, ",") }
-	return field[[]string]{p, read, write, "a comma-separated list such as registry.example/base/*,busybox", plain}
+		return nil
+	})
 }
 
 // choiceValue accepts one of some words.
 func choiceValue(p *string, words ...string) value {
-	read := func(s string) (string, error) {
-		if !slices.Contains(words, s) {
-			return "", errors.New("there is no such choice")
-		}
-		return s, nil
-	}
 	last := len(words) - 1
 	wants := strings.Join(words[:last], ", ") + " or " + words[last]
-	return choice[string]{field[string]{p, read, identity, wants, plain}, words}
+	v := textValue(p, wants, "there is no such choice", func(s string) bool { return slices.Contains(words, s) }).(field[string])
+	v.words = words
+	return v
 }
-
-func identity(s string) string { return s }
 
 // consistsOf reports whether a text has nothing but letters and digits of ASCII and the given signs.
 func consistsOf(s, signs string) bool {
@@ -196,7 +217,7 @@ func consistsOf(s, signs string) bool {
 
 // pathValue accepts an absolute path other than the root and stores it clean.
 func pathValue(p *string) value {
-	return field[string]{p, absolutePath, identity, "an absolute path", plain}
+	return stringValue(p, "an absolute path", absolutePath)
 }
 
 // pathsValue accepts a search path of absolute paths. Empty items do not count, as for the agent.
@@ -217,22 +238,20 @@ func pathsValue(p *[]string) value {
 		}
 		return paths, nil
 	}
-	write := func(paths []string) string { return strings.Join(paths, ":") }
-	return field[[]string]{p, read, write, "absolute paths with colons between them", plain}
+	return field[[]string]{target: p, read: read, write: joined(":"), wants: "absolute paths with colons between them"}
 }
 
 // socketValue accepts a path that fits a socket address, bare or as a URL.
 func socketValue(p *string) value {
 	// sun_path of sockaddr_un has 108 bytes, one for the NUL at its end.
 	const longest = 107
-	read := func(s string) (string, error) {
+	return stringValue(p, "an absolute path of a Unix socket, with or without unix:// before it", func(s string) (string, error) {
 		path, err := absolutePath(strings.TrimPrefix(s, "unix://"))
 		if err == nil && len(path) > longest {
 			return "", fmt.Errorf("a socket's path has at most %d bytes, this one has %d", longest, len(path))
 		}
 		return path, err
-	}
-	return field[string]{p, read, identity, "an absolute path of a Unix socket, with or without unix:// before it", plain}
+	})
 }
 
 func absolutePath(s string) (string, error) {
@@ -265,7 +284,7 @@ func ipValue(p *netip.Addr) value {
 		}
 		return ip.String()
 	}
-	return field[netip.Addr]{p, read, write, "an IPv4 or IPv6 address", plain}
+	return field[netip.Addr]{target: p, read: read, write: write, wants: "an IPv4 or IPv6 address"}
 }
 
 func portValue(p *uint16) value {
@@ -277,7 +296,7 @@ func portValue(p *uint16) value {
 		return uint16(n), nil
 	}
 	write := func(n uint16) string { return strconv.Itoa(int(n)) }
-	return field[uint16]{p, read, write, "a port number from 0 to 65535", plain}
+	return field[uint16]{target: p, read: read, write: write, wants: "a port number from 0 to 65535"}
 }
 
 // addressValue accepts where to listen with TCP.
@@ -298,7 +317,7 @@ func addressValue(p *string) value {
 		}
 		return s, nil
 	}
-	return field[string]{p, read, identity, "a host and a port, such as 127.0.0.1:9405 or, for all addresses, 0.0.0.0:9405", plain}
+	return stringValue(p, "a host and a port, such as 127.0.0.1:9405 or, for all addresses, 0.0.0.0:9405", read)
 }
 
 // localAddressValue accepts where to listen so that only this host can connect.
@@ -326,17 +345,11 @@ func localAddressValue(p *string) value {
 		}
 		return net.JoinHostPort(host, port), nil
 	}
-	return field[string]{p, read, identity, "an absolute path of a Unix socket, or a loopback address and a port, such as 127.0.0.1:9406", plain}
+	return stringValue(p, "an absolute path of a Unix socket, or a loopback address and a port, such as 127.0.0.1:9406", read)
 }
 
 func hostnameValue(p *string) value {
-	read := func(s string) (string, error) {
-		if len(s) > 253 || !consistsOf(s, "-_.:") {
-			return "", errors.New("it is not a host name")
-		}
-		return s, nil
-	}
-	return field[string]{p, read, identity, "a host name or an address", plain}
+	return textValue(p, "a host name or an address", "it is not a host name", func(s string) bool { return len(s) <= 253 && consistsOf(s, "-_.:") })
 }
 
 // containerizerNames are all that an agent knows; external went with 1.1
@@ -344,35 +357,17 @@ func hostnameValue(p *string) value {
 var containerizerNames = []string{"docker", "mesos", "external"}
 
 func containerizersValue(p *[]string) value {
-	read := func(s string) ([]string, error) {
-		var names []string
-		if strings.Contains(s, ";") {
-			return nil, errSemicolon
+	return commasValue(p, "a comma-separated list of "+strings.Join(containerizerNames, ", "), func(name string) error {
+		if !slices.Contains(containerizerNames, name) {
+			return fmt.Errorf("there is no containerizer %q", strictjson.Shorten(name))
 		}
-		for name := range strings.SplitSeq(s, ",") {
-			name = strings.TrimSpace(name)
-			if !slices.Contains(containerizerNames, name) {
-				return nil, fmt.Errorf("there is no containerizer %q", strictjson.Shorten(name))
-			}
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-		return names, nil
-	}
-	write := func(names []string) string { return strings.Join(names, ",") }
-	wants := "a comma-separated list of " + strings.Join(containerizerNames, ", ")
-	return field[[]string]{p, read, write, wants, plain}
+		return nil
+	})
 }
 
 func logDriverValue(p *string) value {
-	read := func(s string) (string, error) {
-		if !consistsOf(s, "-_./:@") {
-			return "", errors.New("it is not the name of a log driver")
-		}
-		return s, nil
-	}
-	return field[string]{p, read, identity, "the name of a log driver, or nothing for the Engine's own default", plain}
+	return textValue(p, "the name of a log driver, or nothing for the Engine's own default", "it is not the name of a log driver",
+		func(s string) bool { return consistsOf(s, "-_./:@") })
 }
 
 var logLevels = []zapcore.Level{zapcore.DebugLevel, zapcore.InfoLevel, zapcore.WarnLevel, zapcore.ErrorLevel}
@@ -388,11 +383,10 @@ func logLevelValue(p *zapcore.Level) value {
 		}
 		return 0, errors.New("it is not a level")
 	}
-	return choice[zapcore.Level]{field[zapcore.Level]{p, read, zapcore.Level.String, "debug, info, warn or error", plain}, words}
+	return field[zapcore.Level]{target: p, read: read, write: zapcore.Level.String, wants: "debug, info, warn or error", words: words}
 }
 
 // refusedValue stands for a flag of the agent that we cannot work with.
 func refusedValue(reason string) value {
-	read := func(string) (string, error) { return "", errors.New(reason) }
-	return field[string]{new(string), read, identity, "only to leave it unset", plain}
+	return textValue(new(string), "only to leave it unset", reason, func(string) bool { return false })
 }

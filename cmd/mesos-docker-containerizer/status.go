@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -48,11 +49,7 @@ func listenLocally(address string) (net.Listener, error) {
 // changedSettings are the settings that differ from the default, without secrets.
 func changedSettings(c *config.Config) (changed []statuspage.Setting) {
 	for _, row := range c.Changed() {
-		s := statuspage.Setting{Name: row.Name, Value: notSet, Origin: row.Origin}
-		if row.Value != nil {
-			s.Value = *row.Value
-		}
-		changed = append(changed, s)
+		changed = append(changed, statuspage.Setting{Name: row.Name, Value: cmp.Or(row.Text(), notSet), Origin: row.Origin})
 	}
 	return changed
 }

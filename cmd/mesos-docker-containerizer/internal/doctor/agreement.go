@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,37 +29,33 @@ func (d *doctor) agreement(context.Context) finding {
 		return skipped(unseen)
 	}
 	var all findings
-	for _, s := range d.Config.Effective() {
+	for _, s := range d.Config.Rows() {
 		live, told := flags[s.Name]
-		if !slices.Contains(agreeing, s.Name) || !told && s.Value == "" || alike(live, s.Value) {
+		origin := d.Config.Origin(s.Name)
+		if !slices.Contains(agreeing, s.Name) || !told && s.Value == nil || alike(live, s.Text()) {
 			continue
 		}
-		if !told && s.Origin.Layer == config.BuiltIn {
+		if !told && origin.Layer == config.BuiltIn {
 			continue // an agent that is too old for the flag
 		}
-		all = append(all, differs(s, live))
+		all = append(all, differs(s, origin.Layer, live))
 	}
 	return all.joined(fmt.Sprintf("%d flags of agent and daemon agree", len(agreeing)))
 }
 
-func differs(s config.Setting, live string) finding {
-	seen := fmt.Sprintf("%s is %s for the agent and %s for the daemon (%s)", s.Name, orNotSet(live), orNotSet(s.Value), s.Origin)
+func differs(s config.Row, layer config.Layer, live string) finding {
+	seen := fmt.Sprintf("%s is %s for the agent and %s for the daemon (%s)", s.Name, orNotSet(live), orNotSet(s.Text()), s.Origin)
 	own := "/etc/mesos-docker-containerizer/" + s.Name
-	switch s.Origin.Layer {
+	switch layer {
 	case config.BuiltIn:
 		return warning(seen, fmt.Sprintf("the agent has it from where the daemon does not look, such as its command line: put it into %s too", own))
 	case config.AgentDefaults, config.AgentFiles:
 		return warning(seen, fmt.Sprintf("restart the agent; if it still differs, the agent does not read that place: put the agent's value into %s", own))
 	}
-	return warning(seen, "fine if it is meant; else remove it from "+s.Origin.String())
+	return warning(seen, "fine if it is meant; else remove it from "+s.Origin)
 }
 
-func orNotSet(value string) string {
-	if value == "" {
-		return "not set"
-	}
-	return value
-}
+func orNotSet(value string) string { return cmp.Or(value, "not set") }
 
 // alike compares values as what they mean: durations, paths, JSON, booleans.
 func alike(a, b string) bool {

@@ -1,12 +1,13 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"mesos-docker-containerizer/config"
 )
 
 // Status is how a check ended.
@@ -86,12 +87,7 @@ func (all findings) joined(fine string) finding {
 }
 
 // PrintJSON writes the report as one JSON object.
-func (r Report) PrintJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
+func (r Report) PrintJSON(w io.Writer) error { return config.PrintJSON(w, r) }
 
 // Print writes the report for a person: a line for each check, and the advice below those that have some.
 func (r Report) Print(w io.Writer) error {

@@ -16,8 +16,8 @@ import (
 // policy says which rules are set. That none is set is how stock is, and no mistake.
 func (d *doctor) policy(context.Context) finding {
 	var set []string
-	for _, s := range d.Config.Effective() {
-		if (strings.HasPrefix(s.Name, "allow_") || strings.HasPrefix(s.Name, "allowed_")) && s.Origin.Layer != config.BuiltIn {
+	for _, s := range d.Config.Rows() {
+		if (strings.HasPrefix(s.Name, "allow_") || strings.HasPrefix(s.Name, "allowed_")) && d.Config.Origin(s.Name).Layer != config.BuiltIn {
 			set = append(set, s.Name)
 		}
 	}
