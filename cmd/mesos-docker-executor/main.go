@@ -105,7 +105,7 @@ func untilTerminated(within time.Duration) (context.Context, context.CancelFunc)
 
 func connect(protocol string, env agent.Environment, logger *zap.Logger) (executor.Agent, error) {
 	if protocol == protocolV0 {
-		return v0.New(v0.Options{Environment: env, Logger: logger})
+		return v0.New(env, logger)
 	}
-	return v1.New(v1.Options{Environment: env, Logger: logger})
+	return v1.New(env, logger)
 }

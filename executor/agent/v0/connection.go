@@ -45,12 +45,6 @@ import (
 	"mesos-docker-containerizer/executor/agent/secure"
 )
 
-// Options are what a Connection needs.
-type Options struct {
-	Environment agent.Environment
-	Logger      *zap.Logger // with the fields that name the executor; nil logs nothing
-}
-
 // Connection is an executor's connection to its agent. It keeps no state between calls of Run.
 type Connection struct {
 	env    agent.Environment
@@ -58,12 +52,9 @@ type Connection struct {
 	logger *zap.Logger
 }
 
-// New reads the files that LIBPROCESS_SSL_* names and neither connects nor listens yet.
-func New(options Options) (*Connection, error) {
-	c := &Connection{env: options.Environment, logger: options.Logger}
-	if c.logger == nil {
-		c.logger = zap.NewNop()
-	}
+// New reads the files that LIBPROCESS_SSL_* names and neither connects nor listens yet. The logger has the fields that name the executor.
+func New(env agent.Environment, logger *zap.Logger) (*Connection, error) {
+	c := &Connection{env: env, logger: logger}
 	if c.env.AgentProcess == "" || c.env.AgentAddress == "" {
 		return nil, errors.New("MESOS_SLAVE_PID is not set; without it nothing says where the agent takes libprocess messages")
 	}

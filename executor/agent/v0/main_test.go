@@ -145,7 +145,7 @@ type fixture struct {
 
 func start(t testing.TB, env agent.Environment) *fixture {
 	t.Helper()
-	c, err := New(Options{Environment: env, Logger: zaptest.NewLogger(t)})
+	c, err := New(env, zaptest.NewLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
+	"go.uber.org/zap/zaptest"
 
 	"mesos-docker-containerizer/test/fakeagent"
 )
@@ -428,7 +429,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 		"MESOS_SLAVE_PID":          {"MESOS_SLAVE_PID="},
 		"LIBPROCESS_SSL_CERT_FILE": {"LIBPROCESS_SSL_ENABLED=1"},
 	} {
-		if _, err := New(Options{Environment: environment(t, a, changes...)}); err == nil || !strings.Contains(err.Error(), words) {
+		if _, err := New(environment(t, a, changes...), zaptest.NewLogger(t)); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("error %v, want %s in it", err, words)
 		}
 	}

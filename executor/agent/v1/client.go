@@ -128,8 +128,7 @@ func (c *client) subscribe(ctx context.Context, tasks []mesos.TaskInfo, updates 
 	}
 	res, err := c.send(ctx, calls.Subscribe(tasks, unacknowledged))
 	if err != nil {
-		var refused *refusal
-		if errors.As(err, &refused) && refused.permanent() {
+		if refused, ok := errors.AsType[*refusal](err); ok && refused.permanent() {
 			return nil, &fatalError{err}
 		}
 		return nil, err
@@ -163,21 +162,18 @@ func (c *client) update(ctx context.Context, status mesos.TaskStatus) error {
 func (c *client) send(ctx context.Context, call *executor.Call) (mesos.Response, error) {
 	call.With(calls.Framework(c.env.FrameworkID), calls.Executor(c.env.ExecutorID))
 	res, err := c.api.Send(mesosclient.RequestSingleton(call), mesosclient.ResponseClassAuto, httpcli.Context(ctx))
-	var (
-		refused     *refusal
-		unreachable *unreachableError
-	)
-	switch {
-	case err == nil:
+	if err == nil {
 		agent.ReleaseAfter(call.Size())
 		return res, nil
-	case errors.As(err, &refused):
+	}
+	if refused, ok := errors.AsType[*refusal](err); ok {
 		refused.call = call.Type.String()
 		if token := string(c.env.AuthenticationToken); token != "" {
 			refused.text = strings.ReplaceAll(refused.text, token, c.env.AuthenticationToken.String())
 		}
 		return nil, err
-	case errors.As(err, &unreachable):
+	}
+	if _, unreachable := errors.AsType[*unreachableError](err); unreachable {
 		return nil, err
 	}
 	return nil, &fatalError{fmt.Errorf("encode %s: %w", call.Type, err)}

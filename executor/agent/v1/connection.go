@@ -37,27 +37,17 @@ import (
 	"mesos-docker-containerizer/executor/agent"
 )
 
-// Options are what a Connection needs.
-type Options struct {
-	Environment agent.Environment
-	Logger      *zap.Logger // with the fields that name the executor; nil logs nothing
-}
-
 // Connection is an executor's connection to its agent. It keeps no state between calls of Run.
 type Connection struct {
 	client *client
 	logger *zap.Logger
 }
 
-// New reads the files that LIBPROCESS_SSL_* names and connects to nothing yet.
-func New(options Options) (*Connection, error) {
-	c, err := newClient(options.Environment)
+// New reads the files that LIBPROCESS_SSL_* names and connects to nothing yet. The logger has the fields that name the executor.
+func New(env agent.Environment, logger *zap.Logger) (*Connection, error) {
+	c, err := newClient(env)
 	if err != nil {
 		return nil, err
-	}
-	logger := options.Logger
-	if logger == nil {
-		logger = zap.NewNop()
 	}
 	return &Connection{client: c, logger: logger}, nil
 }
@@ -75,11 +65,11 @@ func (c *Connection) Run(ctx context.Context, outbox agent.Outbox, events chan<-
 	}
 	for {
 		subscribed, err := r.subscription(ctx)
-		var fatal *fatalError
+		fatal, isFatal := errors.AsType[*fatalError](err)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.As(err, &fatal):
+		case isFatal:
 			return fatal.error
 		case subscribed:
 			r.disconnected(err)

@@ -8,16 +8,12 @@ import (
 )
 
 // fatalError ends Run, because another try would fail in the same way.
-type fatalError struct {
-	error
-}
+type fatalError struct{ error }
 
 func (e *fatalError) Unwrap() error { return e.error }
 
 // unreachableError is the error of a call without an answer.
-type unreachableError struct {
-	error
-}
+type unreachableError struct{ error }
 
 func (e *unreachableError) Unwrap() error { return e.error }
 

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -280,7 +281,7 @@ type fixture struct {
 // start runs a connection over dial, or over the real network where dial is nil, until the test's end.
 func start(t testing.TB, env agent.Environment, dial secure.DialFunc, outbox *outbox, logger *zap.Logger) *fixture {
 	t.Helper()
-	c, err := New(Options{Environment: env, Logger: logger})
+	c, err := New(env, cmp.Or(logger, zap.NewNop()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func runTestExecutor() error {
 	if err != nil {
 		return err
 	}
-	connection, err := New(Options{Environment: env, Logger: zap.Must(zap.NewDevelopment())})
+	connection, err := New(env, zap.Must(zap.NewDevelopment()))
 	if err != nil {
 		return err
 	}

@@ -28,9 +28,9 @@ func (s *eventStream) next() (event *agent.Event, err error) {
 	}()
 	event = new(agent.Event)
 	err = s.Decode(event)
-	var oversized *oversizedError
+	_, oversized := errors.AsType[*oversizedError](err)
 	switch {
-	case errors.As(err, &oversized):
+	case oversized:
 		return nil, &fatalError{err}
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		return nil, fmt.Errorf("the agent ended the event stream: %w", err)

@@ -100,15 +100,13 @@ func (r *run) sendUpdate(ctx context.Context, status mesos.TaskStatus) error {
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var (
-			refused *refusal
-			fatal   *fatalError
-		)
+		_, fatal := errors.AsType[*fatalError](err)
+		refused, isRefused := errors.AsType[*refusal](err)
 		switch {
-		case errors.As(err, &fatal), errors.As(err, &refused) && refused.invalid():
+		case fatal, isRefused && refused.invalid():
 			log.Error("the agent does not accept this status update; it is not sent again before the next subscription", zap.Error(err))
 			return nil
-		case refused != nil && refused.unsubscribed():
+		case isRefused && refused.unsubscribed():
 			return err
 		case try == updateTries:
 			return fmt.Errorf("update not delivered in %d tries: %w", try, err)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"mesos-docker-containerizer/executor/agent"
 	"mesos-docker-containerizer/test/certificates"
 )
@@ -84,7 +86,7 @@ func TestPlainAgentWhereTLSIsEnabled(t *testing.T) {
 func TestNewNamesUnusableCredentials(t *testing.T) {
 	env := environment()
 	env.TLS = agent.TLS{Enabled: true, CertFile: "/nonexistent", KeyFile: "/nonexistent"}
-	if _, err := New(Options{Environment: env}); err == nil || !strings.Contains(err.Error(), "LIBPROCESS_SSL_CERT_FILE") {
+	if _, err := New(env, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "LIBPROCESS_SSL_CERT_FILE") {
 		t.Errorf("error %v", err)
 	}
 }
