@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -68,4 +69,21 @@ func refusal(c *config.Config) string {
 	return fmt.Sprintf("DOCKER tasks are not accepted on this host: docker is not among the containerizers (%s); to take them without "+
 		"changing the agent, put docker,mesos into /etc/mesos-docker-containerizer/containerizers and restart mesos-docker-containerizer",
 		c.Origin("containerizers"))
+}
+
+// newCommands builds what answers the agent's docker command. The caller closes it.
+func newCommands(c *config.Config, docker *engine.Client, server *containerizer.Server, logger *zap.Logger) *dockercli.Docker {
+	return dockercli.New(dockercli.Options{
+		Engine:              docker,
+		Images:              server.Options().Images,
+		Tasks:               server,
+		Policy:              server.Options().Policy,
+		GPUs:                server.Options().GPUs,
+		Parameters:          parameters.NewSubprocess(),
+		DeferPull:           c.DeferPull,
+		PullDirectory:       filepath.Join(c.RunDir, "pulls"),
+		RegistrationTimeout: c.ExecutorRegistrationTimeout,
+		WorkDirectory:       c.WorkDir,
+		Logger:              logger,
+	})
 }

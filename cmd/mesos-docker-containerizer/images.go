@@ -37,11 +37,7 @@ func dockerConfigs(c *config.Config) (configs []image.DockerConfig) {
 	return configs
 }
 
-// newCollector makes what cleans images up, if image_gc_delay is set, and tells admins about images in any case.
-func newCollector(c *config.Config, docker *engine.Client, puller *image.Puller, logger *zap.Logger) (*image.Collector, error) {
-	return image.NewCollector(collectorOptions(c, docker, puller, logger))
-}
-
+// collectorOptions are for what cleans images up, if image_gc_delay is set, and tells admins about images in any case.
 func collectorOptions(c *config.Config, docker *engine.Client, puller *image.Puller, logger *zap.Logger) image.CollectorOptions {
 	return image.CollectorOptions{
 		Store:     docker,

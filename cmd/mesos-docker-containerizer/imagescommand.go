@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker/go-units"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/internal/agentflag"
@@ -119,11 +120,7 @@ func inWords(i image.ScannedImage, r image.Report) string {
 		if len(i.HeldBy) == 0 { // since the collection began
 			return text + "a new container"
 		}
-		const few = 3
-		text += strings.Join(i.HeldBy[:min(few, len(i.HeldBy))], ", ")
-		if more := len(i.HeldBy) - few; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
-		}
+		text += words.Some(i.HeldBy, 3)
 	case image.Failed:
 		text += i.Error
 	case image.TooYoung:

@@ -56,15 +56,11 @@ func agentDirectory(candidates []string) (string, error) {
 func ourPrograms(directory string) (executor, docker string, err error) {
 	candidates := []string{directory}
 	if directory == "" {
-		self, err := os.Executable()
-		if err == nil {
-			self, err = filepath.EvalSymlinks(self)
-		}
+		beside, libexec, err := programFolders()
 		if err != nil {
 			return "", "", fmt.Errorf("our own programs: %w", err)
 		}
-		beside := filepath.Dir(self)
-		candidates = []string{filepath.Join(beside, "..", "libexec", "mesos-docker-containerizer"), beside}
+		candidates = []string{libexec, beside}
 	}
 	for _, d := range candidates {
 		for _, name := range []string{overlay.DockerName, "mesos-docker-cli"} {
@@ -79,6 +75,16 @@ func ourPrograms(directory string) (executor, docker string, err error) {
 		}
 	}
 	return "", "", fmt.Errorf("our own programs %s and %s are in none of %s; name their folder with --programs", overlay.ExecutorName, overlay.DockerName, strings.Join(candidates, ","))
+}
+
+// programFolders are where `make build` and `make install` put the executor and the docker command, seen from this program.
+func programFolders() (beside, libexec string, err error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	beside = filepath.Dir(self)
+	return beside, filepath.Join(beside, "..", "libexec", "mesos-docker-containerizer"), err
 }
 
 func isFile(path string) bool {

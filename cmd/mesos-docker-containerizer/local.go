@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -39,13 +38,8 @@ const (
 // the PATH. In the last two a program of the same name may be that of Mesos itself, so it is asked.
 func findExecutor(c *config.Config) (string, error) {
 	var beside, elsewhere []string
-	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
-		}
-		directory := filepath.Dir(self)
-		beside = append(beside, filepath.Join(directory, overlay.ExecutorName),
-			filepath.Join(directory, "..", "libexec", "mesos-docker-containerizer", overlay.ExecutorName))
+	if directory, libexec, err := programFolders(); err == nil {
+		beside = append(beside, filepath.Join(directory, overlay.ExecutorName), filepath.Join(libexec, overlay.ExecutorName))
 	}
 	if c.LauncherDir != "" {
 		elsewhere = append(elsewhere, filepath.Join(c.LauncherDir, overlay.ExecutorName))
@@ -227,13 +221,12 @@ func (d *localDaemon) stop() error {
 	return errors.Join(<-d.ended, d.docker.Close())
 }
 
-// variable is the value of an environment variable, empty if there is none.
+// variable is the value of an environment variable, empty if there is none. The last of several counts.
 func variable(environ []string, name string) string {
-	value := ""
-	for _, v := range environ {
-		if n, text, _ := strings.Cut(v, "="); n == name {
-			value = text
+	for _, v := range slices.Backward(environ) {
+		if text, ok := strings.CutPrefix(v, name+"="); ok {
+			return text
 		}
 	}
-	return value
+	return ""
 }

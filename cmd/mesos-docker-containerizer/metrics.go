@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer"
 	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/systemd"
 )
 
 // pingInterval is well below the time for which an Engine has to be away before a person is called (docs/metrics.md).
@@ -35,19 +37,31 @@ func keepAsking(ctx context.Context, ping func(context.Context) error) {
 
 // serveMetrics shows the metrics, and whether the daemon lives and is ready, at metrics_address until ctx ends, if that is set.
 func serveMetrics(ctx context.Context, group *sync.WaitGroup, c *config.Config, m *metrics.Metrics, logger *zap.Logger) error {
-	if c.MetricsAddress == "" {
-		return nil
-	}
-	listener, err := net.Listen("tcp", c.MetricsAddress)
-	if err != nil {
-		return fmt.Errorf("metrics_address (%s): %w", c.Origin("metrics_address"), err)
-	}
 	mux := http.NewServeMux()
 	m.HandleAdmin(mux)
-	logger.Info("metrics are shown", zap.String("address", listener.Addr().String()))
+	return serveAt(ctx, group, c, "metrics_address", c.MetricsAddress, "metrics are", mux, logger)
+}
+
+// serveAt serves at the address of a setting until ctx ends, unless that is empty: at the path of a socket, which is root's alone, or at a
+// host and port. what begins the log's words about it.
+func serveAt(ctx context.Context, group *sync.WaitGroup, c *config.Config, setting, address, what string, handler http.Handler, logger *zap.Logger) error {
+	if address == "" {
+		return nil
+	}
+	var listener net.Listener
+	var err error
+	if filepath.IsAbs(address) {
+		listener, err = systemd.Listen(address)
+	} else {
+		listener, err = net.Listen("tcp", address)
+	}
+	if err != nil {
+		return fmt.Errorf("%s (%s): %w", setting, c.Origin(setting), err)
+	}
+	logger.Info(what+" shown", zap.String("address", listener.Addr().String()))
 	group.Go(func() {
-		if err := containerizer.ServeAdmin(ctx, listener, mux); err != nil {
-			logger.Error("metrics are not shown at metrics_address any more", zap.Error(err))
+		if err := containerizer.ServeAdmin(ctx, listener, handler); err != nil {
+			logger.Error(what+" not shown at "+setting+" any more", zap.Error(err))
 		}
 	})
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -135,7 +136,7 @@ func (f *runFlags) run(t terminal, c *config.Config, files []string) error {
 }
 
 // readTasks reads the files and makes tasks of them for an agent that exists only here. The caller closes the offer's ports.
-func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marathon.Offer, *hostports.Source, []tasks.Task, error) {
+func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marathon.Offer, *hostports.Source, []input.Task, error) {
 	offer := marathon.Offer{AgentID: agentID(), Hostname: hostname(c), Version: time.Now()}
 	documents, err := input.Read(files, t.stdin, f.strict)
 	for _, warning := range input.Warnings(documents) {
@@ -166,11 +167,7 @@ func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marat
 	if err != nil {
 		return offer, nil, nil, errors.Join(err, source.Close())
 	}
-	var launch []tasks.Task
-	for _, m := range made {
-		launch = append(launch, tasks.Task(m))
-	}
-	return offer, source, launch, nil
+	return offer, source, made, nil
 }
 
 // hostname is what the agent on this host goes by.
@@ -178,15 +175,12 @@ func hostname(c *config.Config) string {
 	if c.Hostname != "" {
 		return c.Hostname
 	}
-	name, err := os.Hostname()
-	if err != nil {
-		return "localhost"
-	}
-	return name
+	name, _ := os.Hostname()
+	return cmp.Or(name, "localhost")
 }
 
 // runTasks sets up what the tasks need, runs them and takes it down again. The error says what was missing.
-func runTasks(t terminal, c *config.Config, f *runFlags, offer marathon.Offer, launch []tasks.Task, interrupts chan os.Signal) (result tasks.Result, err error) {
+func runTasks(t terminal, c *config.Config, f *runFlags, offer marathon.Offer, launch []input.Task, interrupts chan os.Signal) (result tasks.Result, err error) {
 	logger := newRunLogger(t, c)
 	executor, err := findExecutor(c)
 	if err != nil {
@@ -250,7 +244,7 @@ func workDirectory(c *config.Config, f *runFlags, d *runDirectory) (string, erro
 
 // newDisplay shows events as the flags say. When nobody reads them any more that counts as an interrupt. What concerns no task
 // goes to stderr, or above the table where there is one.
-func newDisplay(t terminal, f *runFlags, launch []tasks.Task, interrupts chan<- os.Signal) (d tasks.Display, notice func(string), end func()) {
+func newDisplay(t terminal, f *runFlags, launch []input.Task, interrupts chan<- os.Signal) (d tasks.Display, notice func(string), end func()) {
 	var once sync.Once
 	w := &watchedWriter{Writer: t.stdout, broken: func() {
 		once.Do(func() { interrupts <- syscall.SIGPIPE })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,11 +24,7 @@ const publishedWait = 5 * time.Second
 // offeredPorts are the ports of the flag, which is empty if it was not given. Then the ports that apps name are on offer too; else
 // the flag must have them.
 func offeredPorts(flag string, named []input.NamedPort) (*marathon.Ports, error) {
-	list := flag
-	if list == "" {
-		list = defaultPorts
-	}
-	ports, err := marathon.NewPorts(list)
+	ports, err := marathon.NewPorts(cmp.Or(flag, defaultPorts))
 	if err != nil {
 		return nil, fmt.Errorf("--ports: %w", err)
 	}

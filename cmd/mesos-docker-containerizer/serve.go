@@ -20,6 +20,7 @@ import (
 	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/image"
 	"mesos-docker-containerizer/containerizer/metrics"
 	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/systemd"
@@ -103,7 +104,7 @@ func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Con
 	if err := systemd.Watchdog(ctx, &group); err != nil {
 		return err
 	}
-	collector, err := newCollector(c, docker, server.Options().Images, logger)
+	collector, err := image.NewCollector(collectorOptions(c, docker, server.Options().Images, logger))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -105,12 +106,12 @@ func printSetup(w io.Writer, plan *setup.Plan, f setupFlags) {
 		fmt.Fprintln(w, "the agent's files are as they have to be")
 	case f.write:
 		for _, file := range plan.Files {
-			fmt.Fprintf(w, "%s: %s, was %s\n", file.Path, file.New, orAbsent(file.Old))
+			fmt.Fprintf(w, "%s: %s, was %s\n", file.Path, file.New, cmp.Or(file.Old, "not set"))
 		}
 	default:
 		fmt.Fprintln(w, "the agent's files to write, which --write does:")
 		for _, file := range plan.Files {
-			fmt.Fprintf(w, "  echo %s > %s    # now %s\n", file.New, file.Path, orAbsent(file.Old))
+			fmt.Fprintf(w, "  echo %s > %s    # now %s\n", file.New, file.Path, cmp.Or(file.Old, "not set"))
 		}
 	}
 	for _, note := range plan.Notes {
@@ -119,13 +120,6 @@ func printSetup(w io.Writer, plan *setup.Plan, f setupFlags) {
 	if len(plan.Files) > 0 {
 		fmt.Fprintln(w, "Then restart the agent, and see `mesos-docker-containerizer doctor`.")
 	}
-}
-
-func orAbsent(value string) string {
-	if value == "" {
-		return "not set"
-	}
-	return value
 }
 
 // setupOptions finds what was not given.
@@ -146,11 +140,7 @@ func setupOptions(c *config.Config, f setupFlags) (setup.Options, error) {
 	if o.Agent, o.Problem = askAgent(c, f.agent, (*liveagent.Agent).Look); errors.Is(o.Problem, errAddress) {
 		return o, o.Problem
 	}
-	version := f.version
-	if version == "" {
-		version = o.Agent.Version
-	}
-	if version != "" {
+	if version := cmp.Or(f.version, o.Agent.Version); version != "" {
 		if o.Version, err = liveagent.ParseVersion(version); err != nil {
 			return o, err
 		}

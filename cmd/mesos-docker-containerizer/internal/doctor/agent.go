@@ -93,11 +93,7 @@ func (d *doctor) setUp() bool {
 
 func restartAgent() string { return "restart the agent (systemctl restart " + words.AgentUnit() + ")" }
 
-func (d *doctor) launcherDir(context.Context) finding {
-	flags := d.flags()
-	if flags == nil {
-		return skipped(unseen)
-	}
+func (d *doctor) launcherDir(flags map[string]string) finding {
 	live := flags["launcher_dir"]
 	switch {
 	case !d.hasDocker():
@@ -111,11 +107,7 @@ func (d *doctor) launcherDir(context.Context) finding {
 	return warning("the agent starts Mesos's own executor from "+live, "mesos-docker-containerizer setup --mesos-libexec="+live+" --write, and restart the agent; without the drop-in route this may stay")
 }
 
-func (d *doctor) dockerCommand(context.Context) finding {
-	flags := d.flags()
-	if flags == nil {
-		return skipped(unseen)
-	}
+func (d *doctor) dockerCommand(flags map[string]string) finding {
 	if !d.dropIn() {
 		return skipped("the drop-in route is not in use")
 	}
@@ -131,11 +123,7 @@ func (d *doctor) dockerCommand(context.Context) finding {
 }
 
 // registrationTimeout matters where the agent pulls before it starts the executor.
-func (d *doctor) registrationTimeout(context.Context) finding {
-	flags := d.flags()
-	if flags == nil {
-		return skipped(unseen)
-	}
+func (d *doctor) registrationTimeout(flags map[string]string) finding {
 	value := flags["executor_registration_timeout"]
 	limit, err := agentflag.ParseDuration(value)
 	if err != nil {

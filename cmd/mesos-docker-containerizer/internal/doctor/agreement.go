@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -23,11 +22,7 @@ var agreeing = []string{
 }
 
 // agreement compares the running agent's flags with our effective settings.
-func (d *doctor) agreement(context.Context) finding {
-	flags := d.flags()
-	if flags == nil {
-		return skipped(unseen)
-	}
+func (d *doctor) agreement(flags map[string]string) finding {
 	var all findings
 	for _, s := range d.Config.Rows() {
 		live, told := flags[s.Name]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -52,22 +51,14 @@ func (d *doctor) leftovers(ctx context.Context) finding {
 	}
 	var all findings
 	if len(running) > 0 {
-		all = append(all, warning(fmt.Sprintf("containers run without their executors: %s", few(running)),
+		all = append(all, warning(fmt.Sprintf("containers run without their executors: %s", words.Some(running, 5)),
 			"start the daemon with the run_dir they were made under, which stops them; or docker rm -f -v them"))
 	}
 	if len(stopped) > 0 {
-		all = append(all, warning(fmt.Sprintf("stopped containers are overdue for removal: %s", few(stopped)),
+		all = append(all, warning(fmt.Sprintf("stopped containers are overdue for removal: %s", words.Some(stopped, 5)),
 			"start the daemon with the run_dir they were made under, which removes them; or docker rm -v them"))
 	}
 	return all.joined(words.Count(len(list), "container") + ", none left over")
-}
-
-func few(names []string) string {
-	const most = 5
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
 }
 
 // lives says that the container's executor runs, or that nobody can tell.

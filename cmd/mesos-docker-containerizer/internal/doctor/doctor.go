@@ -68,20 +68,23 @@ type Options struct {
 	Limit time.Duration // the default is Limit
 }
 
+// look makes one check.
+type look func(*doctor, context.Context) finding
+
 // checks are in the order in which a person mends things.
 var checks = []struct {
 	name string
-	run  func(*doctor, context.Context) finding
+	run  look
 }{
 	{"kernel", (*doctor).kernel},
 	{"systemd", (*doctor).systemd},
 	{"engine", (*doctor).engineVersion},
-	{"engine_limits", (*doctor).engineLimits},
-	{"cgroups", (*doctor).cgroups},
-	{"storage_driver", (*doctor).storageDriver},
-	{"live_restore", (*doctor).liveRestore},
-	{"gpus", (*doctor).gpus},
-	{"userns", (*doctor).userns},
+	{"engine_limits", ofEngine((*doctor).engineLimits)},
+	{"cgroups", ofEngine((*doctor).cgroups)},
+	{"storage_driver", ofEngine((*doctor).storageDriver)},
+	{"live_restore", ofEngine((*doctor).liveRestore)},
+	{"gpus", ofEngine((*doctor).gpus)},
+	{"userns", ofEngine((*doctor).userns)},
 	{"programs", (*doctor).programs},
 	{"daemon", (*doctor).daemonAnswers},
 	{"settings", (*doctor).settings},
@@ -89,20 +92,42 @@ var checks = []struct {
 	{"agent", (*doctor).agentAnswers},
 	{"agent_flags", (*doctor).agentFlags},
 	{"containerizers", (*doctor).containerizers},
-	{"launcher_dir", (*doctor).launcherDir},
-	{"docker_command", (*doctor).dockerCommand},
+	{"launcher_dir", ofAgent((*doctor).launcherDir)},
+	{"docker_command", ofAgent((*doctor).dockerCommand)},
 	{"overlay", (*doctor).overlayIsCurrent},
-	{"registration_timeout", (*doctor).registrationTimeout},
-	{"agreement", (*doctor).agreement},
+	{"registration_timeout", ofAgent((*doctor).registrationTimeout)},
+	{"agreement", ofAgent((*doctor).agreement)},
 	{"policy", (*doctor).policy},
 	{"credentials", (*doctor).credentials},
 	{"containers", (*doctor).leftovers},
 	{"clock", (*doctor).clock},
 	{"disk_work_dir", (*doctor).diskOfSandboxes},
-	{"disk_docker", (*doctor).diskOfEngine},
+	{"disk_docker", ofEngine((*doctor).diskOfEngine)},
 }
 
-// doctor is one look at the host.
+// ofEngine is a check of what the Engine says of itself.
+func ofEngine(run func(*doctor, dockerHost) finding) look {
+	return func(d *doctor, _ context.Context) finding {
+		h, err := d.docker()
+		if err != nil {
+			return skipped(noEngine)
+		}
+		return run(d, h)
+	}
+}
+
+// ofAgent is a check of the running agent's flags.
+func ofAgent(run func(*doctor, map[string]string) finding) look {
+	return func(d *doctor, _ context.Context) finding {
+		flags := d.flags()
+		if flags == nil {
+			return skipped(unseen)
+		}
+		return run(d, flags)
+	}
+}
+
+// doctor is one examination of the host.
 type doctor struct {
 	Options
 	facts
@@ -132,7 +157,7 @@ func Run(ctx context.Context, o Options) Report {
 
 // bounded makes a check that may hang where no deadline reaches, as in a file system whose server is gone. Its goroutine is then
 // left behind, in a process that is about to end.
-func (d *doctor) bounded(ctx context.Context, run func(*doctor, context.Context) finding) finding {
+func (d *doctor) bounded(ctx context.Context, run look) finding {
 	done := make(chan finding, 1)
 	go func() { done <- run(d, ctx) }()
 	select {

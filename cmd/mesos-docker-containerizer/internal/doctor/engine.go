@@ -72,11 +72,7 @@ func (d *doctor) engineVersion(context.Context) finding {
 }
 
 // engineLimits are kernel features that tasks' resources need.
-func (d *doctor) engineLimits(context.Context) finding {
-	h, err := d.docker()
-	if err != nil {
-		return skipped(noEngine)
-	}
+func (d *doctor) engineLimits(h dockerHost) finding {
 	var all findings
 	if off(h.info.MemoryLimit) {
 		all = append(all, failed("the Engine cannot limit memory", "boot with cgroup_enable=memory"))
@@ -90,11 +86,7 @@ func (d *doctor) engineLimits(context.Context) finding {
 func off(feature *bool) bool { return feature != nil && !*feature }
 
 // cgroups says which routes the host's cgroup version leaves (docs/architecture.md, "Routes").
-func (d *doctor) cgroups(context.Context) finding {
-	h, err := d.docker()
-	if err != nil {
-		return skipped(noEngine)
-	}
+func (d *doctor) cgroups(h dockerHost) finding {
 	if d.Config.CgroupParent == config.CgroupParentExecutor && h.info.CgroupDriver != "cgroupfs" {
 		return failed("cgroup_parent=executor, and the Engine's cgroup driver is "+h.info.CgroupDriver+": every task of a custom executor fails",
 			`put "exec-opts": ["native.cgroupdriver=cgroupfs"] into /etc/docker/daemon.json and restart docker, or set cgroup_parent to engine`)
@@ -124,11 +116,7 @@ var unfit = map[string]string{
 	"overlay":      "is deprecated and gone from Engine 24 on",
 }
 
-func (d *doctor) storageDriver(context.Context) finding {
-	h, err := d.docker()
-	if err != nil {
-		return skipped(noEngine)
-	}
+func (d *doctor) storageDriver(h dockerHost) finding {
 	if reason, bad := unfit[h.info.Driver]; bad {
 		return warning(fmt.Sprintf("the storage driver %s %s", h.info.Driver, reason), "use overlay2 (storage-driver in /etc/docker/daemon.json); images have to be pulled again")
 	}
@@ -146,11 +134,8 @@ func (h dockerHost) containerdStore() bool {
 	})
 }
 
-func (d *doctor) liveRestore(context.Context) finding {
-	h, err := d.docker()
+func (d *doctor) liveRestore(h dockerHost) finding {
 	switch {
-	case err != nil:
-		return skipped(noEngine)
 	case h.info.LiveRestoreEnabled:
 		return ok("tasks survive a restart of dockerd; a shutdown takes up to 90 s longer while a container ignores SIGTERM (%s)", words.Page("operating.md"))
 	case h.info.Swarm.LocalNodeState == "active":
@@ -160,11 +145,7 @@ func (d *doctor) liveRestore(context.Context) finding {
 }
 
 // userns says what tasks get of a host whose users the Engine remaps.
-func (d *doctor) userns(context.Context) finding {
-	h, err := d.docker()
-	if err != nil {
-		return skipped(noEngine)
-	}
+func (d *doctor) userns(h dockerHost) finding {
 	u := engine.UsernsOf(h.info.SecurityOptions, h.info.DockerRootDir)
 	if u == nil {
 		return ok("users in containers are the host's")

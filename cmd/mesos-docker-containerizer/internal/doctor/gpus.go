@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,11 +12,7 @@ import (
 )
 
 // gpus lists what tasks can be given, with all the names of each.
-func (d *doctor) gpus(context.Context) finding {
-	h, err := d.docker()
-	if err != nil {
-		return skipped(noEngine)
-	}
+func (d *doctor) gpus(h dockerHost) finding {
 	info := engine.Info{
 		Runtimes: slices.Sorted(maps.Keys(h.info.Runtimes)), CDISpecDirs: h.info.CDISpecDirs,
 		DevicesKnown: h.version.APIVersion != "" && !older(h.version.APIVersion, engine.DevicesAPI),

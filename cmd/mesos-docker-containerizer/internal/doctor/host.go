@@ -76,9 +76,8 @@ func (d *doctor) diskOfSandboxes(context.Context) finding {
 	return disk(path, "lower the agent's gc_delay, or remove what does not belong there")
 }
 
-func (d *doctor) diskOfEngine(context.Context) finding {
-	h, err := d.docker()
-	if err != nil || h.info.DockerRootDir == "" {
+func (d *doctor) diskOfEngine(h dockerHost) finding {
+	if h.info.DockerRootDir == "" {
 		return skipped(noEngine)
 	}
 	return disk(h.info.DockerRootDir, "docker system df; set image_gc_delay, and image_gc_disk_threshold with it, so that unused images go ("+words.Page("images.md")+")")

@@ -18,21 +18,16 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/input"
 	"mesos-docker-containerizer/internal/localagent"
 )
-
-// Task is a task to launch. Its name is short, and unique in the run.
-type Task struct {
-	Name string
-	Info mesos.TaskInfo
-}
 
 // Options of a run.
 type Options struct {
 	Agent    *localagent.Agent
 	Executor string   // path of the executor's program, for tasks that name none
 	Args     []string // arguments for any executor: where its daemon is
-	Tasks    []Task
+	Tasks    []input.Task
 
 	// For, if it is more than zero, is how long all tasks run before they are killed.
 	For time.Duration

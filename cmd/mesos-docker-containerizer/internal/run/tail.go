@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"mesos-docker-containerizer/internal/beneath"
 )
 
 // maxLine is how much of a line is shown in one piece, in bytes. What is longer comes in several, each marked as partial.
@@ -62,18 +63,13 @@ func (t *tail) open() error {
 	if t.file != nil {
 		return nil
 	}
-	// Without O_NONBLOCK a named pipe would hold us up.
-	file, err := os.OpenFile(t.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	file, err := beneath.Open(filepath.Dir(t.path), filepath.Base(t.path))
+	switch {
+	case err == nil:
+		t.file = file
+	case !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("output of the task: %w", err)
 	}
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(fmt.Errorf("output of the task: %s is not a regular file", t.path), err, file.Close())
-	}
-	t.file = file
 	return nil
 }
 

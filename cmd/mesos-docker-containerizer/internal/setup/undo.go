@@ -117,22 +117,13 @@ func (o UndoOptions) noTasks(ctx context.Context, report *Report) error {
 		return nil
 	case o.Force:
 		if len(tasks) > 0 {
-			report.add("%s left running: %s", words.Count(len(tasks), "task"), shorten(tasks))
+			report.add("%s left running: %s", words.Count(len(tasks), "task"), words.Some(tasks, 5))
 		}
 		return nil
 	case len(tasks) > 0:
-		return fmt.Errorf("%w: %s. Drain the agent first; or --force, and they run on", ErrTasksLive, shorten(tasks))
+		return fmt.Errorf("%w: %s. Drain the agent first; or --force, and they run on", ErrTasksLive, words.Some(tasks, 5))
 	}
 	return fmt.Errorf("%w, for all that is known (--force if you know better): %w", ErrTasksLive, unknown.ErrorOrNil())
-}
-
-// shorten names as many as a person wants to read.
-func shorten(names []string) string {
-	const most = 5
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // restore puts the files back, the last first. If one cannot be, those that were are as before.
