@@ -37,7 +37,7 @@ type value interface {
 type form int
 
 const (
-	plain form = iota
+	_ form = iota // the text itself alone
 	// boolean values may be given by a bare name, and negated by "no-".
 	boolean
 	// document values may be given by the path of a file that holds them.
