@@ -11,10 +11,11 @@ import (
 // and when it has failed too often it is killed.
 func TestRunShowsHealth(t *testing.T) {
 	const checks = `,
-		"healthChecks": [{"protocol": "COMMAND", "command": {"value": "[ ! -e /ill ]"}, "delaySeconds": 0, "intervalSeconds": 0,
+		"healthChecks": [{"protocol": "COMMAND", "command": {"value": "[ ! -e /ill ] && touch /seen"}, "delaySeconds": 0, "intervalSeconds": 0,
 			"gracePeriodSeconds": 0, "maxConsecutiveFailures": 2}],
-		"check": {"exec": {"command": {"shell": "exit 4"}}, "delaySeconds": 0, "intervalSeconds": 0}`
-	script := "trap 'exit 0' TERM; sleep 2; touch /ill; while :; do sleep 0.05; done"
+		"check": {"exec": {"command": {"shell": "touch /checked; exit 4"}}, "delaySeconds": 0, "intervalSeconds": 0}`
+	// It falls ill when both have been made once.
+	script := "trap 'exit 0' TERM; until [ -e /seen ] && [ -e /checked ]; do sleep 0.05; done; touch /ill; while :; do sleep 0.05; done"
 	t.Run("as text", func(t *testing.T) {
 		t.Parallel()
 		id := unique(t)
