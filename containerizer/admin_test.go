@@ -51,7 +51,7 @@ func TestAdminSeesTasks(t *testing.T) {
 	task.TaskID.Value = "a-puller"
 	puller.launch(task)
 
-	eventually(t, "both states", func() bool {
+	environment.Eventually(t, patience, "both states", func() bool {
 		r := ask()
 		return len(r) == 2 && r[1].Task == "a-puller" && strings.HasPrefix(r[1].Doing, "pulling ") && r[0].State == StateRunning
 	})
@@ -66,7 +66,7 @@ func TestAdminSeesTasks(t *testing.T) {
 		e.done()
 	}
 	h.awaitNoContainers()
-	eventually(t, "the tasks to go", func() bool { return len(ask()) == 0 })
+	environment.Eventually(t, patience, "the tasks to go", func() bool { return len(ask()) == 0 })
 	stop()
 }
 
@@ -161,7 +161,7 @@ func TestAdminSteers(t *testing.T) {
 		t.Errorf("the command wrote %q, %v", out, err)
 	}
 	var state ExecState
-	eventually(t, "the command's end", func() bool {
+	environment.Eventually(t, patience, "the command's end", func() bool {
 		askAdmin(t, socket, http.MethodGet, "/exec/"+started.ID, nil, &state)
 		return !state.Running
 	})

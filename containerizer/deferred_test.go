@@ -8,6 +8,7 @@ import (
 
 	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/memoryregistry"
 )
 
@@ -87,7 +88,7 @@ func TestExecutorForcesTheAgentsPull(t *testing.T) {
 	if err := os.RemoveAll(home); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the image", func() bool {
+	environment.Eventually(t, patience, "the image", func() bool {
 		_, err := h.docker.ImageInspect(t.Context(), r.Ref())
 		return err == nil
 	})

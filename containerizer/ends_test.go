@@ -34,7 +34,7 @@ func forget(p *fakeengine.Proxy, n int) {
 func (h *host) removeForgotten(id string) (code int) {
 	h.t.Helper()
 	var c container.InspectResponse
-	eventually(h.t, "the container's end", func() (ended bool) {
+	environment.Eventually(h.t, patience, "the container's end", func() (ended bool) {
 		var err error
 		c, err = h.docker.ContainerInspect(context.Background(), id)
 		return err == nil && !c.State.Running
@@ -132,10 +132,10 @@ func TestForgottenContainerIsKnownAgain(t *testing.T) {
 				e.reconnect(h.socket)
 			}
 			if test.told {
-				eventually(t, "the stop signal", told)
+				environment.Eventually(t, patience, "the stop signal", told)
 				p.Mend()
 			}
-			eventually(t, "the container to be known again", func() bool { return p.Count(http.MethodGet, anyInspect) > before+1 })
+			environment.Eventually(t, patience, "the container to be known again", func() bool { return p.Count(http.MethodGet, anyInspect) > before+1 })
 			if told() != test.told {
 				t.Errorf("the task was told to stop: %t", told())
 			}
@@ -157,7 +157,7 @@ func TestOwnersContainerIsForgotten(t *testing.T) {
 		name := ownedName()
 		o.begin(name, "trap 'exit 3' TERM; while :; do sleep 0.05; done")
 		var id string
-		eventually(t, "the container", func() bool {
+		environment.Eventually(t, patience, "the container", func() bool {
 			c, err := h.docker.ContainerInspect(t.Context(), name)
 			if err != nil || !c.State.Running {
 				return false
@@ -238,7 +238,7 @@ func TestSilentEngine(t *testing.T) {
 			told := p.Count(http.MethodHead, `/_ping`)
 			if test.want.Outcome == wire.OutcomeExited {
 				// More than the limit passes between two looks, of which each asks once or twice.
-				eventually(t, "questions", func() bool { return p.Count(http.MethodHead, `/_ping`) >= told+5 })
+				environment.Eventually(t, patience, "questions", func() bool { return p.Count(http.MethodHead, `/_ping`) >= told+5 })
 				p.Mend()
 			}
 			exit := *e.awaitExit()

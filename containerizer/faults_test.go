@@ -102,14 +102,14 @@ func TestContainerThatAppearsAfterALostCreate(t *testing.T) {
 	p.Fault(fakeengine.Late, http.MethodPost, `/containers/create`, 1)
 	e := h.newExecutor()
 	e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
-	eventually(t, "the look at the name", func() bool { return p.Count(http.MethodGet, `/containers/mdc-.*/json`) > 0 })
+	environment.Eventually(t, patience, "the look at the name", func() bool { return p.Count(http.MethodGet, `/containers/mdc-.*/json`) > 0 })
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})
 	if exit := e.awaitExit(); exit.Outcome != wire.OutcomeFailed {
 		t.Errorf("exit %+v", exit)
 	}
 	e.done()
 	p.Release()
-	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	environment.Eventually(t, patience, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
 	h.awaitNoContainers()
 }
 
@@ -119,10 +119,10 @@ func TestOutputAfterABrokenConnection(t *testing.T) {
 	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/create`, 1)
 	e := h.newExecutor()
 	e.launch(dockerTask(t, environment.Busybox(t), "echo first; sleep 1000"))
-	eventually(t, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
+	environment.Eventually(t, patience, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
 	e.conn.Close()
 	p.Release()
-	eventually(t, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) == 1 })
+	environment.Eventually(t, patience, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) == 1 })
 	e.reconnect(h.socket)
 	for e.output == nil {
 		e.next()
@@ -146,9 +146,9 @@ func TestLastWordsWhileTheEngineIsAway(t *testing.T) {
 	e.output = nil
 	p.Away()
 	e.send(wire.Message{Resume: &wire.Resume{Since: since, Ended: since.Add(-time.Minute)}}) // the Engine's death was a while ago
-	eventually(t, "the server to notice", func() bool { return h.server.watch.away() != nil })
+	environment.Eventually(t, patience, "the server to notice", func() bool { return h.server.watch.away() != nil })
 	h.docker.ContainerKill(t.Context(), e.state.ContainerID, "TERM")
-	eventually(t, "the container's end", func() bool {
+	environment.Eventually(t, patience, "the container's end", func() bool {
 		c, err := h.docker.ContainerInspect(t.Context(), e.state.ContainerID)
 		return err == nil && !c.State.Running
 	})
@@ -197,9 +197,9 @@ func TestEngineAwayWhileRunning(t *testing.T) {
 	e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
 	e.awaitRunning()
 	p.Away()
-	eventually(t, "the server to notice", func() bool { return h.server.watch.away() != nil })
+	environment.Eventually(t, patience, "the server to notice", func() bool { return h.server.watch.away() != nil })
 	p.Back()
-	eventually(t, "the server to see it again", func() bool { return h.server.watch.away() == nil })
+	environment.Eventually(t, patience, "the server to see it again", func() bool { return h.server.watch.away() == nil })
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
 	if exit := e.awaitExit(); exit.Outcome != wire.OutcomeExited || exit.Code != 137 {
 		t.Errorf("exit %+v", exit)
@@ -217,7 +217,7 @@ func TestKillWhileTheEngineIsAway(t *testing.T) {
 	e.awaitRunning()
 	p.Away()
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
-	eventually(t, "the container's end", func() bool {
+	environment.Eventually(t, patience, "the container's end", func() bool {
 		c, err := h.docker.ContainerInspect(t.Context(), e.state.ContainerID)
 		return err == nil && !c.State.Running
 	})
@@ -250,9 +250,9 @@ func TestKillDuringAStartThatHangs(t *testing.T) {
 	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/start`, 1)
 	e := h.newExecutor()
 	e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
-	eventually(t, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) == 1 })
+	environment.Eventually(t, patience, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) == 1 })
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
-	eventually(t, "the kill", func() bool { all := h.server.Tasks(); return len(all) == 1 && all[0].State == StateStopping })
+	environment.Eventually(t, patience, "the kill", func() bool { all := h.server.Tasks(); return len(all) == 1 && all[0].State == StateStopping })
 	p.Release()
 	if exit := e.awaitExit(); exit.Outcome != wire.OutcomeExited || exit.Code != 137 {
 		t.Errorf("exit %+v", exit)
@@ -280,13 +280,13 @@ func TestContainerThatAppearsAfterItsTaskEnded(t *testing.T) {
 	p.Fault(fakeengine.Hang, http.MethodPost, `/containers/create`, 1)
 	e := h.newExecutor()
 	e.launch(dockerTask(t, environment.Busybox(t), "true"))
-	eventually(t, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
+	environment.Eventually(t, patience, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
 	mustName(t, e.awaitExit().Message, "killed before it was started")
 	e.done()
 	p.Release()
 	// It is there for a moment; the event or the next look removes it.
-	eventually(t, "the create to take effect and the container to be removed", func() bool {
+	environment.Eventually(t, patience, "the create to take effect and the container to be removed", func() bool {
 		return p.Count(http.MethodDelete, `/containers/.*`) > 0
 	})
 	h.awaitNoContainers()

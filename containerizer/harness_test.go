@@ -150,22 +150,7 @@ func (h *host) removeContainers() {
 // awaitNoContainers waits until the server has removed all its containers.
 func (h *host) awaitNoContainers() {
 	h.t.Helper()
-	eventually(h.t, "the containers to be removed", func() bool { return len(h.containers()) == 0 })
-}
-
-// eventually asks until a condition outside this process holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			t.Fatalf("waited %v for %s", patience, what)
-		}
-	}
+	environment.Eventually(h.t, patience, "the containers to be removed", func() bool { return len(h.containers()) == 0 })
 }
 
 // executor plays an executor over the wire.

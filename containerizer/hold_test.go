@@ -50,7 +50,7 @@ func TestImageOfATaskIsKept(t *testing.T) {
 	proxy.Fault(fakeengine.Hang, http.MethodPost, `/containers/create`, 1)
 	e := h.newExecutor()
 	e.launch(dockerTask(t, ref, "sleep 1000"))
-	eventually(t, "the create", func() bool { return proxy.Count(http.MethodPost, `/containers/create`) > 0 })
+	environment.Eventually(t, patience, "the create", func() bool { return proxy.Count(http.MethodPost, `/containers/create`) > 0 })
 	if v := verdict(); v != puller.Held {
 		t.Errorf("while the container is created: %q", v)
 	}

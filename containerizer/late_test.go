@@ -27,7 +27,7 @@ func hangingCreate(t *testing.T) (*host, *fakeengine.Proxy) {
 
 func awaitCreate(t *testing.T, p *fakeengine.Proxy) {
 	t.Helper()
-	eventually(t, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
+	environment.Eventually(t, patience, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
 }
 
 // With the executor gone the container is an orphan like one found at start.
@@ -40,7 +40,7 @@ func TestLateCreateAfterARestartOfADeadExecutor(t *testing.T) {
 	h.start()
 	<-h.server.Recovered()
 	p.Release()
-	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	environment.Eventually(t, patience, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
 	h.awaitNoContainers()
 }
 
@@ -53,7 +53,7 @@ func TestLateCreateAfterARestartIsAdopted(t *testing.T) {
 	h.restart()
 	<-h.server.Recovered()
 	p.Release()
-	eventually(t, "the container", func() bool { return len(h.containers()) == 1 })
+	environment.Eventually(t, patience, "the container", func() bool { return len(h.containers()) == 1 })
 	id := h.containers()[0].ID
 	e.reconnect(h.socket)
 	if e.awaitRunning(); e.state.ContainerID != id {
@@ -82,7 +82,7 @@ func TestLateCreateAfterARestartAndAKill(t *testing.T) {
 	mustName(t, e.awaitExit().Message, "killed before it was started")
 	e.done()
 	p.Release()
-	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	environment.Eventually(t, patience, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
 	h.awaitNoContainers()
 }
 
@@ -103,10 +103,10 @@ func (h *host) stray() {
 func TestStrayContainerOfAGap(t *testing.T) {
 	h, p := newFailingHost(t)
 	p.Away()
-	eventually(t, "the server to notice", func() bool { return h.server.watch.away() != nil })
+	environment.Eventually(t, patience, "the server to notice", func() bool { return h.server.watch.away() != nil })
 	h.stray()
 	p.Back()
-	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	environment.Eventually(t, patience, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
 	h.awaitNoContainers()
 }
 
@@ -117,7 +117,7 @@ func TestStrayContainerWithoutEvent(t *testing.T) {
 	h.restart()
 	<-h.server.Recovered()
 	h.stray()
-	eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	environment.Eventually(t, patience, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
 	h.awaitNoContainers()
 }
 
@@ -136,7 +136,7 @@ func TestScansDisturbNothing(t *testing.T) {
 	ended.kill() // its container is kept for an hour
 	scans := func() int { return p.Count(http.MethodGet, `/containers/json`) }
 	before := scans()
-	eventually(t, "some scans", func() bool { return scans() > before+20 })
+	environment.Eventually(t, patience, "some scans", func() bool { return scans() > before+20 })
 	if list := h.containers(); len(list) != 2 {
 		t.Errorf("containers: %+v", list)
 	}
@@ -145,7 +145,7 @@ func TestScansDisturbNothing(t *testing.T) {
 		t.Errorf("exit %+v", exit)
 	}
 	running.done()
-	eventually(t, "one container to be removed", func() bool { return len(h.containers()) == 1 })
+	environment.Eventually(t, patience, "one container to be removed", func() bool { return len(h.containers()) == 1 })
 	for _, entry := range logs.All() {
 		t.Errorf("%s %v", entry.Message, entry.ContextMap())
 	}
@@ -165,7 +165,7 @@ func TestOrphanThatWasLeftEnds(t *testing.T) {
 	p.kill()
 	logs := trouble(&h.options)
 	h.start()
-	eventually(t, "the server to find it", func() bool { return logs.FilterMessageSnippet("docker_kill_orphans is off").Len() > 0 })
+	environment.Eventually(t, patience, "the server to find it", func() bool { return logs.FilterMessageSnippet("docker_kill_orphans is off").Len() > 0 })
 	list := h.containers()
 	if len(list) != 1 || list[0].State != container.StateRunning {
 		t.Fatalf("containers: %+v", list)

@@ -116,7 +116,7 @@ func TestOutOfMemoryWhileTheDaemonIsAway(t *testing.T) {
 	e.launch(task)
 	e.awaitRunning()
 	awaitText(t, e, "ready\n")
-	eventually(t, "the figures of its memory", func() bool { // they are looked at once the container is known to run
+	environment.Eventually(t, patience, "the figures of its memory", func() bool { // they are looked at once the container is known to run
 		all := h.server.Tasks()
 		return len(all) == 1 && all[0].Used.Limit == 32<<20 && all[0].Used.Usage > 0 && all[0].Used.Peak >= all[0].Used.Usage
 	})

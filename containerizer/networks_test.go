@@ -68,8 +68,8 @@ func (c *cniHost) held() []string {
 func (c *cniHost) nothingLeft() {
 	c.t.Helper()
 	c.awaitNoContainers()
-	eventually(c.t, "the addresses to be given back", func() bool { return len(c.held()) == 0 })
-	eventually(c.t, "the record to be removed", func() bool {
+	environment.Eventually(c.t, patience, "the addresses to be given back", func() bool { return len(c.held()) == 0 })
+	environment.Eventually(c.t, patience, "the record to be removed", func() bool {
 		attached, _ := filepath.Glob(filepath.Join(c.options.StateDirectory, "cni", "attached", "*"))
 		cached, _ := filepath.Glob(filepath.Join(c.options.StateDirectory, "cni", "libcni", "results", "*"))
 		return len(attached)+len(cached) == 0
@@ -96,7 +96,7 @@ func ports(task *mesos.TaskInfo, host, inside uint32) {
 // answerAt reads what a program says at a host port, from the host. A program in a container listens a moment after its start.
 func answerAt(t *testing.T, port int) (text string) {
 	t.Helper()
-	eventually(t, "an answer at the host port", func() bool {
+	environment.Eventually(t, patience, "an answer at the host port", func() bool {
 		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
 		if err != nil {
 			return false
@@ -141,7 +141,7 @@ func TestCNINetworks(t *testing.T) {
 	mustName(t, said, "10.123.77.2/24", "fd77::2/64", "10.123.78.2/30", "\nweb.example\n", "10.123.77.2\tweb.example", "192.0.2.7\tother",
 		"nameserver 10.123.77.1", "search blue.example")
 
-	eventually(t, "the holder to be removed", func() bool { return len(c.containers()) == 1 })
+	environment.Eventually(t, patience, "the holder to be removed", func() bool { return len(c.containers()) == 1 })
 	e.conn.Close()
 	c.restart()
 	e.reconnect(c.socket)
@@ -270,7 +270,7 @@ func TestCNILeftByADeadDaemon(t *testing.T) {
 			e.conn.Close()
 			c.restart()
 			if !executorLives {
-				eventually(t, "the address to be given back", func() bool { return len(c.held()) == 0 })
+				environment.Eventually(t, patience, "the address to be given back", func() bool { return len(c.held()) == 0 })
 				return
 			}
 			e.state.Launch = launchOf(t, task)

@@ -302,13 +302,13 @@ func TestOwnersCreateTooLate(t *testing.T) {
 		p.Fault(fakeengine.Hang, http.MethodPost, `/containers/create`, 1)
 		name := ownedName()
 		o.begin(name, "exit 5")
-		eventually(t, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
+		environment.Eventually(t, patience, "the create", func() bool { return p.Count(http.MethodPost, `/containers/create`) == 1 })
 		o.stop()
 		if got, text := o.await(); got != (outcome{}) {
 			t.Errorf("%+v, %q", got, text)
 		}
 		p.Release()
-		eventually(t, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 && h.named(name) == 0 })
+		environment.Eventually(t, patience, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 && h.named(name) == 0 })
 		o.release()
 	})
 }
@@ -345,7 +345,7 @@ func TestOwnersContainerVanishes(t *testing.T) {
 		p.Fault(fakeengine.Break, http.MethodPost, `/containers/.*/start`, 1000)
 		name := ownedName()
 		o.begin(name, "exit 5")
-		eventually(t, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) > 0 })
+		environment.Eventually(t, patience, "the start", func() bool { return p.Count(http.MethodPost, `/containers/.*/start`) > 0 })
 		if err := h.docker.ContainerRemove(t.Context(), name, container.RemoveOptions{Force: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -371,7 +371,7 @@ func TestOwnersResumeOutput(t *testing.T) {
 			defer close(waited)
 			got, text = o.await()
 		}()
-		eventually(t, "some output", func() bool {
+		environment.Eventually(t, patience, "some output", func() bool {
 			log, err := h.docker.ContainerLogs(t.Context(), name, container.LogsOptions{ShowStdout: true})
 			if err != nil {
 				return false

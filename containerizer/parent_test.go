@@ -115,7 +115,7 @@ func TestContainerBelowExecutor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the groups that the runtime made to go", func() bool {
+	environment.Eventually(t, patience, "the groups that the runtime made to go", func() bool {
 		made, _ = filepath.Glob("/sys/fs/cgroup/*/mdc-agent-test/" + id)
 		return len(made) <= len(executors)
 	})

@@ -159,7 +159,7 @@ func TestOtherUsersRunAsThemselves(t *testing.T) {
 	p := h.foreign(wire.Attach{Route: wire.RouteCustom, Sandbox: sandbox, StopGrace: 100 * time.Millisecond}, task)
 	p.awaitRunning(t)
 	var id []byte
-	eventually(t, "the task to say who it is", func() bool {
+	environment.Eventually(t, patience, "the task to say who it is", func() bool {
 		id, _ = os.ReadFile(filepath.Join(sandbox, "id"))
 		return bytes.Contains(id, []byte("NoNewPrivs"))
 	})
@@ -358,7 +358,7 @@ func TestLargeFramesOfForeigners(t *testing.T) {
 	for _, conn := range conns {
 		conn.Close()
 	}
-	eventually(t, "room for another", func() bool {
+	environment.Eventually(t, patience, "room for another", func() bool {
 		conn := dialForeign(t, h.socket)
 		attach := wire.Attach{Version: wire.Version, Route: wire.RouteLocal, Framework: "f", Executor: "e", Sandbox: "/", MappedDirectory: strings.Repeat("x", size)}
 		_ = wire.NewConn(conn).Send(wire.Message{Attach: &attach}, nil) // a refusal may come before its end

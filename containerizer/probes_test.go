@@ -217,7 +217,7 @@ func TestProbing(t *testing.T) {
 	h.exec(e.state.ContainerID, "rm /well")
 	e.awaitHealth(false)
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(patience)}})
-	eventually(t, "the kill", func() bool { return p.Count(http.MethodPost, `/containers/[^/]*/kill`) > 0 })
+	environment.Eventually(t, patience, "the kill", func() bool { return p.Count(http.MethodPost, `/containers/[^/]*/kill`) > 0 })
 	before := p.Count(http.MethodPost, probing)
 	h.stop() // and the next daemon does not take them up
 	e.state.Kill = &wire.Kill{Deadline: time.Now().Add(patience)}

@@ -72,7 +72,7 @@ func TestNoteOutlivesTheDaemon(t *testing.T) {
 	proxy.Fault(fakeengine.Hang, http.MethodPost, `/containers/.*/start`, 1)
 	e := h.newExecutor()
 	e.launch(dockerTask(t, ref, "true"))
-	eventually(t, "the start", func() bool { return proxy.Count(http.MethodPost, `/containers/.*/start`) > 0 })
+	environment.Eventually(t, patience, "the start", func() bool { return proxy.Count(http.MethodPost, `/containers/.*/start`) > 0 })
 	h.restart()
 	e.reconnect(h.socket)
 	if running := e.awaitRunning(); !strings.Contains(running.Note, ref) || !strings.Contains(running.Note, "may be out of date") {

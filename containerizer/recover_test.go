@@ -48,7 +48,7 @@ func TestExitWhileTheDaemonIsAway(t *testing.T) {
 	e.awaitRunning()
 	h.stop()
 	h.docker.ContainerKill(context.Background(), e.state.ContainerID, "KILL")
-	eventually(t, "the exit", func() bool {
+	environment.Eventually(t, patience, "the exit", func() bool {
 		c, err := h.docker.ContainerInspect(context.Background(), e.state.ContainerID)
 		return err == nil && !c.State.Running
 	})
@@ -248,7 +248,7 @@ func TestExecutorKilled(t *testing.T) {
 			}
 		}
 		p.kill()
-		eventually(t, "the session to end", func() bool {
+		environment.Eventually(t, patience, "the session to end", func() bool {
 			h.server.mu.Lock()
 			defer h.server.mu.Unlock()
 			return len(h.server.sessions) == 0
@@ -299,7 +299,7 @@ func TestForeignContainersAreNotTouched(t *testing.T) {
 	untouched := []string{create("foreign-committed", committed), create("foreign-other", other)}
 	gone := create("foreign-orphan", orphan)
 	h.start()
-	eventually(t, "the orphan to be removed", func() bool {
+	environment.Eventually(t, patience, "the orphan to be removed", func() bool {
 		_, err := h.options.Engine.Inspect(context.Background(), gone)
 		return engine.IsNotFound(err)
 	})
@@ -465,7 +465,7 @@ func TestRemovalAsDropIn(t *testing.T) {
 	}
 	kept("with its executor alive")
 	p.kill()
-	eventually(t, "the server to notice the executor's death", func() bool {
+	environment.Eventually(t, patience, "the server to notice the executor's death", func() bool {
 		h.server.mu.Lock()
 		defer h.server.mu.Unlock()
 		return len(h.server.sessions) == 0

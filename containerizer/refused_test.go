@@ -111,7 +111,7 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 			left, cgroup := putInCgroup(t, e.state.ContainerID, c.left(t))
 			p.Release()
 			looks := func() int { return p.Count(http.MethodGet, `/containers/.*/json`) }
-			eventually(t, "the second look", func() bool { return looks() > 1 })
+			environment.Eventually(t, patience, "the second look", func() bool { return looks() > 1 })
 			if n := p.Count(http.MethodPost, `/containers/.*/start`); n != 1 {
 				t.Errorf("it was started %d times", n)
 			}
@@ -143,7 +143,7 @@ func TestStartOverWhichTheEngineIsLost(t *testing.T) {
 				e.next()
 			}
 			starts := func() int { return p.Count(http.MethodPost, `/containers/.*/start`) }
-			eventually(t, "the start", func() bool { return starts() == 1 })
+			environment.Eventually(t, patience, "the start", func() bool { return starts() == 1 })
 			switch {
 			case c.waits:
 				left, _ := putInCgroup(t, e.state.ContainerID, initProcess(t))
@@ -230,7 +230,7 @@ func TestStartThatAStoppedEngineRefuses(t *testing.T) {
 	cgroup := makeCgroup(t, e.state.ContainerID)
 	p.Fault(fakeengine.Break, http.MethodGet, anyInspect, always)
 	p.Release()
-	eventually(t, "the look at the container", func() bool { return p.Count(http.MethodGet, anyInspect) > 0 })
+	environment.Eventually(t, patience, "the look at the container", func() bool { return p.Count(http.MethodGet, anyInspect) > 0 })
 	if err := os.Remove(cgroup); err != nil {
 		t.Error(err)
 	}

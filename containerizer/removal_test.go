@@ -80,7 +80,7 @@ func (h *host) dropIn(name, line string) *process {
 // settled waits until the server has nothing more to do for any container that has ended.
 func (h *host) settled() {
 	h.t.Helper()
-	eventually(h.t, "the server to be done with the container", func() bool {
+	environment.Eventually(h.t, patience, "the server to be done with the container", func() bool {
 		busy := false
 		h.server.removing.Range(func(any, any) bool { busy = true; return false })
 		return !busy && len(h.server.Tasks()) == 0
@@ -196,7 +196,7 @@ func TestListedContainersAreKept(t *testing.T) {
 	until := short.until
 	p.kill()
 	other.kill()
-	eventually(t, "the other container to be removed", func() bool {
+	environment.Eventually(t, patience, "the other container to be removed", func() bool {
 		return !slices.ContainsFunc(h.containers(), func(c container.Summary) bool { return slices.Contains(c.Names, "/x"+name) })
 	})
 	h.awaitNoContainers()
@@ -224,7 +224,7 @@ func TestAgentStops(t *testing.T) {
 			agent, name := h.newAgent(), agentsName()
 			p := h.dropIn(name, c.line)
 			p.awaitRunning(t)
-			eventually(t, "the script to take signals", func() bool {
+			environment.Eventually(t, patience, "the script to take signals", func() bool {
 				_, err := h.docker.ContainerStatPath(t.Context(), name, "/ready")
 				return err == nil
 			})

@@ -87,7 +87,7 @@ func TestLaunchBeforeRemovals(t *testing.T) {
 	p.Fault(fakeengine.Hang, http.MethodDelete, `/containers/.*`, stale)
 	removes := func() int { return p.Count(http.MethodDelete, `/containers/.*`) }
 	h.start()
-	eventually(t, "the first removals", func() bool { return removes() == removalsAtOnce })
+	environment.Eventually(t, patience, "the first removals", func() bool { return removes() == removalsAtOnce })
 	e := h.newExecutor()
 	began = time.Now()
 	e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
@@ -113,7 +113,7 @@ func TestLaunchBeforeTheList(t *testing.T) {
 	h.stop()
 	p.Fault(fakeengine.Hang, http.MethodGet, `/containers/json`, 1)
 	h.start()
-	eventually(t, "the list", func() bool { return p.Count(http.MethodGet, `/containers/json`) > 1 })
+	environment.Eventually(t, patience, "the list", func() bool { return p.Count(http.MethodGet, `/containers/json`) > 1 })
 	e := h.newExecutor()
 	e.launch(dockerTask(t, environment.Busybox(t), "exit 5"))
 	e.awaitRunning()

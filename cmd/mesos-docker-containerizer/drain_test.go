@@ -42,7 +42,7 @@ func TestDrain(t *testing.T) {
 	p.await("waiting for the daemon: no daemon answers")
 	daemon = start(t, flags...)
 	daemon.await("the daemon serves")
-	eventually(t, "the executor to be back", func() bool {
+	environment.Eventually(t, programLimit, "the executor to be back", func() bool {
 		ps := start(t, "ps", flags[1])
 		<-ps.ended
 		return strings.Contains(ps.out(), id)

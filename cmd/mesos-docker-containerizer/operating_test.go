@@ -155,7 +155,7 @@ func TestOperatingPage(t *testing.T) {
 		"command": {"value": "echo ill; exit 1"}, "interval_seconds": 1, "grace_period_seconds": 0, "consecutive_failures": 1}}`, lives, container))
 	unhealthy := startWith(t, func(c *exec.Cmd) { c.Env, c.Dir = r.environ(c.Env), r.directory }, "run", "unhealthy.json")
 	run := r.try("mesos-docker-containerizer run app.json", nil)
-	eventually(t, "two tasks to run", func() bool { return strings.Count(run.out(), "TASK_RUNNING") == 2 })
+	environment.Eventually(t, programLimit, "two tasks to run", func() bool { return strings.Count(run.out(), "TASK_RUNNING") == 2 })
 
 	r.want("mesos-docker-containerizer ps", exitOK, "shop_web.", "job.", "running")
 	r.want("ps shop_web", exitOK, "shop_web.", "running")

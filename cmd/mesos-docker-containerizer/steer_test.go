@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 
@@ -53,7 +52,7 @@ func TestSteer(t *testing.T) {
 	want(ask("ps", "--format", "{{.App}}={{.State}}"), exitOK, "/shop/web=running\n")
 	want(ask("ps", "--format", "{{.Nothing}}"), exitUsage, "--format: ")
 	watch := start(t, "ps", flags[1], "--watch", prefix)
-	eventually(t, "a second look", func() bool { return strings.Count(watch.out(), id) > 1 })
+	environment.Eventually(t, programLimit, "a second look", func() bool { return strings.Count(watch.out(), id) > 1 })
 	watch.interrupt()
 	watch.wantStatus(exitOK)
 	want(ask("inspect", prefix), exitOK, `"GREETING=…"`, `"state": "running"`)
@@ -61,7 +60,7 @@ func TestSteer(t *testing.T) {
 	want(start(t, "__complete", "stop", flags[1], prefix), exitOK, id)
 	want(ask("config", "--running"), exitOK, "run_dir")
 
-	eventually(t, "the output", func() bool { return ask("logs", prefix).out() == "one\ntwo\n" })
+	environment.Eventually(t, programLimit, "the output", func() bool { return ask("logs", prefix).out() == "one\ntwo\n" })
 	want(ask("logs", "--stderr", prefix), exitOK, "bad\n")
 	if p := ask("logs", "--tail=1", prefix); p.out() != "two\n" {
 		t.Errorf("the last line is %q", p.out())
@@ -101,7 +100,7 @@ func TestSteer(t *testing.T) {
 	daemon.await("an admin asks for the end of the task")
 	daemon.await("an admin runs a command in the task's container")
 	var tasks []containerizer.TaskReport
-	eventually(t, "the task to go", func() bool {
+	environment.Eventually(t, programLimit, "the task to go", func() bool {
 		return json.Unmarshal([]byte(ask("ps", "--json").out()), &tasks) == nil && len(tasks) == 0
 	})
 	daemon.interrupt()
@@ -122,17 +121,6 @@ func firstLine(t *testing.T, want string, args ...string) {
 		t.Errorf("%q, %v", line, err)
 	}
 	p.wantStatus(exitOK)
-}
-
-// eventually asks until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(programLimit); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
 }
 
 // testTerminal runs a command on a terminal, which gets the size of the person's.

@@ -9,19 +9,6 @@ import (
 	"mesos-docker-containerizer/containerizer/image"
 )
 
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.After(patience); !condition(); {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%s does not come", what)
-		}
-	}
-}
-
 // withImages gives a Docker a Puller.
 func withImages(t *testing.T, o image.Options) func(*Options) {
 	return func(options *Options) {

@@ -185,7 +185,7 @@ func TestDeferredPullIsGivenUp(t *testing.T) {
 	}
 	pull := newestDeferred(d, r.Ref())
 	<-pull.ended
-	eventually(t, "the end of the hold", func() bool { return !d.deferred.has(r.Ref()) })
+	environment.Eventually(t, patience, "the end of the hold", func() bool { return !d.deferred.has(r.Ref()) })
 	if got := answer(t.Context(), d, "inspect", r.Ref()); got.Status != statusFailed {
 		t.Errorf("%+v", got)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/docker/client"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 
@@ -17,7 +16,6 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/internal/localagent"
 	"mesos-docker-containerizer/test/environment"
-	"mesos-docker-containerizer/test/environment/testimage"
 )
 
 // host is a machine as operators have it: the daemon a process of its own, executors started by an agent. The agent is in this
@@ -54,7 +52,7 @@ func newHost(ctx context.Context, programs string) (_ *host, err error) {
 	if h.engine, err = engine.New(engine.Options{Socket: h.docker, Logger: zap.NewNop()}); err != nil {
 		return nil, err
 	}
-	if h.image, err = buildImage(ctx); err != nil {
+	if h.image, err = environment.Shell(ctx, environment.Host()); err != nil {
 		return nil, err
 	}
 	if err := h.startDaemon(ctx); err != nil {
@@ -66,42 +64,22 @@ func newHost(ctx context.Context, programs string) (_ *host, err error) {
 	return h, err
 }
 
-func buildImage(ctx context.Context) (string, error) {
-	docker, err := client.NewClientWithOpts(client.WithHost(environment.Host()), client.WithAPIVersionNegotiation())
-	if err != nil {
-		return "", err
-	}
-	defer docker.Close()
-	base, err := testimage.Base()
-	if err != nil {
-		return "", err
-	}
-	builder := testimage.Builder{Engine: docker, Base: base}
-	return builder.Build(ctx, testimage.Spec{Cmd: []string{"sh"}})
-}
-
 func (h *host) socket() string { return filepath.Join(h.directory, "executor.sock") }
 
 func (h *host) startDaemon(ctx context.Context) error {
-	log, err := os.Create(filepath.Join(h.directory, "daemon.log"))
+	daemon, err := environment.Start(ctx, h.directory, filepath.Join(h.programs, "mesos-docker-containerizer"), "serve",
+		"--docker_socket="+h.docker, "--socket="+h.socket(), "--run_dir="+filepath.Join(h.directory, "run"))
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	h.daemon = exec.CommandContext(ctx, filepath.Join(h.programs, "mesos-docker-containerizer"), "serve",
-		"--docker_socket="+h.docker, "--socket="+h.socket(), "--run_dir="+filepath.Join(h.directory, "run"))
-	h.daemon.Stdout, h.daemon.Stderr = log, log
-	if err := h.daemon.Start(); err != nil {
-		h.daemon = nil
-		return err
-	}
+	h.daemon = daemon
 	for range 100 {
 		if _, err := os.Stat(h.socket()); err == nil {
 			return nil
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
-	text, _ := os.ReadFile(log.Name())
+	text, _ := os.ReadFile(filepath.Join(h.directory, "mesos-docker-containerizer.log"))
 	return fmt.Errorf("the daemon does not listen:\n%s", text)
 }
 

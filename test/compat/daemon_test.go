@@ -10,15 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/docker/docker/client"
-
 	"mesos-docker-containerizer/test/environment"
-	"mesos-docker-containerizer/test/environment/testimage"
 )
 
 // started describes an Engine of the test's own, beside the one that all tests use.
@@ -37,9 +33,6 @@ func ownEngine(t *testing.T, flags ...string) *engine {
 	t.Helper()
 	return started{flags: flags}.engine(t)
 }
-
-// base is the layer of the images that own Engines get.
-var base = sync.OnceValues(testimage.Base)
 
 // engine starts dockerd and ends it with the test. It has a network of its own: told to make no bridge it would remove the one of
 // the other Engine.
@@ -112,17 +105,7 @@ func awaitSocket(t *testing.T, socket string, ended <-chan struct{}, log *bytes.
 // load puts the image with a shell into an Engine.
 func load(t *testing.T, socket string) string {
 	t.Helper()
-	docker, err := client.NewClientWithOpts(client.WithHost("unix://"+socket), client.WithAPIVersionNegotiation())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer docker.Close()
-	layer, err := base()
-	if err != nil {
-		t.Fatal(err)
-	}
-	builder := &testimage.Builder{Engine: docker, Base: layer}
-	tag, err := builder.Build(t.Context(), testimage.Spec{Cmd: []string{"sh"}})
+	tag, err := environment.Shell(t.Context(), "unix://"+socket)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"mesos-docker-containerizer/executor/agent"
 	"mesos-docker-containerizer/internal/localagent"
+	"mesos-docker-containerizer/test/environment"
 )
 
 // outage is long enough for an executor to run into every answer that an agent gives while it starts.
@@ -47,7 +48,7 @@ func TestAgentRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A call other than SUBSCRIBE is refused until the window is over, so a kill waits for that.
-		eventually(t, "the executor to subscribe again", func() bool { return h.agent.Kill("of-no-task", nil) != nil })
+		environment.Eventually(t, patience, "the executor to subscribe again", func() bool { return h.agent.Kill("of-no-task", nil) != nil })
 	}
 	if k.pid(t) != pid || k.container(t) != container {
 		t.Error("the executor or its container is another")
@@ -91,7 +92,7 @@ func TestTaskEndsWhileTheAgentIsAway(t *testing.T) {
 	if err := h.docker.ContainerKill(t.Context(), inspected(t, running).ID, "TERM"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the container", func() bool {
+	environment.Eventually(t, patience, "the end of the container", func() bool {
 		c, err := h.docker.ContainerInspect(t.Context(), k.container(t))
 		return err == nil && !c.State.Running
 	})
@@ -308,7 +309,7 @@ func TestNoCheckpoint(t *testing.T) {
 	if err := h.agent.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the stop signal", func() bool { return strings.Contains(k.output(t, "stdout"), "received terminated") })
+	environment.Eventually(t, patience, "the stop signal", func() bool { return strings.Contains(k.output(t, "stdout"), "received terminated") })
 	k.awaitNoContainer(t)
 	if _, err := k.WaitExecutor(patiently(t)); err != nil {
 		t.Error(err)

@@ -56,7 +56,7 @@ func (s *subject) check(t *testing.T) string {
 // awaitCheck waits until a task's check has had a course that begins so.
 func (s *subject) awaitCheck(t *testing.T, course string) {
 	t.Helper()
-	eventually(t, "the check "+course, func() bool {
+	environment.Eventually(t, patience, "the check "+course, func() bool {
 		got := s.check(t)
 		if !strings.HasPrefix(got, course[:min(len(got), len(course))]) {
 			t.Fatalf("the check said %s, want %s: %s", got, course, story(s.stored()))

@@ -64,7 +64,7 @@ func TestDropInCNI(t *testing.T) {
 			if len(test.refused) > 0 {
 				wantMessage(t, d.await(t, mesos.TASK_FAILED), mesos.TASK_FAILED, test.refused...)
 				d.endOnce(t, "STARTING FAILED")
-				eventually(t, "its removal", func() bool { return len(h.containers(t)) == 0 })
+				environment.Eventually(t, patience, "its removal", func() bool { return len(h.containers(t)) == 0 })
 				return
 			}
 			if test.address != "" {

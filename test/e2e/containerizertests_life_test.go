@@ -131,7 +131,7 @@ func killOrphans(t *testing.T) {
 		t.Error("the orphan has ended without anybody to end it")
 	}
 	h.start(t)
-	eventually(t, "the orphan's removal", func() bool { return len(h.containers(t)) == 1 })
+	environment.Eventually(t, patience, "the orphan's removal", func() bool { return len(h.containers(t)) == 1 })
 	if !known.runs(t) {
 		t.Error("the known container was stopped")
 	}
@@ -182,7 +182,7 @@ func noStartAfterKilling(t *testing.T) {
 	info := probe(t, "hold", "-term", "ignore")
 	bridge(&info)
 	d := h.dropIn(t, info)
-	eventually(t, "the container to run", func() bool { return d.runs(t) })
+	environment.Eventually(t, patience, "the container to run", func() bool { return d.runs(t) })
 	d.kill(t, 2*time.Second)
 	killing := d.await(t, mesos.TASK_KILLING)
 	engine.Release()
@@ -261,7 +261,7 @@ func cancelPull(t *testing.T) {
 	registry, left := patientRegistry(t)
 	d := h.dropIn(t, ofImage(t, registry+"/app:1", false))
 	d.await(t, mesos.TASK_STARTING)
-	eventually(t, "the registry to be asked", func() bool { return left() > 0 })
+	environment.Eventually(t, patience, "the registry to be asked", func() bool { return left() > 0 })
 	began := time.Now()
 	d.kill(t, time.Hour)
 	wantMessage(t, d.await(t, mesos.TASK_KILLED), mesos.TASK_KILLED, "killed before it was started")
@@ -269,7 +269,7 @@ func cancelPull(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	d.endOnce(t, "STARTING KILLING KILLED")
-	eventually(t, "the pull's end", func() bool { return left() == 0 })
+	environment.Eventually(t, patience, "the pull's end", func() bool { return left() == 0 })
 }
 
 func logs(t *testing.T) {

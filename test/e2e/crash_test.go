@@ -11,6 +11,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/test/environment"
 )
 
 // killExecutor is kill -9.
@@ -42,7 +43,7 @@ func TestExecutorDies(t *testing.T) {
 			t.Parallel()
 			k := h.launch(t, shell(t, `exec /bin/probe hold -term `+term+` >"$MESOS_SANDBOX/kept"`))
 			k.await(t, mesos.TASK_RUNNING)
-			eventually(t, "the task to be ready", func() bool { return strings.Contains(k.output(t, "kept"), "holding") })
+			environment.Eventually(t, patience, "the task to be ready", func() bool { return strings.Contains(k.output(t, "kept"), "holding") })
 			began := time.Now()
 			k.killExecutor(t)
 			k.awaitNoContainer(t)
@@ -112,7 +113,7 @@ func TestDaemonRestart(t *testing.T) {
 	running := k.await(t, mesos.TASK_RUNNING)
 	pid := k.pid(t)
 	for _, line := range []string{"out 00000020\n", "out 00000100\n", "out 00000200\n"} {
-		eventually(t, line, func() bool { return strings.Contains(k.output(t, "stdout"), line) })
+		environment.Eventually(t, patience, line, func() bool { return strings.Contains(k.output(t, "stdout"), line) })
 		h.stopDaemon(t)
 		h.start(t)
 	}
@@ -149,7 +150,7 @@ func TestDaemonAway(t *testing.T) {
 	if err := os.WriteFile(k.Sandbox+"/go-on", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the container", func() bool {
+	environment.Eventually(t, patience, "the end of the container", func() bool {
 		c, err := h.docker.ContainerInspect(t.Context(), inspected(t, running).ID)
 		return err == nil && !c.State.Running
 	})
@@ -206,12 +207,12 @@ func TestFirstThreadEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the first thread to end", func() bool {
+	environment.Eventually(t, patience, "the first thread to end", func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.State.Pid))
 		return err == nil && strings.Contains(string(stat), ") Z ")
 	})
 	k.kill(t)
-	eventually(t, "the process to be gone", func() bool {
+	environment.Eventually(t, patience, "the process to be gone", func() bool {
 		alive, err := process.Alive()
 		return err == nil && !alive
 	})

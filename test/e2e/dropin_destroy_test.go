@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeengine"
 )
 
@@ -202,16 +203,16 @@ func inspectHungDuringPull(t *testing.T) {
 			}
 			d := h.dropIn(t, info)
 			d.await(t, mesos.TASK_STARTING) // the daemon itself asks for its information, too
-			eventually(t, "the Engine to be asked", func() bool { return engine.Count("(GET|POST)", path) > 0 })
+			environment.Eventually(t, patience, "the Engine to be asked", func() bool { return engine.Count("(GET|POST)", path) > 0 })
 			d.destroy(t)
 			engine.Release()
 			if got := states(d.Stored()); !strings.HasPrefix(got, "STARTING KILLING") || strings.Contains(got, "RUNNING") {
 				t.Errorf("states %s", got)
 			}
 			if name == "create" { // which the Engine now does
-				eventually(t, "the removal of what it has created", func() bool { return engine.Count(http.MethodDelete, `/containers/.+`) > 0 })
+				environment.Eventually(t, patience, "the removal of what it has created", func() bool { return engine.Count(http.MethodDelete, `/containers/.+`) > 0 })
 			}
-			eventually(t, "no container", func() bool { return len(h.containers(t)) == 0 })
+			environment.Eventually(t, patience, "no container", func() bool { return len(h.containers(t)) == 0 })
 		})
 	}
 }

@@ -204,7 +204,7 @@ func (d *dropin) read(t *testing.T, name string) string {
 // awaitOutput waits until stdout holds a text.
 func (d *dropin) awaitOutput(t *testing.T, text string) {
 	t.Helper()
-	eventually(t, "the output "+text, func() bool { return strings.Contains(d.read(t, "stdout"), text) })
+	environment.Eventually(t, patience, "the output "+text, func() bool { return strings.Contains(d.read(t, "stdout"), text) })
 }
 
 // reported decodes the report that a task has printed, once all of it is there.
@@ -299,7 +299,7 @@ func (d *dropin) runs(t *testing.T) bool {
 
 func (d *dropin) awaitStopped(t *testing.T) {
 	t.Helper()
-	eventually(t, "the end of the container", func() bool { return !d.runs(t) })
+	environment.Eventually(t, patience, "the end of the container", func() bool { return !d.runs(t) })
 }
 
 // finish launches a task and sees it through to its regular end.

@@ -16,6 +16,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/internal/localagent"
+	"mesos-docker-containerizer/test/environment"
 )
 
 // restartable is an Engine of the test's own. The helpers of this package use it until the test ends.
@@ -79,7 +80,7 @@ func (r *restartable) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer docker.Close()
-	eventually(t, "the Engine to answer", func() bool {
+	environment.Eventually(t, patience, "the Engine to answer", func() bool {
 		_, err := docker.Ping(t.Context())
 		return err == nil
 	})
@@ -160,11 +161,11 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 	none := h.launch(t, untilTold(t, `echo "line $i"`, "log-driver=none"))
 	for name, k := range tasks {
 		k.await(t, mesos.TASK_RUNNING)
-		eventually(t, "the output of "+name, func() bool { return len(k.output(t, "stdout")) > 100 })
+		environment.Eventually(t, patience, "the output of "+name, func() bool { return len(k.output(t, "stdout")) > 100 })
 	}
 	none.await(t, mesos.TASK_RUNNING)
 	damaged.await(t, mesos.TASK_RUNNING)
-	eventually(t, "the log to rotate", func() bool { return len(tasks["rotated"].output(t, "stdout")) > 14000 })
+	environment.Eventually(t, patience, "the log to rotate", func() bool { return len(tasks["rotated"].output(t, "stdout")) > 14000 })
 	end := func(name string) {
 		k := tasks[name]
 		delete(tasks, name)
@@ -180,7 +181,7 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 		}
 		if name == slow {
 			for had := 0; had < want.Len(); { // as long as it takes on a loaded machine
-				eventually(t, "the reader to go on", func() bool { return len(k.output(t, "stdout")) > had })
+				environment.Eventually(t, patience, "the reader to go on", func() bool { return len(k.output(t, "stdout")) > had })
 				had = len(k.output(t, "stdout"))
 			}
 		}
@@ -222,7 +223,7 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 		engine.start(t)
 		for name, k := range tasks {
 			had := len(k.output(t, "stdout"))
-			eventually(t, "more output of "+name, func() bool { return len(k.output(t, "stdout")) > had+100 })
+			environment.Eventually(t, patience, "more output of "+name, func() bool { return len(k.output(t, "stdout")) > had+100 })
 		}
 		if stopped == 0 {
 			end("unterminated") // from now on it comes by lines: what a dying Engine had of one is lost
@@ -233,7 +234,7 @@ func TestOutputOverARestartOfTheEngine(t *testing.T) {
 	}
 	for name, k := range map[string]*task{"without a log": none, "with a damaged log": damaged} {
 		had := len(k.output(t, "stdout"))
-		eventually(t, "more output of the one "+name, func() bool { return len(k.output(t, "stdout")) > had })
+		environment.Eventually(t, patience, "more output of the one "+name, func() bool { return len(k.output(t, "stdout")) > had })
 		if got := k.output(t, "stderr"); !strings.Contains(got, "some of the task's output is lost") || !strings.Contains(got, "what was written in the ") {
 			t.Errorf("%s the loss is not said: %s", name, got)
 		}

@@ -15,6 +15,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/internal/localagent"
+	"mesos-docker-containerizer/test/environment"
 )
 
 // endFile is a shell condition: the test has called k.tellEnd.
@@ -113,7 +114,7 @@ func TestLogHelperThatDoesNotRead(t *testing.T) {
 			} else {
 				k.tellEnd(t)
 			}
-			eventually(t, "the executor to keep the output", func() bool { return strings.Contains(k.output(t, "stderr"), "keeping the rest of it in memory") })
+			environment.Eventually(t, patience, "the executor to keep the output", func() bool { return strings.Contains(k.output(t, "stderr"), "keeping the rest of it in memory") })
 			lines := make(chan int, 1)
 			go func() { lines <- countNumbered(reader) }()
 			status, err := k.Wait(patiently(t))
@@ -139,7 +140,7 @@ func TestLogHelperThatDoesNotRead(t *testing.T) {
 func awaitStandstill(t *testing.T, k *task) {
 	t.Helper()
 	size := 0
-	eventually(t, "the task to be held up", func() bool {
+	environment.Eventually(t, patience, "the task to be held up", func() bool {
 		before := size
 		log, err := k.h.docker.ContainerLogs(t.Context(), k.container(t), container.LogsOptions{ShowStdout: true})
 		if err != nil {

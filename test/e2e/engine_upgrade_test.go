@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"mesos-docker-containerizer/test/environment"
 )
 
 // An Engine with live-restore is upgraded under a task, and rolled back: the task lives, its port answers, and no line of its output is
@@ -37,8 +39,8 @@ func TestUpgradeOfTheEngine(t *testing.T) {
 				engine.programs = programs
 				engine.start(t)
 				had := len(k.output(t, "stdout"))
-				eventually(t, "more output", func() bool { return len(k.output(t, "stdout")) > had+300 })
-				eventually(t, "the port to answer", func() bool {
+				environment.Eventually(t, patience, "more output", func() bool { return len(k.output(t, "stdout")) > had+300 })
+				environment.Eventually(t, patience, "the port to answer", func() bool {
 					page, err := exec.Command("nsenter", "--net="+engine.network, "busybox", "wget", "-q", "-O", "-",
 						fmt.Sprintf("http://127.0.0.1:%d/passwd", port)).Output()
 					return err == nil && strings.Contains(string(page), "root")

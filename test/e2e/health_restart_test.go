@@ -3,6 +3,8 @@ package e2e
 import (
 	"testing"
 
+	"mesos-docker-containerizer/test/environment"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
@@ -76,7 +78,7 @@ func TestAgentRestartsAmongHealthChecks(t *testing.T) {
 // awaitRecovery waits until a task that was healthy, and then was not, is told to be so again.
 func (s *subject) awaitRecovery(t *testing.T) {
 	t.Helper()
-	eventually(t, "the health to come back", func() bool {
+	environment.Eventually(t, patience, "the health to come back", func() bool {
 		course := s.health(t)
 		last := len(course) - 1
 		return last > 1 && course[0] == '+' && course[1] == '-' && course[last] == '+'
@@ -85,7 +87,7 @@ func (s *subject) awaitRecovery(t *testing.T) {
 
 func (s *subject) awaitKilled(t *testing.T) {
 	t.Helper()
-	eventually(t, "the end", func() bool {
+	environment.Eventually(t, patience, "the end", func() bool {
 		all := s.stored()
 		return all[len(all)-1].GetState() == mesos.TASK_KILLED
 	})

@@ -40,7 +40,7 @@ func subjectV0(t *testing.T, h *host, info mesos.TaskInfo) *subject {
 		kill:   func() error { return d.Kill(info.TaskID.Value, nil) },
 		end: func(t *testing.T) {
 			d.awaitExit(t)
-			eventually(t, "the container to be removed", func() bool { return len(h.containers(t)) == 0 })
+			environment.Eventually(t, patience, "the container to be removed", func() bool { return len(h.containers(t)) == 0 })
 		},
 	}
 }
@@ -74,7 +74,7 @@ func subjectV1(t *testing.T, h *host, info mesos.TaskInfo) *subject {
 // await returns the first update for which a condition holds.
 func (s *subject) await(t *testing.T, what string, holds func(mesos.TaskStatus) bool) (found mesos.TaskStatus) {
 	t.Helper()
-	eventually(t, what, func() bool {
+	environment.Eventually(t, patience, what, func() bool {
 		for _, status := range s.stored() {
 			if holds(status) {
 				found = status
@@ -127,7 +127,7 @@ func (s *subject) health(t *testing.T) string {
 // awaitHealth waits until a task's health has had a course that begins so.
 func (s *subject) awaitHealth(t *testing.T, course string) {
 	t.Helper()
-	eventually(t, "the health "+course, func() bool {
+	environment.Eventually(t, patience, "the health "+course, func() bool {
 		got := s.health(t)
 		if !strings.HasPrefix(got, course[:min(len(got), len(course))]) {
 			t.Fatalf("the health was %s, want %s: %s", got, course, story(s.stored()))

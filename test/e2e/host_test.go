@@ -161,21 +161,6 @@ func (h *host) containers(t *testing.T) []container.Summary {
 	return ours
 }
 
-// eventually asks until a condition outside this process holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	deadline := time.After(patience)
-	for !condition() {
-		select {
-		case <-ticker.C:
-		case <-deadline:
-			t.Fatalf("waited %v for %s", patience, what)
-		}
-	}
-}
-
 // patiently is a context for one wait.
 func patiently(t *testing.T) context.Context {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
+	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/report"
 	"mesos-docker-containerizer/test/fakeengine"
 )
@@ -319,7 +320,7 @@ func TestAddressOfAContainerThatWasSeenTooLate(t *testing.T) {
 	info := shell(t, ":")
 	bridge(&info)
 	k := h.launch(t, info)
-	eventually(t, "the end of the container", func() bool {
+	environment.Eventually(t, patience, "the end of the container", func() bool {
 		for _, c := range h.containers(t) {
 			return c.State == "exited"
 		}

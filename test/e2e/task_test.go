@@ -14,6 +14,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/internal/localagent"
+	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/report"
 )
 
@@ -153,7 +154,7 @@ func (k *task) awaitExecutor(t *testing.T) {
 
 func (k *task) awaitNoContainer(t *testing.T) {
 	t.Helper()
-	eventually(t, "the container of "+k.ID+" to be removed", func() bool { return k.container(t) == "" })
+	environment.Eventually(t, patience, "the container of "+k.ID+" to be removed", func() bool { return k.container(t) == "" })
 }
 
 // container returns the id of the task's container, "" if there is none.
@@ -202,7 +203,7 @@ func (k *task) awaitOutput(t *testing.T, text string) {
 		_, err := k.Wait(ctx)
 		over.Store(err == nil)
 	}()
-	eventually(t, "the output "+text, func() bool {
+	environment.Eventually(t, patience, "the output "+text, func() bool {
 		last := over.Load()
 		found := strings.Contains(k.output(t, "stdout"), text)
 		if last && !found {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"mesos-docker-containerizer/test/environment"
+
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
@@ -149,7 +151,7 @@ func TestSandbox(t *testing.T) {
 	k := h.launch(t, shell(t, `cd "$MESOS_SANDBOX" && pwd && echo of the task >from-task &&
 		until [ -e from-host ]; do sleep 0.05; done; cat from-host`))
 	k.awaitOutput(t, mapped)
-	eventually(t, "the task's file", func() bool {
+	environment.Eventually(t, patience, "the task's file", func() bool {
 		content, _ := os.ReadFile(filepath.Join(k.Sandbox, "from-task"))
 		return string(content) == "of the task\n"
 	})

@@ -105,8 +105,10 @@ func Image(t testing.TB, spec testimage.Spec) string {
 // Busybox returns the tag of an image that starts a shell.
 func Busybox(t testing.TB) string {
 	t.Helper()
-	return Image(t, testimage.Spec{Cmd: []string{"sh"}})
+	return Image(t, shell)
 }
+
+var shell = testimage.Spec{Cmd: []string{"sh"}}
 
 // Probe returns the tag of an image whose entrypoint is the probe program; its command says what it does (command probe).
 func Probe(t testing.TB) string {

@@ -11,12 +11,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/docker/docker/client"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/internal/localagent"
 	"mesos-docker-containerizer/test/environment"
-	"mesos-docker-containerizer/test/environment/testimage"
 )
 
 // host is a daemon, an agent in this process, and a Prometheus that scrapes the daemon.
@@ -48,7 +46,7 @@ func newHost(ctx context.Context) (_ *host, err error) {
 	if h.directory, err = os.MkdirTemp("", "prometheus"); err != nil {
 		return nil, err
 	}
-	if h.image, err = buildImage(ctx); err != nil {
+	if h.image, err = environment.Shell(ctx, environment.Host()); err != nil {
 		return nil, err
 	}
 	for _, address := range []*string{&h.metrics, &h.prometheus} {
@@ -56,7 +54,7 @@ func newHost(ctx context.Context) (_ *host, err error) {
 			return nil, err
 		}
 	}
-	if h.daemon, err = h.start(ctx, "build/mesos-docker-containerizer", "serve", "--docker_socket="+socket, "--socket="+h.socket(),
+	if h.daemon, err = environment.Start(ctx, h.directory, "build/mesos-docker-containerizer", "serve", "--docker_socket="+socket, "--socket="+h.socket(),
 		"--run_dir="+filepath.Join(h.directory, "run"), "--metrics_address="+h.metrics, "--metrics_apps=200"); err != nil {
 		return nil, err
 	}
@@ -76,20 +74,6 @@ func newHost(ctx context.Context) (_ *host, err error) {
 }
 
 func (h *host) socket() string { return filepath.Join(h.directory, "executor.sock") }
-
-func buildImage(ctx context.Context) (string, error) {
-	docker, err := client.NewClientWithOpts(client.WithHost(environment.Host()), client.WithAPIVersionNegotiation())
-	if err != nil {
-		return "", err
-	}
-	defer docker.Close()
-	base, err := testimage.Base()
-	if err != nil {
-		return "", err
-	}
-	builder := testimage.Builder{Engine: docker, Base: base}
-	return builder.Build(ctx, testimage.Spec{Cmd: []string{"sh"}})
-}
 
 // startTasks runs one task with a health check, and one app that fails until its alert has reason to fire.
 func (h *host) startTasks(ctx context.Context) error {

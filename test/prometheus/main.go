@@ -9,12 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"time"
+
+	"mesos-docker-containerizer/test/environment"
 )
 
 // patience bounds every wait.
@@ -165,21 +166,9 @@ func (h *host) startPrometheus(ctx context.Context) error {
 			return err
 		}
 	}
-	h.server, err = h.start(ctx, "prometheus", "--config.file="+filepath.Join(h.directory, "prometheus.yml"),
+	h.server, err = environment.Start(ctx, h.directory, "prometheus", "--config.file="+filepath.Join(h.directory, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(h.directory, "data"), "--web.listen-address="+h.prometheus)
 	return err
-}
-
-// start starts a program with its log in the directory.
-func (h *host) start(ctx context.Context, program string, arguments ...string) (*exec.Cmd, error) {
-	log, err := os.Create(filepath.Join(h.directory, filepath.Base(program)+".log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	c := exec.CommandContext(ctx, program, arguments...)
-	c.Stdout, c.Stderr = log, log
-	return c, c.Start()
 }
 
 // freeAddress is one on which nothing listens.
