@@ -17,6 +17,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/test/agentevent"
 )
 
 // gone waits for the process of a task's executor to have ended and returns its exit code.
@@ -330,7 +331,7 @@ func TestLaunchFailures(t *testing.T) {
 func TestEventsBeforeLaunch(t *testing.T) {
 	a := newAgent(t, Options{})
 	c := newClient(t, a, func(r *LaunchRequest) {
-		r.BeforeLaunch = []agent.Event{KillEvent(r.Task.TaskID.Value, nil)}
+		r.BeforeLaunch = []agent.Event{agentevent.Kill(r.Task.TaskID.Value, nil)}
 	})
 	stream := c.subscribe()
 	stream.next(executor.Event_SUBSCRIBED)
@@ -359,7 +360,7 @@ func TestHeldLaunches(t *testing.T) {
 	if n := a.Subscribed(); n != 1 {
 		t.Errorf("%d executors have subscribed", n)
 	}
-	if err := a.Send(c.task.ExecutorID, KillEvent("other", nil)); err != nil {
+	if err := a.Send(c.task.ExecutorID, agentevent.Kill("other", nil)); err != nil {
 		t.Fatal(err)
 	}
 	stream.next(executor.Event_KILL) // and not the LAUNCH

@@ -17,10 +17,11 @@
 //   - launch.go, subscribe.go, environment.go, process.go, fetch.go: an executor's start (sections 1.3 and 1.5) and end (1.6).
 //   - kill.go: kills and shutdowns.
 //
-// No program calls what is in the other files, only tests do:
+// No program calls what is in the files fortests*.go, only tests do. It is one state machine with one lock, of which the subcommand
+// needs a part, so these files stand here; a test sees to it that no program links them. Events for Agent.Send are in test/agentevent.
 //
-//   - restart.go: the agent's own stop, recovery and the window for re-subscription.
-//   - faults.go: misbehaviour on demand.
+//   - fortests_restart.go: the agent's own stop, recovery and the window for re-subscription.
+//   - fortests_faults.go: misbehaviour on demand.
 //   - fortests.go: what tests ask about an agent and its tasks.
 //
 // # Caveats

@@ -12,6 +12,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/test/agentevent"
 )
 
 // withTask is a client that has got its task.
@@ -143,7 +144,7 @@ func TestProtobufStream(t *testing.T) {
 		response.ContentLength >= 0 {
 		t.Fatalf("answered %s, %v, length %d", response.Status, response.Header, response.ContentLength)
 	}
-	if err := a.Send(c.task.ExecutorID, UnknownEvent()); err != nil {
+	if err := a.Send(c.task.ExecutorID, agentevent.Unknown()); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []executor.Event_Type{executor.Event_SUBSCRIBED, executor.Event_LAUNCH, 99} {
@@ -244,8 +245,8 @@ func TestStreams(t *testing.T) {
 func TestUnheardOfEventsTravel(t *testing.T) {
 	a := newAgent(t, Options{})
 	c, stream := withTask(t, a)
-	group := LaunchGroupEvent(c.task.Info)
-	if err := a.Send(c.task.ExecutorID, UnknownEvent(), OversizedEvent(5<<20), LaunchEvent(c.task.Info), group); err != nil {
+	group := agentevent.LaunchGroup(c.task.Info)
+	if err := a.Send(c.task.ExecutorID, agentevent.Unknown(), agentevent.Oversized(5<<20), agentevent.Launch(c.task.Info), group); err != nil {
 		t.Fatal(err)
 	}
 	stream.next(99)
@@ -254,7 +255,7 @@ func TestUnheardOfEventsTravel(t *testing.T) {
 	}
 	stream.next(executor.Event_LAUNCH)
 	stream.next(executor.Event_LAUNCH_GROUP)
-	if err := a.Send("nobody", UnknownEvent()); err == nil {
+	if err := a.Send("nobody", agentevent.Unknown()); err == nil {
 		t.Error("an unknown executor was sent an event")
 	}
 	c.must(&executor.Call{

@@ -13,6 +13,7 @@ import (
 
 	"mesos-docker-containerizer/executor/agent"
 	"mesos-docker-containerizer/internal/localagent"
+	"mesos-docker-containerizer/test/agentevent"
 	"mesos-docker-containerizer/test/environment"
 )
 
@@ -199,7 +200,7 @@ func TestKillTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.awaitOutput(t, "received terminated")
-	if err := h.agent.Send(k.ExecutorID, localagent.KillEvent("another-task", nil), localagent.KillEvent(k.ID, policy(300*time.Millisecond))); err != nil {
+	if err := h.agent.Send(k.ExecutorID, agentevent.Kill("another-task", nil), agentevent.Kill(k.ID, policy(300*time.Millisecond))); err != nil {
 		t.Fatal(err)
 	}
 	wantMessage(t, k.end(t), mesos.TASK_KILLED, "Container exited with status 137")
@@ -211,7 +212,7 @@ func TestKillBeforeLaunch(t *testing.T) {
 	h := newHost(t)
 	info := shell(t, `echo ran >"$MESOS_SANDBOX/ran"`)
 	k := h.launch(t, info, func(r *localagent.LaunchRequest) {
-		r.BeforeLaunch = []agent.Event{localagent.KillEvent(info.TaskID.Value, nil)}
+		r.BeforeLaunch = []agent.Event{agentevent.Kill(info.TaskID.Value, nil)}
 	})
 	wantMessage(t, k.end(t), mesos.TASK_KILLED, "killed before it was launched")
 	k.wantStates(t, "KILLED")
@@ -246,7 +247,7 @@ func TestSecondLaunch(t *testing.T) {
 	toCustom := custom(t, h, nil)
 	k := h.launch(t, probe(t, "hold"), toCustom)
 	k.awaitReady(t)
-	if err := h.agent.Send(k.ExecutorID, localagent.UnknownEvent(), localagent.LaunchEvent(k.Info)); err != nil {
+	if err := h.agent.Send(k.ExecutorID, agentevent.Unknown(), agentevent.Launch(k.Info)); err != nil {
 		t.Fatal(err)
 	}
 	second := h.launch(t, shell(t, "true"), toCustom, func(r *localagent.LaunchRequest) { r.Task.Executor = k.Info.Executor })

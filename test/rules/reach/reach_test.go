@@ -20,7 +20,7 @@ var programs = []string{module + "/cmd/mesos-docker-cli", module + "/cmd/mesos-d
 
 // forTests are files of the stand-in for the agent that hold what only tests do with it. It is one state machine with one lock, of
 // which `run` needs a part, so this stands beside it; but no program may link it.
-var forTests = []string{"internal/localagent/faults.go", "internal/localagent/restart.go", "internal/localagent/fortests.go"}
+var forTests = []string{"internal/localagent/fortests.go", "internal/localagent/fortests_faults.go", "internal/localagent/fortests_restart.go"}
 
 // TestProgramsHaveNothingThatOnlyTestsCall: each program calls what it links, and no function stands in a package of a program
 // that no program calls. Test support is below test.

@@ -3,7 +3,6 @@ package localagent
 import (
 	"fmt"
 
-	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 	"go.uber.org/zap"
 
@@ -124,33 +123,4 @@ func (a *Agent) Send(executorID string, events ...agent.Event) error {
 	a.log.Debug("sending events as asked", append(e.fields(), zap.Int("events", len(events)))...)
 	e.stream.send(events...)
 	return nil
-}
-
-// UnknownEvent is an event of a type no version of the protocol has.
-func UnknownEvent() agent.Event { return agent.Event{Type: 99} }
-
-// OversizedEvent is a well-formed event larger than the given number of bytes.
-func OversizedEvent(bytes int) agent.Event {
-	return agent.Event{Type: executor.Event_MESSAGE, Message: &executor.Event_Message{Data: make([]byte, bytes)}}
-}
-
-// KillEvent is a KILL for a task.
-func KillEvent(taskID string, policy *mesos.KillPolicy) agent.Event {
-	return agent.Event{
-		Type: executor.Event_KILL,
-		Kill: &executor.Event_Kill{TaskID: mesos.TaskID{Value: taskID}, KillPolicy: policy},
-	}
-}
-
-// LaunchEvent is a LAUNCH of a task.
-func LaunchEvent(task mesos.TaskInfo) agent.Event {
-	return agent.Event{Type: executor.Event_LAUNCH, Launch: &executor.Event_Launch{Task: task}}
-}
-
-// LaunchGroupEvent is a LAUNCH_GROUP of tasks.
-func LaunchGroupEvent(tasks ...mesos.TaskInfo) agent.Event {
-	return agent.Event{
-		Type:        executor.Event_LAUNCH_GROUP,
-		LaunchGroup: &executor.Event_LaunchGroup{TaskGroup: mesos.TaskGroupInfo{Tasks: tasks}},
-	}
 }
