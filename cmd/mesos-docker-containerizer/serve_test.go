@@ -207,7 +207,7 @@ func TestFewOpenFiles(t *testing.T) {
 		c.Path = "/bin/sh"
 	}, "serve", "--run_dir="+directory, "--socket="+socket, "--docker_socket="+filepath.Join(directory, "nobody"))
 	daemon.await("the daemon serves")
-	daemon.await(`"limit":64,"for_each_task":6,"enough_for_tasks":5`)
+	daemon.await(`"limit":64,"for_each_task":8,"enough_for_tasks":4`)
 	launch := wire.Launch{Task: "t"}
 	attach := func(name string, state *wire.State) (*wire.Conn, wire.Message) {
 		conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
@@ -233,12 +233,12 @@ func TestFewOpenFiles(t *testing.T) {
 	for i := range 40 {
 		c, m := attach(fmt.Sprintf("e%d", i), nil)
 		switch {
-		case i < 5 && m.Accepted == nil:
+		case i < 4 && m.Accepted == nil:
 			t.Errorf("executor %d is told %+v, want it to be accepted", i, m)
-		case i >= 5 && (m.Refused == nil || !m.Refused.Permanent || !strings.Contains(m.Refused.Reason, "may open 64 files, enough for 5 tasks at a time, and has 5: raise LimitNOFILE")):
+		case i >= 4 && (m.Refused == nil || !m.Refused.Permanent || !strings.Contains(m.Refused.Reason, "may open 64 files, enough for 4 tasks at a time, and has 4: raise LimitNOFILE")):
 			t.Errorf("executor %d is told %+v, want a refusal that names LimitNOFILE", i, m)
 		}
-		if i >= 5 {
+		if i >= 4 {
 			c.Close()
 		}
 	}

@@ -5,7 +5,7 @@
 //	health.Run(ctx, spec, health.Target{ContainerID: id, PID: pid, Engine: engine}, startedAt, func(r health.Result) { ... })
 //
 // translate.go has the checks that a framework may request (contract 4.1), probe.go the times of probes (4.2), and
-// http.go, tcp.go and command.go the three kinds (4.3).
+// http.go, tcp.go and command.go the three kinds (4.3); exchange.go makes the requests of an HTTP probe.
 //
 // HTTP and TCP probes connect to the container's loopback. Only the creation of the socket runs in the container's network namespace
 // (namespace.go); a socket keeps the namespace in which it was created. The Engine runs commands. A command that times out is killed

@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -32,21 +31,17 @@ const (
 // Only redirects on the container's loopback are followed. Any other redirect is the result, and a success: a root process on the
 // host must not resolve its name, and another server says nothing about the task.
 func (p *prober) http(ctx context.Context) Result {
-	target := p.spec.HTTP.url()
-	shown := url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath} // without the query, which may hold a token
-	what := "HTTP GET " + bounded(shown.String())
-	if err := portError(p.spec.HTTP.Port); err != nil {
-		return p.failed(ctx, what, err)
+	if p.request == nil {
+		target := p.spec.HTTP.url()
+		p.what = "HTTP GET " + shown(target)
+		var err error
+		if p.request, err = p.spec.HTTP.request(target); err != nil {
+			return p.failed(ctx, p.what, err)
+		}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
-	if err != nil {
-		return p.failed(ctx, what, err)
-	}
-	request.Host = hostHeader(target)
-	request.Header.Set("User-Agent", userAgent)
-	request.Header.Set("Accept", "*/*")
-	client := p.httpClient(ctx)
-	response, err := client.Do(request)
+	what := p.what
+	client := &http.Client{Transport: exchange{ctx, &p.network, p.spec.tick()}, CheckRedirect: p.redirect}
+	response, err := client.Do(p.request)
 	if err != nil {
 		return p.failed(ctx, what, withoutURL(err))
 	}
@@ -63,30 +58,24 @@ func (p *prober) http(ctx context.Context) Result {
 	}
 }
 
-// httpClient returns a client for one probe, without keep-alive, proxy and certificate verification. Its connections end with the
-// probe's ctx, which must end: the transport's own context for dialling outlives the request, and so would a TLS handshake without
-// an answer.
-func (p *prober) httpClient(ctx context.Context) *http.Client {
-	transport := &http.Transport{
-		DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
-			to, err := netip.ParseAddrPort(address)
-			if err != nil || !to.Addr().IsLoopback() {
-				return nil, fmt.Errorf("%s is not on the container's loopback", address)
-			}
-			conn, err := p.target.dial(ctx, to)
-			if err != nil {
-				return nil, err
-			}
-			context.AfterFunc(ctx, func() { conn.Close() })
-			return conn, nil
-		},
-		// As curl -k: the probe sends nothing that needs protection. Old TLS versions are accepted too.
-		TLSClientConfig:        &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}, //nolint:gosec // see above
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: longestHeader,
+// shown is a URL for messages, without the query, which may hold a token.
+func shown(target *url.URL) string {
+	u := url.URL{Scheme: target.Scheme, Host: target.Host, Path: target.Path, RawPath: target.RawPath}
+	return bounded(u.String())
+}
+
+// request is the request of every probe, which probes send one after another.
+func (h HTTPSpec) request(target *url.URL) (*http.Request, error) {
+	if err := portError(h.Port); err != nil {
+		return nil, err
 	}
-	return &http.Client{Transport: transport, CheckRedirect: p.redirect}
+	request, err := http.NewRequest(http.MethodGet, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Host = hostHeader(target)
+	request.Header = http.Header{"User-Agent": {userAgent}, "Accept": {"*/*"}, "Connection": {"close"}}
+	return request, nil
 }
 
 // redirect decides whether a redirect is followed. It replaces the name localhost by the address that the probe uses.

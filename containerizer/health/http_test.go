@@ -47,6 +47,9 @@ func TestHTTP(t *testing.T) {
 		{"/loop", 0, false, "more than 50 redirects"},
 		{"/header/200000", 200, true, "200"},
 		{"/header/1000000", 0, false, "header"},
+		{"/early/3", 200, true, "200"},
+		{"/early/20000", 0, false, "header of the answer is too long"},
+		{"/late", 200, true, "200"},
 		{"/endless", 200, true, "200"},
 		{"/broken", 0, false, "was cut short"},
 	} {
@@ -82,13 +85,6 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-func TestHTTPProxyFromEnvironmentIsIgnored(t *testing.T) {
-	t.Setenv("HTTP_PROXY", "http://192.0.2.1:3128")
-	if client := newProber(get(80, "/"), Target{}).httpClient(t.Context()); client.Transport.(*http.Transport).Proxy != nil {
-		t.Error("asks a proxy")
-	}
-}
-
 func TestHTTPTimeouts(t *testing.T) {
 	target := serve(t, nil, TCPSpec{Port: 80}, "-http", ":80")
 	for _, path := range []string{"/hang", "/stuck"} {
@@ -100,12 +96,18 @@ func TestHTTPTimeouts(t *testing.T) {
 			t.Errorf("%s after %v: %+v", path, time.Since(began), got)
 		}
 	}
+	kept := newProber(get(80, "/status/200"), target)
+	if got := kept.probe(t.Context()); !got.Succeeded {
+		t.Errorf("%+v", got)
+	}
 	if got := newProber(get(80, "/die"), target).probe(t.Context()); got.Ran || got.Succeeded || got.Message == "" {
 		t.Errorf("container that dies in mid-probe: %+v", got)
 	}
-	await(t, "the end of the process", func() bool { return !newProber(Spec{Kind: TCP, TCP: TCPSpec{Port: 80}}, target).probe(t.Context()).Ran })
-	if got := newProber(get(80, "/"), target).probe(t.Context()); got.Ran || !strings.Contains(got.Message, "is gone") {
-		t.Errorf("after the end of the container: %+v", got)
+	await(t, "the end of the process", kept.network.process.Ended)
+	for what, p := range map[string]*prober{"new": newProber(get(80, "/"), target), "with an open network": kept} {
+		if got := p.probe(t.Context()); got.Ran || !strings.Contains(got.Message, "is gone") {
+			t.Errorf("%s, after the end of the container: %+v", what, got)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -13,16 +14,50 @@ import (
 
 var errNoPID = errors.New("the host's pid of the container is not known, so its network cannot be entered")
 
-// openNamespace opens the network namespace of the container.
-func (t Target) openNamespace() (*os.File, error) {
-	if t.PID <= 0 || t.ContainerID == "" {
-		return nil, errNoPID
+// containerNetwork is the network of a container. It is opened by the first probe and kept for the next ones, since to find it and to
+// verify whose it is takes more time than a probe. The container's first process is kept as well: when that has ended, nothing is
+// probed, for in a shared network others may take its ports.
+type containerNetwork struct {
+	target    Target
+	process   *pidfd.Process
+	namespace *os.File
+}
+
+// socket creates a non-blocking TCP socket in the network.
+func (n *containerNetwork) socket(family int) (fd int, err error) {
+	if n.namespace == nil {
+		if err := n.open(); err != nil {
+			return -1, err
+		}
 	}
-	namespace, err := pidfd.OpenNetwork(t.PID, t.ContainerID)
+	if n.process.Ended() {
+		return -1, processError(n.target.PID, os.ErrNotExist)
+	}
+	return socketIn(n.namespace, family)
+}
+
+func (n *containerNetwork) open() error {
+	if n.target.PID <= 0 || n.target.ContainerID == "" {
+		return errNoPID
+	}
+	process, err := pidfd.OpenContainer(n.target.PID, n.target.ContainerID)
 	if err != nil {
-		return nil, processError(t.PID, err)
+		return processError(n.target.PID, err)
 	}
-	return namespace, nil
+	namespace, err := process.Network()
+	if err != nil {
+		process.Close()
+		return processError(n.target.PID, err)
+	}
+	n.process, n.namespace = process, namespace
+	return nil
+}
+
+// close lets go of the network. The next probe finds it again.
+func (n *containerNetwork) close() {
+	n.process.Close()
+	n.namespace.Close() // of nil that is an error and no more
+	n.process, n.namespace = nil, nil
 }
 
 // processError adds context to an error about a process.
@@ -33,37 +68,29 @@ func processError(pid int, err error) error {
 	return fmt.Errorf("look at the container's process: %w", err)
 }
 
+// ownNetwork is the network namespace of the daemon's first thread.
+var ownNetwork = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
+
 // socketIn creates a non-blocking TCP socket in a network namespace, which the socket keeps.
 //
-// The thread that enters the namespace is locked meanwhile. If it cannot return, it ends with its goroutine, so that no other
-// goroutine runs in a container's network.
+// The thread that enters the namespace is locked meanwhile. If it cannot return, it stays locked to the caller's goroutine and ends with
+// it, so that no other goroutine runs in a container's network.
 func socketIn(namespace *os.File, family int) (fd int, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		var back bool
-		if fd, back, err = enterAndCreate(namespace, family); back {
-			runtime.UnlockOSThread()
-		}
-	}()
-	<-done
-	return fd, err
-}
-
-// enterAndCreate runs on a locked thread; back reports that the thread has returned.
-func enterAndCreate(namespace *os.File, family int) (fd int, back bool, err error) {
-	own, err := os.Open("/proc/thread-self/ns/net")
+	own, err := ownNetwork()
 	if err != nil {
-		return -1, true, fmt.Errorf("open the daemon's own network: %w", err)
+		return -1, fmt.Errorf("open the daemon's own network: %w", err)
 	}
-	defer own.Close()
+	runtime.LockOSThread()
 	if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
-		return -1, true, fmt.Errorf("enter the container's network: %w", err)
+		runtime.UnlockOSThread()
+		return -1, fmt.Errorf("enter the container's network: %w", err)
 	}
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
 		err = fmt.Errorf("create a socket in the container's network: %w", err)
 	}
-	return fd, unix.Setns(int(own.Fd()), unix.CLONE_NEWNET) == nil, err
+	if unix.Setns(int(own.Fd()), unix.CLONE_NEWNET) == nil {
+		runtime.UnlockOSThread()
+	}
+	return fd, err
 }

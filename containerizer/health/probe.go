@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -15,15 +16,26 @@ import (
 type prober struct {
 	spec     Spec
 	target   Target
-	leftover string // exec ID of a command that timed out and may still run
+	network  containerNetwork
+	request  *http.Request // of an HTTP check, nil before the first probe
+	what     string        // names the request in messages
+	leftover string        // exec ID of a command that timed out and may still run
 }
 
-func newProber(spec Spec, target Target) *prober { return &prober{spec: spec, target: target} }
+// newProber returns a prober, whose network the caller closes.
+func newProber(spec Spec, target Target) *prober {
+	return &prober{spec: spec, target: target, network: containerNetwork{target: target}}
+}
 
 // probe makes one probe within its timeout.
-func (p *prober) probe(session context.Context) Result {
-	ctx, cancel := context.WithCancel(session) // also ends the connections of an HTTP client
+func (p *prober) probe(session context.Context) (result Result) {
+	ctx, cancel := context.WithCancel(session)
 	defer cancel()
+	defer func() {
+		if !result.Succeeded {
+			p.network.close() // the process may have moved to another network
+		}
+	}()
 	if p.spec.Timeout > 0 {
 		var expire context.CancelFunc
 		ctx, expire = context.WithTimeout(ctx, p.spec.Timeout)
@@ -91,6 +103,12 @@ const (
 	// shortestInterval bounds the load of a check with an interval of 0.
 	shortestInterval = 100 * time.Millisecond
 
+	// longestTick is the most that a probe, and the reading of its answer, wait for others: to wake a thread costs more than a probe.
+	longestTick = 50 * time.Millisecond
+
+	// shortestTick is that of checks with a tiny timeout.
+	shortestTick = longestTick / 64
+
 	// longestSpread bounds the wait for the first probe of an older container after a restart of the daemon, which finds all
 	// containers of the host at once.
 	longestSpread = 10 * time.Second
@@ -102,12 +120,28 @@ const (
 // interrupts has no result. Run returns when ctx has ended and the last command is killed, within settleLimit.
 func Run(ctx context.Context, spec Spec, target Target, started time.Time, report func(Result)) {
 	p := newProber(spec, target)
+	defer p.network.close()
 	schedule(ctx, spec, started, p.probe, report)
+}
+
+// tick divides the host's time for the probes of a check: they begin at multiples of it, at most a quarter of one early. It is longestTick
+// halved as often as interval and timeout want, so that checks with different ones still share moments.
+func (s Spec) tick() time.Duration {
+	limit := max(s.Interval, shortestInterval) / 20
+	if s.Timeout > 0 {
+		limit = min(limit, s.Timeout/4)
+	}
+	tick := longestTick
+	for tick > limit && tick > shortestTick {
+		tick /= 2
+	}
+	return tick
 }
 
 func schedule(ctx context.Context, spec Spec, started time.Time, probe func(context.Context) Result, report func(Result)) {
 	interval := max(spec.Interval, shortestInterval)
-	for wait := firstWait(spec.Delay, interval, started); pause(ctx, wait); wait = interval {
+	tick := spec.tick()
+	for wait := firstWait(spec.Delay, interval, started); pauseToTick(ctx, wait-tick/4, tick); wait = interval {
 		result := probe(ctx)
 		if ctx.Err() != nil {
 			return
@@ -126,6 +160,12 @@ func firstWait(delay, interval time.Duration, started time.Time) time.Duration {
 		return rand.N(min(interval, longestSpread))
 	}
 	return max(delay-age, 0)
+}
+
+// pauseToTick is pause to the first multiple of a tick after d.
+func pauseToTick(ctx context.Context, d, tick time.Duration) bool {
+	after := time.Duration(time.Now().Add(d).UnixNano())
+	return pause(ctx, d+(tick-after%tick)%tick)
 }
 
 // pause waits, and reports false if ctx ends.

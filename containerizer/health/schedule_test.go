@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,48 @@ func TestSchedule(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Probes of many containers begin together, each on time: at most a tick late and a quarter of one early.
+func TestProbesAreMadeTogether(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		spec := Spec{
+			Delay:    rapid.Custom(milliseconds(0, 3000)).Draw(r, "delay"),
+			Interval: rapid.Custom(milliseconds(0, 10_000)).Draw(r, "interval"),
+			Timeout:  rapid.Custom(milliseconds(0, 1000)).Draw(r, "timeout"),
+		}
+		ages := rapid.SliceOfN(rapid.Custom(milliseconds(0, 1000)), 1, 20).Draw(r, "ages")
+		takes := rapid.Custom(milliseconds(0, 300)).Draw(r, "takes")
+		synctest.Test(t, func(t *testing.T) {
+			tick, interval := spec.tick(), max(spec.Interval, shortestInterval)
+			if tick > longestTick || tick > interval/20 || spec.Timeout > 4*shortestTick && tick > spec.Timeout/4 {
+				t.Fatalf("a tick of %v", tick)
+			}
+			var checks sync.WaitGroup
+			for _, age := range ages {
+				checks.Go(func() {
+					due := max(spec.Delay-age, 0)
+					if age > spec.Delay+interval {
+						return // begins at a random moment
+					}
+					at, _ := times(spec, time.Now().Add(-age), takes, 20*time.Second)
+					for _, began := range at {
+						if began%tick != 0 || began < due-tick/4 || began >= due+tick {
+							t.Errorf("%v with a tick of %v: a probe at %v that was due at %v", spec, tick, began, due)
+						}
+						due = began + takes + interval
+					}
+				})
+			}
+			checks.Wait()
+		})
+	})
+}
+
+func milliseconds(least, most int64) func(*rapid.T) time.Duration {
+	return func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.Int64Range(least, most).Draw(t, "ms")) * time.Millisecond
 	}
 }
 

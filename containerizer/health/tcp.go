@@ -3,10 +3,8 @@ package health
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"time"
 
@@ -20,13 +18,13 @@ func (p *prober) tcp(ctx context.Context) Result {
 	if err := portError(t.Port); err != nil {
 		return p.failed(ctx, what, err)
 	}
-	conn, err := p.target.dial(ctx, netip.AddrPortFrom(loopback(t.IPv6), uint16(t.Port)))
+	fd, err := p.network.dial(ctx, netip.AddrPortFrom(loopback(t.IPv6), uint16(t.Port)))
 	if err != nil {
 		result := p.failed(ctx, what, err)
 		_, result.Ran = errors.AsType[*connectError](err)
 		return result
 	}
-	conn.Close()
+	unix.Close(fd)
 	return Result{Ran: true, Succeeded: true, Message: what + " was accepted"}
 }
 
@@ -49,34 +47,23 @@ type connectError struct{ errno error }
 func (e *connectError) Error() string { return e.errno.Error() }
 func (e *connectError) Unwrap() error { return e.errno }
 
-// dial connects to an address in the container's network.
-func (t Target) dial(ctx context.Context, address netip.AddrPort) (net.Conn, error) {
+// dial returns a non-blocking socket that is connected to an address in the container's network.
+func (n *containerNetwork) dial(ctx context.Context, address netip.AddrPort) (fd int, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return -1, err
 	}
-	namespace, err := t.openNamespace()
-	if err != nil {
-		return nil, err
-	}
-	defer namespace.Close()
 	family := unix.AF_INET
 	if address.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := socketIn(namespace, family)
-	if err != nil {
-		return nil, err
+	if fd, err = n.socket(family); err != nil {
+		return -1, err
 	}
-	file := os.NewFile(uintptr(fd), "socket")
-	defer file.Close()
-	if err := connect(ctx, file, sockaddr(address)); err != nil {
-		return nil, err
+	if err := connect(ctx, fd, sockaddr(address)); err != nil {
+		unix.Close(fd)
+		return -1, err
 	}
-	conn, err := net.FileConn(file) // a duplicate of the descriptor
-	if err != nil {
-		return nil, fmt.Errorf("use the connection: %w", err)
-	}
-	return conn, nil
+	return fd, nil
 }
 
 func sockaddr(address netip.AddrPort) unix.Sockaddr {
@@ -86,38 +73,28 @@ func sockaddr(address netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().As4()}
 }
 
-// connect connects a non-blocking socket. It blocks no thread.
-func connect(ctx context.Context, socket *os.File, to unix.Sockaddr) error {
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { socket.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	var answer error
-	err = raw.Write(func(fd uintptr) bool {
+// longestLook bounds the time between two looks at a connection that is being made.
+const longestLook = 100 * time.Millisecond
+
+// connect connects a non-blocking socket. On loopback the second look has the outcome, unless the server accepts nothing and its queue
+// is full: then the kernel tries again once a second and less often, so looks cost less than a poller would.
+func connect(ctx context.Context, fd int, to unix.Sockaddr) error {
+	for wait := time.Duration(0); ; wait = min(2*wait+time.Millisecond, longestLook) {
 		// A repeated connect returns the state of the attempt.
-		answer = unix.Connect(int(fd), to)
-		for errors.Is(answer, unix.EINTR) {
-			answer = unix.Connect(int(fd), to)
+		err := unix.Connect(fd, to)
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EINPROGRESS), errors.Is(err, unix.EALREADY):
+			if wait > 0 && !pause(ctx, wait) {
+				return ctx.Err()
+			}
+			continue
+		case err != nil && !errors.Is(err, unix.EISCONN):
+			return &connectError{err}
+		case connectedToItself(fd):
+			return &connectError{unix.ECONNREFUSED}
 		}
-		if errors.Is(answer, unix.EISCONN) {
-			answer = nil
-		}
-		if answer == nil && connectedToItself(int(fd)) {
-			answer = unix.ECONNREFUSED
-		}
-		return !errors.Is(answer, unix.EINPROGRESS) && !errors.Is(answer, unix.EALREADY)
-	})
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		return err
-	case answer != nil:
-		return &connectError{answer}
+		return nil
 	}
-	return nil
 }
 
 // connectedToItself detects a socket whose own port is the port it connects to. TCP connects such a socket to itself although no

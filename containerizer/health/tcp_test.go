@@ -123,10 +123,9 @@ func TestConnectionToItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := os.NewFile(uintptr(fd), "socket")
-	defer socket.Close()
+	defer unix.Close(fd)
 	bind(t, fd, address)
-	if err := connect(t.Context(), socket, sockaddr(address)); err == nil || err.Error() != "connection refused" {
+	if err := connect(t.Context(), fd, sockaddr(address)); err == nil || err.Error() != "connection refused" {
 		t.Errorf("%v", err)
 	}
 }

@@ -47,10 +47,15 @@ func OpenNetwork(pid int, container string) (*os.File, error) {
 		return nil, err
 	}
 	defer process.Close()
-	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
-	if err == nil && process.Ended() { // the pid may have been another's when the namespace was opened
+	return process.Network()
+}
+
+// Network opens the network namespace of the process. The error wraps os.ErrNotExist if the process has ended. The caller closes the file.
+func (p *Process) Network() (*os.File, error) {
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", p.named.PID))
+	if err == nil && p.Ended() { // the pid may have been another's when the namespace was opened
 		namespace.Close()
-		err = fmt.Errorf("open the network namespace of process %d: %w", pid, os.ErrNotExist)
+		err = fmt.Errorf("open the network namespace of process %d: %w", p.named.PID, os.ErrNotExist)
 	}
 	if err != nil {
 		return nil, err

@@ -93,6 +93,17 @@ func routes() http.Handler {
 	mux.HandleFunc("/header/{bytes}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Long", strings.Repeat("x", number(r.PathValue("bytes"))))
 	})
+	mux.HandleFunc("/early/{interim}", func(w http.ResponseWriter, r *http.Request) {
+		for range number(r.PathValue("interim")) {
+			w.WriteHeader(http.StatusEarlyHints)
+		}
+	})
+	mux.HandleFunc("/late", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-r.Context().Done():
+		}
+	})
 	mux.HandleFunc("/endless", func(w http.ResponseWriter, _ *http.Request) {
 		for err := error(nil); err == nil; {
 			_, err = w.Write(make([]byte, 4096))
