@@ -17,6 +17,10 @@ const (
 	reopenMax = 3 * time.Second
 )
 
+// listenInterval is the time between two looks whether an Engine listens again. One that is stopped soon after its start has to be heard
+// before, or the signals that it ends containers with are taken for nobody's.
+const listenInterval = 100 * time.Millisecond
+
 // maxMissed bounds the events that are kept of one container.
 const maxMissed = 8
 
@@ -140,11 +144,28 @@ func (w *watch) run(ctx context.Context) {
 		}
 		w.setTrouble(err)
 		w.wakeAll()
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-		}
+		w.pause(ctx, wait)
 		wait = min(2*wait, reopenMax)
+	}
+}
+
+// pause waits before the stream is opened again, until the time is over or an Engine listens where none did.
+func (w *watch) pause(ctx context.Context, wait time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	ticker := time.NewTicker(listenInterval)
+	defer ticker.Stop()
+	for listened := w.engine.Listens(ctx); ; {
+		select {
+		case <-ticker.C:
+			now := w.engine.Listens(ctx)
+			if now && !listened {
+				return
+			}
+			listened = now
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
