@@ -33,7 +33,9 @@ func (e *prepareTimeoutError) Error() string {
 func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	deadline := time.Now().Add(s.server.options.PrepareTimeout)
 	if state := s.attach.State; state != nil && !state.PrepareDeadline.IsZero() {
-		deadline = state.PrepareDeadline
+		if known := wire.Anchor(state.PrepareDeadline); known.Before(deadline) { // else the clock was set back meanwhile
+			deadline = known
+		}
 	}
 	var warnings []string
 	if s.info = decodeLaunch(s.order); s.info.err == nil {

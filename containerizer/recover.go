@@ -190,8 +190,15 @@ func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Dura
 
 func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Duration, ran bool, logger *zap.Logger) {
 	var groups []string
+	var ended time.Time // at the latest
 	removal := container.Removal{
-		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Due: s.removalTime, Ran: ran, Logger: logger,
+		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Ran: ran, Logger: logger,
+		Due: func(c *engine.Container) time.Time {
+			if ended.IsZero() && !c.State.Running {
+				ended = time.Now()
+			}
+			return s.removalTime(c, ended)
+		},
 		Ours: func(c *engine.Container) bool {
 			labels, _ := engine.ParseLabels(c.Config.Labels)
 			groups = filepath.SplitList(labels.Groups)
@@ -214,14 +221,19 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 }
 
 // removalTime is when a container that has ended is due: at once on our own routes, on the drop-in route, where agents may still
-// want it, RemoveDelay after its end. It is no earlier than was promised to an agent that recovers.
-func (s *Server) removalTime(c *engine.Container) time.Time {
+// want it, RemoveDelay after its end, which was seen at the given time: by the Engine's it may be yet to come, if the clock was set back. It
+// is no earlier than was promised to an agent that recovers.
+func (s *Server) removalTime(c *engine.Container, seen time.Time) time.Time {
 	kept := s.hold.End(c.Name)
 	labels, _ := engine.ParseLabels(c.Config.Labels)
 	if labels.Route != string(wire.RouteDropIn) {
 		return kept
 	}
-	if due := container.FinishedAt(c).Add(s.options.RemoveDelay); due.After(kept) {
+	ended := container.FinishedAt(c)
+	if ended.After(seen) {
+		ended = seen
+	}
+	if due := ended.Add(s.options.RemoveDelay); due.After(kept) {
 		return due
 	}
 	return kept

@@ -130,7 +130,7 @@ func (w *watch) run(ctx context.Context) {
 	wait := reopenMin
 	since := time.Unix(1, 0)
 	for ctx.Err() == nil {
-		stream, err := w.engine.Events(ctx, since, w.label)
+		stream, err := w.engine.Events(ctx, eventsSince(since, time.Now()), w.label)
 		if err == nil {
 			wait = reopenMin
 			w.setTrouble(nil)
@@ -167,6 +167,15 @@ func (w *watch) pause(ctx context.Context, wait time.Duration) {
 			return
 		}
 	}
+}
+
+// eventsSince is from when on events are asked for, after the last one that was seen: all that the Engine remembers if the clock was set back
+// since then. One that is told again changes nothing.
+func eventsSince(last, now time.Time) time.Time {
+	if last.After(now) {
+		return time.Unix(1, 0)
+	}
+	return last
 }
 
 func (w *watch) follow(stream *engine.EventStream, last *time.Time) error {

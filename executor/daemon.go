@@ -76,6 +76,7 @@ func (e *executor) attach() {
 	}
 	if e.task != nil {
 		attach.StopGrace = e.grace(nil)
+		e.anchor()
 		state := e.task.state
 		state.HasOutput = e.task.output != nil
 		state.Exited = e.task.exit != nil
@@ -85,6 +86,15 @@ func (e *executor) attach() {
 		attach.State = &state
 	}
 	e.send(wire.Message{Attach: &attach})
+}
+
+// anchor has the next daemon hear of points in time by the clock of now, which may have been set.
+func (e *executor) anchor() {
+	state := &e.task.state
+	state.PrepareDeadline = wire.Anchor(state.PrepareDeadline)
+	if state.Kill != nil {
+		state.Kill.Deadline, state.Kill.Sent = wire.Anchor(state.Kill.Deadline), wire.Anchor(state.Kill.Sent)
+	}
 }
 
 func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
@@ -123,7 +133,7 @@ func (e *executor) onMessage(m wire.Message, file io.ReadCloser) {
 
 func (e *executor) onAccepted(a *wire.Accepted) {
 	e.unanswered.stop()
-	e.task.state.PrepareDeadline = a.PrepareDeadline
+	e.task.state.PrepareDeadline = wire.Anchor(a.PrepareDeadline)
 	if a.ProgressInterval != nil {
 		e.task.progress.configure(*a.ProgressInterval)
 	}

@@ -85,7 +85,7 @@ func (e *executor) sendKill(grace time.Duration, why string) {
 // onKillSent notes that the stop signal of the latest kill was sent, and its grace period has begun.
 func (e *executor) onKillSent(k *wire.Kill) {
 	if asked := e.task.state.Kill; asked != nil && asked.Deadline.Equal(k.Deadline) {
-		asked.Sent = k.Sent
+		asked.Sent = wire.Anchor(k.Sent)
 	}
 }
 

@@ -217,7 +217,7 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 		// An owner that was slow, or stopped, has seen the end late; one that counts is not hurt by reading the log.
 		return w.resumeOutput(ctx, last)
 	}
-	if grace := outputGrace - time.Since(last.Ended); grace > 0 && !last.Broken {
+	if grace := graceLeft(last.Ended, time.Now()); grace > 0 && !last.Broken {
 		return grace, false, nil
 	}
 	found, err := w.options.Engine.Inspect(ctx, w.id)
@@ -225,6 +225,11 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 		return askInterval, false, nil // the end is waited for elsewhere
 	}
 	return w.resumeOutput(ctx, last)
+}
+
+// graceLeft is what is left of outputGrace. The owner has noted the end by a clock that may have been set since.
+func graceLeft(ended, now time.Time) time.Duration {
+	return min(outputGrace, outputGrace-now.Sub(ended))
 }
 
 // livedOn reports whether the Engine is certain to have lived when the owner's stream ended. One that dies just after it has told of the
@@ -262,7 +267,7 @@ func (w *wait) resumeOutput(ctx context.Context, last OutputEnd) (again time.Dur
 	if p := last.Position; p != nil {
 		since, kind.From = p.Since, p.Since
 		if p.Received > 0 {
-			kind.Past = &Past{Until: w.lossOf(last)}
+			kind.Past = &Past{Until: split(w.lossOf(last), time.Now())}
 		}
 	}
 	return w.openLog(ctx, since, kind)

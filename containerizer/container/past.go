@@ -14,6 +14,10 @@ import (
 // and write to a log. One that is stopped in order closes its connections a moment before it writes its last records.
 const lossSlack = 250 * time.Millisecond
 
+// split is where the log is divided at a loss, by a clock that may have been set back since: records after it are looked for in what is
+// logged from now on, which would have earlier times. What was logged in the time that comes a second time is then given once more.
+func split(loss, now time.Time) time.Time { return earlier(loss, now) }
+
 // lossOf is a time between the last record of the Engine that was lost and the first of the next; zero if there was none, as
 // far as can be told. The owner that was slow, or stopped, has seen the end of its stream late; so has a daemon the end of its.
 func (w *wait) lossOf(last OutputEnd) time.Time {
@@ -81,7 +85,8 @@ func (w *wait) resumeAfterPast(ctx context.Context, last OutputEnd, past *Past, 
 	if past.Until.IsZero() {
 		return 0, true, nil
 	}
-	return w.openLog(ctx, past.Until, Stream{Resumed: true, From: past.Until})
+	from := split(past.Until, time.Now())
+	return w.openLog(ctx, from, Stream{Resumed: true, From: from})
 }
 
 // wholeLog is Past.Whole for the container's log.

@@ -45,6 +45,18 @@ func (o StopOrder) killAt() time.Time {
 	return o.Deadline
 }
 
+// within is the order, by a clock that may have been set back since it was given, for instance while there was no daemon: a signal was not
+// sent after now, and no deadline is further away than the grace.
+func (o StopOrder) within(now time.Time) StopOrder {
+	if !o.Sent.IsZero() {
+		o.Sent = earlier(o.Sent, now)
+	}
+	if o.Grace > 0 {
+		o.Deadline = earlier(o.Deadline, now.Add(o.Grace))
+	}
+	return o
+}
+
 // stop is what was asked about the end of a container. A later order replaces an earlier one.
 type stop struct {
 	mu      sync.Mutex // guards order, due and changed
@@ -62,6 +74,7 @@ func (c *Container) Stop(order StopOrder) {
 	o := &c.stop
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	order = order.within(time.Now())
 	o.order, o.due = order, later(order.killAt(), time.Now())
 	close(o.changed)
 	o.changed = make(chan struct{})

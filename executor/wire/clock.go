@@ -1,0 +1,20 @@
+package wire
+
+import "time"
+
+// clockSlack is more than two readings of the clocks differ by.
+const clockSlack = time.Second
+
+// Anchor has a point in time keep its distance from now whatever becomes of the host's clock. It is called for what the other end has told,
+// as soon as that comes, and again before it is told another process: that gets what the clock says by then. Zero stays zero.
+func Anchor(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	now := time.Now()
+	anchored := now.Add(t.Sub(now))
+	if set := anchored.Round(0).Sub(t.Round(0)); set != 0 && set.Abs() < clockSlack {
+		return t // the other end compares what it is told again
+	}
+	return anchored
+}
