@@ -148,13 +148,10 @@ func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marat
 	for _, note := range input.Notes(documents) {
 		fmt.Fprintln(t.stderr, "note:", note)
 	}
-	services := input.ServicePorts(documents)
-	offer.ServicePorts = services
-	named, err := input.NamedPorts(documents, services)
-	if err != nil {
+	if err := input.AssignServicePorts(documents); err != nil {
 		return offer, nil, nil, err
 	}
-	ports, err := offeredPorts(f.ports, named)
+	ports, err := offeredPorts(f.ports, input.NamedPorts(documents))
 	if err != nil {
 		return offer, nil, nil, err
 	}

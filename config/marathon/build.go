@@ -16,8 +16,7 @@ type Offer struct {
 	AgentID  string
 	Hostname string // HOST in the task's environment
 
-	Ports        PortSource        // required if the app needs host ports
-	ServicePorts ServicePortSource // nil leaves service ports at 0
+	Ports PortSource // required if the app needs host ports
 
 	InstanceUUID string    // unique per instance; letters, digits and dashes
 	Version      time.Time // of the app; MARATHON_APP_VERSION
@@ -27,11 +26,6 @@ type Offer struct {
 type PortSource interface {
 	Draw(wishes []uint32) ([]uint32, error)
 	Release(ports ...uint32)
-}
-
-// ServicePortSource assigns service ports; *ServicePorts is one. It must return the same port for the same app and index.
-type ServicePortSource interface {
-	ServicePort(app string, index int) (uint32, error)
 }
 
 // Build makes the TaskInfo of one instance of the app. The task holds the host ports it was given, see HostPorts, until the caller
@@ -63,7 +57,7 @@ func (offer Offer) usableFor(app App) error {
 	return nil
 }
 
-// builder holds one build. Its app is a copy with the service ports filled in.
+// builder holds one build.
 type builder struct {
 	app       App
 	offer     Offer
@@ -72,46 +66,18 @@ type builder struct {
 }
 
 // NamedPorts returns the host ports that the app asks for by their numbers: those of its mappings, and with requirePorts its
-// service ports, of which those that the app leaves open are the source's to assign.
-func (app App) NamedPorts(services ServicePortSource) ([]uint32, error) {
-	b := builder{app: app, offer: Offer{ServicePorts: services}}
-	if err := b.assignServicePorts(); err != nil {
-		return nil, fmt.Errorf("app %s: %w", app.ID, err)
-	}
-	var named []uint32
-	for _, port := range b.wantedPorts() {
+// service ports.
+func (app App) NamedPorts() (named []uint32) {
+	for _, port := range app.wantedPorts() {
 		if port != nil && *port != 0 {
 			named = append(named, *port)
 		}
 	}
-	return named, nil
+	return named
 }
 
-// assignServicePorts fills in the service ports that the app leaves open.
-func (b *builder) assignServicePorts() error {
-	if b.offer.ServicePorts == nil || b.app.network.mode.mapped() {
-		return nil
-	}
-	b.app.ports = slices.Clone(b.app.ports)
-	for i := range b.app.ports {
-		if b.app.ports[i].number != 0 {
-			continue
-		}
-		number, err := b.offer.ServicePorts.ServicePort(b.app.ID, i)
-		if err != nil {
-			return fmt.Errorf("port %d: %w", i, err)
-		}
-		b.app.ports[i].number = number
-	}
-	return nil
-}
-
-// drawPorts assigns the service ports and draws the host ports.
 func (b *builder) drawPorts() error {
-	if err := b.assignServicePorts(); err != nil {
-		return err
-	}
-	wanted := b.wantedPorts()
+	wanted := b.app.wantedPorts()
 	var wishes []uint32
 	for _, port := range wanted {
 		if port != nil {
@@ -145,10 +111,9 @@ func (b *builder) drawPorts() error {
 }
 
 // wantedPorts returns the host port that each of the app's ports asks for: 0 for any, nil for none.
-func (b *builder) wantedPorts() []*uint32 {
-	var wanted []*uint32
-	for _, p := range b.app.ports {
-		if b.app.required {
+func (app App) wantedPorts() (wanted []*uint32) {
+	for _, p := range app.ports {
+		if app.required {
 			p.hostPort = &p.number
 		}
 		wanted = append(wanted, p.hostPort)

@@ -26,7 +26,9 @@ func taskOf(t *testing.T, document string) mesos.TaskInfo {
 	}
 	offer := exampleOffer(t, "53,8080-8081,31000-31009")
 	offer.Ports.(*Ports).start = 31000
-	offer.ServicePorts = NewServicePorts(apps...)
+	if err := AssignServicePorts(&apps[0]); err != nil {
+		t.Fatal(err)
+	}
 	task, err := Build(apps[0], offer)
 	if err != nil {
 		t.Fatal(err)
@@ -443,23 +445,21 @@ func TestServicePorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServicePorts(apps...)
-	for _, want := range []struct {
-		app   string
-		index int
-		port  uint32
-	}{{"/a", 1, 10001}, {"/a", 2, 10003}, {"/b", 0, 10004}, {"/a", 1, 10001}} {
-		if got, err := s.ServicePort(want.app, want.index); err != nil || got != want.port {
-			t.Errorf("%s %d: %d, %v, want %d", want.app, want.index, got, err, want.port)
+	for range 2 { // a second time changes nothing
+		if err := AssignServicePorts(&apps[0], &apps[1], &apps[2]); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for i := range lastServicePort {
-		if _, err := s.ServicePort("/x", i); err != nil {
-			if i < 9990 {
-				t.Errorf("exhausted after %d", i)
+		for _, want := range []struct {
+			app, index int
+			port       uint32
+		}{{0, 0, 10000}, {0, 1, 10001}, {0, 2, 10003}, {1, 0, 10004}, {2, 0, 0}} {
+			if got := apps[want.app].ports[want.index].number; got != want.port {
+				t.Errorf("%d %d: %d, want %d", want.app, want.index, got, want.port)
 			}
-			return
 		}
 	}
-	t.Error("never exhausted")
+	full := App{ID: "/x", network: network{mode: modeHost}, ports: make([]port, lastServicePort)}
+	if err := AssignServicePorts(&full); err == nil || full.ports[9990].number == 0 {
+		t.Errorf("%v, and port 9990 is %d: want exhaustion after that", err, full.ports[9990].number)
+	}
 }

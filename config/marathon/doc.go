@@ -5,6 +5,7 @@
 // the offer of an agent and from its own state, and returns the TaskInfo that Marathon would launch:
 //
 //	apps, err := marathon.Parse(data)
+//	err = marathon.AssignServicePorts(&apps[0])
 //	ports, err := marathon.NewPorts("31000-32000")
 //	task, err := marathon.Build(apps[0], marathon.Offer{Ports: ports, InstanceUUID: uuid, ...})
 //	defer ports.Release(marathon.HostPorts(task)...)

@@ -23,14 +23,16 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	servicePorts := marathon.NewServicePorts(apps...)
+	if err := marathon.AssignServicePorts(&apps[0]); err != nil {
+		fmt.Println(err)
+		return
+	}
 	for _, app := range apps {
 		for i := range app.Instances {
 			task, err := marathon.Build(app, marathon.Offer{
 				AgentID:      "local",
 				Hostname:     "localhost",
 				Ports:        ports,
-				ServicePorts: servicePorts,
 				InstanceUUID: fmt.Sprintf("00000000-0000-0000-0000-%012d", i),
 				Version:      time.Unix(0, 0),
 			})

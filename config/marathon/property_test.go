@@ -100,7 +100,7 @@ func propertyOffer(t *rapid.T) Offer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Offer{AgentID: "S0", Hostname: "h", Ports: ports, ServicePorts: NewServicePorts(), InstanceUUID: "u-1"}
+	return Offer{AgentID: "S0", Hostname: "h", Ports: ports, InstanceUUID: "u-1"}
 }
 
 // TestBuildProperties states what holds for every valid app: it parses and builds; the ports in its resources are exactly the host
@@ -221,7 +221,10 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, app := range apps {
 			ports, _ := NewPorts("1-65535")
-			task, err := Build(app, Offer{AgentID: "a", InstanceUUID: "u", Ports: ports, ServicePorts: NewServicePorts(apps...)})
+			if err := AssignServicePorts(&app); err != nil {
+				t.Fatalf("%s: %v", data, err)
+			}
+			task, err := Build(app, Offer{AgentID: "a", InstanceUUID: "u", Ports: ports})
 			if err != nil {
 				t.Fatalf("%s: %v", data, err)
 			}

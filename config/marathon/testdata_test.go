@@ -35,7 +35,7 @@ func TestExamples(t *testing.T) {
 	if err != nil || len(files) != 11 {
 		t.Fatalf("examples: %v, %v", files, err)
 	}
-	servicePorts := NewServicePorts()
+	var earlier []*App // their service ports are taken
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(file)
@@ -54,7 +54,10 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			offer := exampleOffer(t, "2379-2380,8000-9000,31000-32000")
-			offer.ServicePorts = servicePorts
+			earlier = append(earlier, &apps[0])
+			if err := AssignServicePorts(earlier...); err != nil {
+				t.Fatal(err)
+			}
 			offer.Ports.(*Ports).start = 31000 // the examples draw dynamic ports from the last range
 			task, err := Build(apps[0], offer)
 			if err != nil {

@@ -68,8 +68,11 @@ func app(t *testing.T, name string) mesos.TaskInfo {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := marathon.AssignServicePorts(&apps[0]); err != nil {
+		t.Fatal(err)
+	}
 	info, err := marathon.Build(apps[0], marathon.Offer{
-		AgentID: "agent", Hostname: "agent1.example", Ports: onlyFree{ports}, ServicePorts: marathon.NewServicePorts(apps...),
+		AgentID: "agent", Hostname: "agent1.example", Ports: onlyFree{ports},
 		InstanceUUID: fmt.Sprintf("e2e-%d", time.Now().UnixNano()), Version: time.Unix(1627418433, 0).UTC(),
 	})
 	if err != nil {

@@ -131,13 +131,15 @@ func Notes(documents []Document) []string {
 	return notes
 }
 
-// ServicePorts assigns service ports to all apps of the documents, as Marathon does when it takes them in.
-func ServicePorts(documents []Document) *marathon.ServicePorts {
-	var apps []marathon.App
+// AssignServicePorts assigns service ports to all apps of the documents.
+func AssignServicePorts(documents []Document) error {
+	var apps []*marathon.App
 	for _, d := range documents {
-		apps = append(apps, d.Apps...)
+		for i := range d.Apps {
+			apps = append(apps, &d.Apps[i])
+		}
 	}
-	return marathon.NewServicePorts(apps...)
+	return marathon.AssignServicePorts(apps...)
 }
 
 // Tasks makes every instance's task. Of the offer, what belongs to one instance is filled in here. The error lists everything

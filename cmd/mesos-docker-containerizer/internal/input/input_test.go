@@ -130,15 +130,12 @@ func TestNamedPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	services := ServicePorts(documents)
-	named, err := NamedPorts(documents, services)
-	if err != nil {
+	if err := AssignServicePorts(documents); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	offer := newOffer(t, "31000-31010")
-	offer.ServicePorts = services
-	for _, p := range named {
+	for _, p := range NamedPorts(documents) {
 		got = append(got, p.String())
 		offer.Ports.(*marathon.Ports).Reserve(p.Port)
 	}

@@ -16,8 +16,8 @@ type NamedPort struct {
 	By   []string // who asks, such as "app /web", each once
 }
 
-// NamedPorts lists the host ports that the documents name, in ascending order. Apps may name service ports, so it needs those.
-func NamedPorts(documents []Document, services *marathon.ServicePorts) ([]NamedPort, error) {
+// NamedPorts lists the host ports that the documents name, in ascending order.
+func NamedPorts(documents []Document) []NamedPort {
 	by := map[uint32][]string{}
 	add := func(who string, ports []uint32) {
 		for _, port := range ports {
@@ -28,14 +28,9 @@ func NamedPorts(documents []Document, services *marathon.ServicePorts) ([]NamedP
 	}
 	for _, d := range documents {
 		for _, app := range d.Apps {
-			if app.Instances == 0 {
-				continue
+			if app.Instances > 0 {
+				add("app "+app.ID, app.NamedPorts())
 			}
-			ports, err := app.NamedPorts(services)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", d.Name, err)
-			}
-			add("app "+app.ID, ports)
 		}
 		if d.Task != nil {
 			add("task "+d.Task.TaskID.Value, taskPorts(d.Task))
@@ -46,7 +41,7 @@ func NamedPorts(documents []Document, services *marathon.ServicePorts) ([]NamedP
 		named = append(named, NamedPort{port, who})
 	}
 	slices.SortFunc(named, func(a, b NamedPort) int { return int(a.Port) - int(b.Port) })
-	return named, nil
+	return named
 }
 
 // String is for people.
