@@ -110,7 +110,7 @@ func (c *client) exchange(conn *protocol.Conn, call protocol.Call) (int, error) 
 	if err := c.call(conn, call); err != nil {
 		return 0, silence(err)
 	}
-	answer := newAnswer(c.stdout, c.stderr, c.policy.repeat && !c.policy.stream)
+	answer := &answer{hold: c.policy.repeat && !c.policy.stream}
 	for {
 		if c.policy.bounded {
 			if err := conn.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
@@ -123,9 +123,9 @@ func (c *client) exchange(conn *protocol.Conn, call protocol.Call) (int, error) 
 		}
 		switch kind {
 		case protocol.KindStdout:
-			err = answer.write(answer.stdout, body)
+			err = answer.write(c.stdout, body)
 		case protocol.KindStderr:
-			err = answer.write(answer.stderr, body)
+			err = answer.write(c.stderr, body)
 		case protocol.KindReadStdin:
 			go sendStdin(conn, c.stdin)
 		case protocol.KindRaw:
@@ -260,18 +260,13 @@ func (c *client) lost(err error) int {
 
 // answer is what a command prints.
 type answer struct {
-	stdout, stderr io.Writer
-	held           []held // what is to be printed at the end
-	hold           bool
+	hold bool
+	held []held // what is to be printed at the end
 }
 
 type held struct {
 	to   io.Writer
 	text bytes.Buffer
-}
-
-func newAnswer(stdout, stderr io.Writer, hold bool) *answer {
-	return &answer{stdout: stdout, stderr: stderr, hold: hold}
 }
 
 func (a *answer) write(to io.Writer, body []byte) error {

@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -122,9 +123,7 @@ func daemonSocket(option, file string) (string, error) {
 		}
 		directory, source = strings.TrimSpace(string(content)), file
 	}
-	if directory == "" {
-		directory = runDirectory
-	}
+	directory = cmp.Or(directory, runDirectory)
 	if !filepath.IsAbs(directory) {
 		return "", fmt.Errorf("where the daemon runs: %s says %q: want an absolute path", source, directory)
 	}

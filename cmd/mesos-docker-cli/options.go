@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -77,21 +78,21 @@ func parseOptions(args []string) (options, error) {
 // long takes name or name=value, with the arguments that follow, and returns what is left of them.
 func (o *options) long(text string, rest []string) ([]string, error) {
 	name, value, given := strings.Cut(text, "=")
-	for _, g := range globals {
-		if g.long == name {
-			return o.take(g, "--"+name, value, given, rest)
-		}
+	i := slices.IndexFunc(globals, func(g option) bool { return g.long == name })
+	if i < 0 {
+		return nil, fmt.Errorf("unknown flag: --%s", name)
 	}
-	return nil, fmt.Errorf("unknown flag: --%s", name)
+	return o.take(globals[i], "--"+name, value, given, rest)
 }
 
 // shorts takes letters, of which the last may have a value, at once or in the next argument.
 func (o *options) shorts(letters string, rest []string) (_ []string, err error) {
 	for i := range len(letters) {
-		g, known := short(letters[i : i+1])
-		if !known {
+		at := slices.IndexFunc(globals, func(g option) bool { return g.short == letters[i:i+1] })
+		if at < 0 {
 			return nil, fmt.Errorf("unknown shorthand flag: %q in -%s", letters[i], letters)
 		}
+		g := globals[at]
 		value := letters[i+1:]
 		if g.value || strings.HasPrefix(value, "=") {
 			return o.take(g, "-"+g.short, strings.TrimPrefix(value, "="), value != "", rest)
@@ -101,15 +102,6 @@ func (o *options) shorts(letters string, rest []string) (_ []string, err error) 
 		}
 	}
 	return rest, nil
-}
-
-func short(letter string) (option, bool) {
-	for _, g := range globals {
-		if g.short == letter {
-			return g, true
-		}
-	}
-	return option{}, false
 }
 
 func (o *options) take(g option, name, value string, given bool, rest []string) ([]string, error) {
