@@ -136,6 +136,17 @@ func askTask(c *config.Config, word string) (containerizer.TaskReport, error) {
 	return found, err
 }
 
+// errOneTask says that a subcommand is about one task.
+var errOneTask = errors.New("name one task; `mesos-docker-containerizer ps` lists them")
+
+// askOne is askTask for a subcommand whose only argument is a task.
+func askOne(c *config.Config, arguments []string) (containerizer.TaskReport, error) {
+	if len(arguments) != 1 {
+		return containerizer.TaskReport{}, withStatus(exitUsage, errOneTask)
+	}
+	return askTask(c, arguments[0])
+}
+
 // pathOf is where the daemon answers on a task.
 func pathOf(r containerizer.TaskReport, verb string) string {
 	return "/tasks/" + url.PathEscape(r.Container) + verb

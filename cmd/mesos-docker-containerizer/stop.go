@@ -28,20 +28,14 @@ in the framework.
 Exit status: 0 when the task has ended, 1 when it cannot be stopped, 2 when a flag or setting is wrong, 3 when no daemon answers.
 `
 
-// errOneTask says that a subcommand is about one task.
-var errOneTask = errors.New("name one task; `mesos-docker-containerizer ps` lists them")
-
 // stop has a task's executor end it.
 func stop(own *flag.FlagSet) action {
 	grace := own.Duration("grace", -1, "`TIME` between the stop signal and SIGKILL, as 30s; default: the task's own")
 	return func(t terminal, c *config.Config, arguments []string) error {
-		if len(arguments) != 1 {
-			return withStatus(exitUsage, errOneTask)
-		}
 		if *grace < -1 {
 			return withStatus(exitUsage, fmt.Errorf("--grace=%v is negative", *grace))
 		}
-		task, err := askTask(c, arguments[0])
+		task, err := askOne(c, arguments)
 		if err != nil {
 			return err
 		}
@@ -80,10 +74,7 @@ Exit status: 0, 1 when there is no such task, 2 when a flag or setting is wrong,
 // inspect prints all that is known of a task.
 func inspect(*flag.FlagSet) action {
 	return func(t terminal, c *config.Config, arguments []string) error {
-		if len(arguments) != 1 {
-			return withStatus(exitUsage, errOneTask)
-		}
-		task, err := askTask(c, arguments[0])
+		task, err := askOne(c, arguments)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -66,10 +67,7 @@ func (d *doctor) systemctl(ctx context.Context, arguments ...string) string {
 }
 
 func (d *doctor) diskOfSandboxes(context.Context) finding {
-	path := d.flags()["work_dir"]
-	if path == "" {
-		path = d.Config.WorkDir
-	}
+	path := cmp.Or(d.flags()["work_dir"], d.Config.WorkDir)
 	if path == "" {
 		return skipped("work_dir is not known: the agent does not tell it, and it is not set")
 	}

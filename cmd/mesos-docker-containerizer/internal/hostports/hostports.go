@@ -170,8 +170,7 @@ func bindable(port uint32) error {
 
 // cause is what the kernel said.
 func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("%s: %w", op.Net, op.Err)
 	}
 	return err

@@ -77,9 +77,7 @@ func (a *Agent) Look(ctx context.Context) (Seen, error) {
 	if errors.Is(err, errAbsent) {
 		_, err = a.get(ctx, scheme, "/state.json", &told)
 	}
-	if seen.Version == "" {
-		seen.Version = told.Version
-	}
+	seen.Version = cmp.Or(seen.Version, told.Version)
 	if err != nil {
 		return seen, err
 	}

@@ -1,6 +1,7 @@
 package liveagent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -47,9 +48,7 @@ func (a *Agent) State(ctx context.Context) (State, error) {
 	if err != nil {
 		return s, err
 	}
-	if s.Version == "" {
-		s.Version = told.Version
-	}
+	s.Version = cmp.Or(s.Version, told.Version)
 	s.ID, s.Hostname = plain(told.ID), plain(told.Hostname)
 	_, address, _ := strings.Cut(told.PID, "@") // slave(1)@10.0.0.7:5051
 	if parsed, err := netip.ParseAddrPort(address); err == nil && parsed.Addr().Zone() == "" {
@@ -58,9 +57,7 @@ func (a *Agent) State(ctx context.Context) (State, error) {
 	if host := plain(told.MasterHostname); host != "" {
 		s.Master = net.JoinHostPort(host, masterPort)
 	}
-	if configured := hostPort(told.Flags.Master); configured != "" {
-		s.Master = configured
-	}
+	s.Master = cmp.Or(hostPort(told.Flags.Master), s.Master)
 	return s, nil
 }
 

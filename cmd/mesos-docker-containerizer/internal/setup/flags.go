@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,12 +16,7 @@ import (
 // containerizers is the flag's value with docker in it. What the agent has already is kept: a file if there is one, else what a
 // running agent says, else its defaults. Where docker is among that, no file is needed.
 func (p *Plan) containerizers(file string) string {
-	current := file
-	for _, other := range []string{p.options.Agent.Flags["containerizers"], p.options.Containerizers, "mesos"} { // the last is Mesos's own default
-		if current == "" {
-			current = other
-		}
-	}
+	current := cmp.Or(file, p.options.Agent.Flags["containerizers"], p.options.Containerizers, "mesos") // the last is Mesos's own default
 	var names []string
 	for name := range strings.SplitSeq(current, ",") {
 		if name = strings.TrimSpace(name); name != "" {

@@ -154,10 +154,7 @@ func (p *Plan) files() error {
 		if err != nil {
 			return fmt.Errorf("the agent's file: %w", err)
 		}
-		current := ""
-		if old.Kind != absent {
-			current = old.value()
-		}
+		current := old.value() // empty for an absent file
 		if want := flag.want(current); want != current {
 			p.Files = append(p.Files, FileChange{Path: path, Old: current, New: want, old: old, new: old.with(want)})
 		}
