@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -69,17 +70,13 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	sandbox := flags.sandbox
-	if sandbox == "" {
-		sandbox = env.Directory
-	}
 	ctx, stop := untilTerminated(env.ShutdownGracePeriod + terminationMargin)
 	defer stop()
 	return executor.Run(ctx, executor.Options{
 		Environment:     env,
 		Route:           flags.route,
 		ContainerName:   flags.container,
-		Sandbox:         sandbox,
+		Sandbox:         cmp.Or(flags.sandbox, env.Directory),
 		MappedDirectory: flags.mappedDirectory,
 		TaskEnvironment: flags.taskEnvironment,
 		AgentFlags:      &flags.agentFlags,

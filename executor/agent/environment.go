@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -132,9 +133,7 @@ func FromEnviron(getenv func(string) string) (Environment, error) {
 	if e.Directory == "" && getenv("MESOS_DIRECTORY") == "" {
 		r.mistake("MESOS_DIRECTORY", "is not set; the agent sets it to the sandbox of the executor")
 	}
-	if e.Sandbox == "" {
-		e.Sandbox = e.Directory
-	}
+	e.Sandbox = cmp.Or(e.Sandbox, e.Directory)
 	if e.Checkpoint {
 		e.RecoveryTimeout = r.duration("MESOS_RECOVERY_TIMEOUT", DefaultRecoveryTimeout)
 		e.SubscriptionBackoffMax = min(r.duration("MESOS_SUBSCRIPTION_BACKOFF_MAX", defaultSubscriptionBackoffMax), maxSubscriptionBackoff)

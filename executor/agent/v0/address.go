@@ -1,6 +1,7 @@
 package v0
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -30,10 +31,7 @@ func listen(ctx context.Context, v agent.Libprocess, agentAddress string, logger
 			host = v.IP
 		}
 	}
-	port := v.Port
-	if port == "" {
-		port = "0"
-	}
+	port := cmp.Or(v.Port, "0")
 	listener, err := listenOn(ctx, bind, port)
 	if err != nil && port != "0" {
 		logger.Warn("LIBPROCESS_PORT cannot be used; the task may have set it", zap.String("port", v.Port), zap.Error(err))

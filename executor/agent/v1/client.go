@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,9 +101,7 @@ func (c *client) endpoint() string {
 		u.Path = "/" + c.env.AgentProcess + u.Path
 		u.RawPath = u.Path // the parentheses of slave(1) as they are, as every Mesos client sends them
 	}
-	if u.Host == "" {
-		u.Host = "localhost"
-	}
+	u.Host = cmp.Or(u.Host, "localhost")
 	return u.String()
 }
 
