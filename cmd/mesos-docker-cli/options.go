@@ -22,8 +22,8 @@ type option struct {
 	set         func(o *options, value string) error
 }
 
-// globals are the options of docker and one of ours. What has no effect here but would elsewhere is refused, lest a command meant
-// for another Engine is carried out on this one.
+// globals are the options of docker and one of our own. An option that has no effect here but would have one elsewhere is refused, so
+// that no command for another Engine is carried out on this one.
 var globals = []option{
 	{long: "host", short: "H", value: true, set: func(_ *options, value string) error {
 		if !strings.HasPrefix(value, "unix://") {
@@ -85,7 +85,7 @@ func (o *options) long(text string, rest []string) ([]string, error) {
 	return o.take(globals[i], "--"+name, value, given, rest)
 }
 
-// shorts takes letters, of which the last may have a value, at once or in the next argument.
+// shorts takes letters. The last of them may have a value, which follows at once or in the next argument.
 func (o *options) shorts(letters string, rest []string) (_ []string, err error) {
 	for i := range len(letters) {
 		at := slices.IndexFunc(globals, func(g option) bool { return g.short == letters[i:i+1] })

@@ -48,7 +48,7 @@ func tellDaemon(ctx context.Context, c *config.Config, method, path string, body
 	return nil
 }
 
-// openDaemon is tellDaemon for an answer that the caller reads, and closes.
+// openDaemon is tellDaemon for an answer that the caller reads and closes.
 func openDaemon(ctx context.Context, c *config.Config, method, path string, body any) (io.ReadCloser, error) {
 	var sent io.Reader
 	if body != nil {

@@ -163,8 +163,8 @@ func (c *command) parse(t terminal, args []string, own *flag.FlagSet) (settings 
 	return settings, append(arguments, tail...), nil
 }
 
-// guard puts "--" behind the operands of a command that takes what follows as it is. Values of the command's own flags may stand in
-// arguments of their own.
+// guard puts "--" behind the operands of a command that takes the rest of the line unchanged. The value of one of the command's own flags
+// may be an argument of its own.
 func (c *command) guard(args []string, own *flag.FlagSet) []string {
 	if c.operands == 0 {
 		return args
@@ -193,14 +193,14 @@ func isBoolean(f *flag.Flag) bool {
 	return ok && b.IsBoolFlag()
 }
 
-// warnUnusable tells of the agent's words on the flags, or on all without names, that are not understood and are passed over.
+// warnUnusable warns of values of the agent for these flags, or for all flags if none is named, that are not understood and are ignored.
 func (t terminal) warnUnusable(c *config.Config, flags ...string) {
 	for _, m := range c.Unusable(flags...) {
 		fmt.Fprintln(t.stderr, "warning: passed over:", m)
 	}
 }
 
-// warnMistakes tells of what is wrong in files, for a command that does without. The daemon does not.
+// warnMistakes warns of mistakes in files, for a command that works without these settings. The daemon does not start with them.
 func (t terminal) warnMistakes(c *config.Config) {
 	for _, m := range c.Mistakes() {
 		fmt.Fprintf(t.stderr, "warning: passed over for now, and the daemon will not start with it: %v\n", m)

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Run directories of the run subcommand lie side by side, numbered from 0. A run takes the first that nobody holds, so that one
-// that was killed is followed by one in the same place: the daemon's identity is its run directory's path, and by it the next
-// run knows the containers of the last as its own and ends them.
+// Run directories of the run subcommand lie side by side, numbered from 0. A run takes the first that no process holds. So the run after
+// one that was killed has the same directory. The daemon's identity is the path of its run directory: by it the next run knows the
+// containers of the last one as its own, and ends them.
 
 // baseDirectory is where the user's run directories are. It is on a disk, not in /run, as sandboxes can be large and hold
 // programs.
@@ -96,11 +96,11 @@ func (d *runDirectory) release() error {
 	return nil
 }
 
-// baseAttempts bounds how often the base may be removed under our hands before something else must be wrong.
+// baseAttempts bounds how often others may remove the base meanwhile. After that something else must be wrong.
 const baseAttempts = 1000
 
-// lockBase serialises who makes and who removes directories. What is locked is the base itself, which may have been removed by
-// the time the lock is had: then it is another one's turn to make it.
+// lockBase serialises the making and the removal of directories. It locks the base itself. If another process has removed the base before
+// the lock was taken, lockBase makes it again.
 func lockBase(base string) (*os.File, error) {
 	for attempt := 1; ; attempt++ {
 		err := os.MkdirAll(base, 0o700)
@@ -108,7 +108,7 @@ func lockBase(base string) (*os.File, error) {
 		if err == nil {
 			held, err = os.Open(base)
 		}
-		// That it exists is what MkdirAll says of one that was made and removed by others since it looked.
+		// MkdirAll fails with ErrExist if others have made and removed the directory since it looked.
 		if (errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrExist)) && attempt < baseAttempts {
 			continue
 		}

@@ -20,8 +20,8 @@ import (
 // pingInterval is well below the time for which an Engine has to be away before a person is called (docs/metrics.md).
 const pingInterval = 30 * time.Second
 
-// keepAsking has the Engine asked for a sign of life until ctx ends. What comes of it is in the metrics: without it they would
-// tell of the last task's calls, however long ago those were.
+// keepAsking pings the Engine until ctx ends. The metrics count the pings. Without them they would show the calls of the last task,
+// however long ago those were.
 func keepAsking(ctx context.Context, ping func(context.Context) error) {
 	ticker := time.NewTicker(pingInterval)
 	defer ticker.Stop()

@@ -70,7 +70,7 @@ func ps(own *flag.FlagSet) action {
 	}
 }
 
-// watch shows something again and again until the person ends it. A daemon that is restarted meanwhile is waited for.
+// watch calls show again and again until the person ends it. It waits for a daemon that is restarted meanwhile.
 func (t terminal) watch(show func() error) error {
 	ctx, stop := t.untilLeft()
 	defer stop()
@@ -108,12 +108,12 @@ func (t terminal) width() int {
 	return width
 }
 
-// withNames are the tasks of which a name begins with one of the words, or all tasks without words.
+// withNames returns the tasks that have a name which begins with one of the words. Without words it returns all tasks.
 func withNames(reports []containerizer.TaskReport, words []string) []containerizer.TaskReport {
 	return matching(reports, containerizer.TaskReport.Names, words)
 }
 
-// matching is withNames for whatever has the names of a task. The order is that of the words.
+// matching is withNames for any type that has the names of a task. The order is that of the words.
 func matching[T any](all []T, names func(T) lookup.Names, words []string) []T {
 	if len(words) == 0 {
 		return all

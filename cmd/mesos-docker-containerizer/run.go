@@ -266,7 +266,7 @@ func newDisplay(t terminal, f *runFlags, launch []input.Task, interrupts chan<- 
 	return text, notice, text.Close
 }
 
-// watchedWriter tells of an output that nobody reads any more.
+// watchedWriter calls broken when nobody reads its output any more.
 type watchedWriter struct {
 	io.Writer
 	broken func()

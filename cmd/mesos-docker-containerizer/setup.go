@@ -32,8 +32,8 @@ docs/drop-in.md says more. Exit status: 0, 1 when it failed (nothing is left hal
 folder named is wrong, 3 without being root.
 `
 
-// defaultOverlay is on a disk, as an agent may start before anybody could make the folder anew, and not below /usr, which packages
-// own and some hosts mount read-only. The run subcommand's folder in /var/lib is closed to users, who have to come in here.
+// defaultOverlay is on a disk, because an agent may start before anything could make the folder again. It is not below /usr, which
+// packages own and some hosts mount read-only. It is not in the folder of the run subcommand below /var/lib, which users cannot enter.
 const defaultOverlay = "/var/lib/mesos-docker-overlay"
 
 type setupFlags struct {

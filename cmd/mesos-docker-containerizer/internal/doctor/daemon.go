@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/words"
 	"mesos-docker-containerizer/config"
@@ -112,10 +113,7 @@ func socketIs(path string, mode fs.FileMode, gid int) finding {
 	if err != nil {
 		return failed(err.Error(), "run doctor as root")
 	}
-	var stat unix.Stat_t
-	if err := unix.Lstat(path, &stat); err != nil {
-		return failed(err.Error(), "run doctor as root")
-	}
+	stat := info.Sys().(*syscall.Stat_t)
 	const again = "remove it and restart the daemon, or see whether a drop-in of the socket unit sets SocketMode or SocketGroup"
 	switch {
 	case info.Mode().Type() != fs.ModeSocket:
@@ -132,7 +130,7 @@ func socketIs(path string, mode fs.FileMode, gid int) finding {
 	return exchangeable(filepath.Dir(path))
 }
 
-// exchangeable says that others than root could put another socket into the place of ours.
+// exchangeable finds that others than root could replace our socket by another.
 func exchangeable(directory string) finding {
 	var stat unix.Stat_t
 	if err := unix.Stat(directory, &stat); err != nil {

@@ -30,13 +30,13 @@ import (
 // Limit is how long a doctor takes at most, unless Options say something else.
 const Limit = 8 * time.Second
 
-// Containers are what is asked of the Engine by way of the daemon's own client of it.
+// Containers is the part of the daemon's own client of the Engine that a doctor uses.
 type Containers interface {
 	List(ctx context.Context, label string) ([]container.Summary, error)
 	Inspect(ctx context.Context, idOrName string) (engine.Container, error)
 }
 
-// Options are what a doctor goes by.
+// Options configure a doctor.
 type Options struct {
 	Config *config.Config
 
@@ -46,8 +46,8 @@ type Options struct {
 	// Agent is nil where its address is not known; AgentProblem says why.
 	Agent        *liveagent.Agent
 	AgentProblem error
-	// AgentInstalled says that something of an agent is on the host: its files, or an overlay for it. Without, only the run subcommand
-	// starts tasks here, and that no agent answers is as it should be.
+	// AgentInstalled says that the host has an agent's files, or an overlay for it. Without them only the run subcommand starts tasks
+	// here, and it is right that no agent answers.
 	AgentInstalled bool
 
 	Overlay string // path of the folder that setup makes
@@ -59,7 +59,7 @@ type Options struct {
 	SocketGID   int    // the group that may connect to the executors' socket; 0 for none
 	Containers  Containers
 
-	// GPUDriver is the directory in which NVIDIA's driver tells of its GPUs.
+	// GPUDriver is the directory in which NVIDIA's driver lists its GPUs.
 	GPUDriver string
 
 	// Systemctl is the program; empty where systemd does not run.

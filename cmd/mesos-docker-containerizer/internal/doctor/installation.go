@@ -68,7 +68,7 @@ func (d *doctor) programs(ctx context.Context) finding {
 	return all.joined(fmt.Sprintf("%s and %s are of version %s, as this program", d.Executor, d.Docker, d.Version))
 }
 
-// programVersion is what a program of ours ends its answer with: "mesos-docker-executor 1.0", "Docker version 28.5.2, build 1.0".
+// programVersion returns the last word of what one of our programs says: "mesos-docker-executor 1.0", "Docker version 28.5.2, build 1.0".
 func programVersion(ctx context.Context, path string) (string, error) {
 	command := exec.CommandContext(ctx, path, "--version")
 	command.Env = []string{}

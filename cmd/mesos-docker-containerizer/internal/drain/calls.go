@@ -28,7 +28,7 @@ type Calls struct {
 // CallsFor makes the calls for an agent. The problem is why the agent could not be asked, or nil; for what is not known the calls have
 // placeholders, and a comment says why. A schedule begins at now.
 //
-// What an agent of which release can do follows from its own version, since masters are upgraded first: the master refuses DRAIN_AGENT
+// The agent's own version decides which calls there are, since masters are upgraded first: the master refuses DRAIN_AGENT
 // for an agent before 1.9 (src/master/http.cpp, drainAgent), and has maintenance from 0.25 on (docs/maintenance.md of Mesos).
 func CallsFor(s liveagent.State, problem error, now time.Time) Calls {
 	s.Scheme = cmp.Or(s.Scheme, "http")

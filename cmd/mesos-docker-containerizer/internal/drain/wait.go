@@ -20,7 +20,7 @@ const (
 // ErrLate says that tasks are left when the time is up.
 var ErrLate = errors.New("the time is up")
 
-// Watch is how to look at the tasks, and whom to tell.
+// Watch has the functions that look at the tasks and that are called with what was seen.
 type Watch struct {
 	Limit time.Duration // of the wait; 0 for none
 	Look  func(context.Context) ([]containerizer.TaskReport, error)

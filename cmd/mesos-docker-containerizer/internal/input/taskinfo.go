@@ -20,7 +20,7 @@ var (
 	marathonKeys = []string{"id", "apps", "groups"}
 )
 
-// isTaskInfo tells what a document is meant to be. What is no JSON object is not for us to complain about.
+// isTaskInfo reports whether a document is meant to be a TaskInfo. It does not report what is no JSON object.
 func isTaskInfo(data []byte) bool {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(data, &object) != nil {
@@ -83,7 +83,7 @@ func parseTaskInfo(data []byte) (*mesos.TaskInfo, error) {
 	return &info, nil
 }
 
-// withAgentID renames slave_id. A document that has both keeps both, one of which is then a mistake.
+// withAgentID renames slave_id. A document that has both names keeps both, and one of them is then a mistake.
 func withAgentID(data []byte) (text []byte, renamed bool, err error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {

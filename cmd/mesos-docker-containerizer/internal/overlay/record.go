@@ -21,7 +21,7 @@ type Record struct {
 	State json.RawMessage `json:"state,omitempty"` // its meaning is setup's
 }
 
-// maxRecord is far above what setup keeps: the folder that is looked at may be anybody's, and what stands there endless.
+// maxRecord is far above what setup keeps. The folder may belong to another user, and the file in it may have no end.
 const maxRecord = 16 << 20
 
 // ReadRecord reads the record of the folder at path. The error wraps fs.ErrNotExist where there is none.

@@ -18,9 +18,10 @@ const maxLine = 64 << 10
 // task can replace what lies in its sandbox.
 type tail struct {
 	path    string
+	stderr  bool     // the file is the task's stderr
 	file    *os.File // nil until it exists
 	read    int64
-	pending []byte // the begin of a line
+	pending []byte // the beginning of a line
 	failed  bool   // an error was told already
 	buffer  [32 << 10]byte
 }
@@ -44,7 +45,7 @@ func (t *tail) lines(show func(line []byte, partial bool)) error {
 	}
 }
 
-// rest hands over the begin of a line that has no end.
+// rest hands over the beginning of a line that has no end.
 func (t *tail) rest(show func(line []byte, partial bool)) {
 	if len(t.pending) > 0 {
 		show(t.pending, true)

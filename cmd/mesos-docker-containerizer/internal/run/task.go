@@ -32,7 +32,7 @@ func newTask(name string, launched *localagent.Task) *task {
 	return &task{
 		name: name, launched: launched,
 		stdout: tail{path: filepath.Join(launched.Sandbox, "stdout")},
-		stderr: tail{path: filepath.Join(launched.Sandbox, "stderr")},
+		stderr: tail{path: filepath.Join(launched.Sandbox, "stderr"), stderr: true},
 	}
 }
 
@@ -84,9 +84,9 @@ func (r *runner) watchOutput(ctx context.Context, t *task) {
 
 // showOutput shows the lines that are there.
 func (r *runner) showOutput(t *task) {
-	for _, stream := range t.streams() {
-		if err := stream.tail.lines(r.outputOf(t, stream.stderr)); err != nil && !stream.tail.failed {
-			stream.tail.failed = true
+	for _, tail := range []*tail{&t.stdout, &t.stderr} {
+		if err := tail.lines(r.outputOf(t, tail.stderr)); err != nil && !tail.failed {
+			tail.failed = true
 			r.Logger.Warn("output cannot be shown", zap.String("task", t.launched.ID), zap.Error(err))
 		}
 	}
@@ -94,20 +94,13 @@ func (r *runner) showOutput(t *task) {
 
 // finishOutput shows what has no newline at its end, and closes the files.
 func (r *runner) finishOutput(t *task) {
-	for _, stream := range t.streams() {
-		stream.tail.rest(r.outputOf(t, stream.stderr))
-		if err := stream.tail.close(); err != nil {
+	for _, tail := range []*tail{&t.stdout, &t.stderr} {
+		tail.rest(r.outputOf(t, tail.stderr))
+		if err := tail.close(); err != nil {
 			r.Logger.Debug("close output", zap.Error(err))
 		}
 	}
 }
-
-type stream struct {
-	tail   *tail
-	stderr bool
-}
-
-func (t *task) streams() []stream { return []stream{{&t.stdout, false}, {&t.stderr, true}} }
 
 func (r *runner) outputOf(t *task, stderr bool) func(line []byte, partial bool) {
 	return func(line []byte, partial bool) {

@@ -23,7 +23,7 @@ func Clean(text string) string {
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
-// WriteJSON writes a value as JSON in lines. In strings everything that is not printable is escaped, of which JSON itself demands less.
+// WriteJSON writes a value as JSON in lines. It escapes everything in strings that is not printable, which is more than JSON demands.
 func WriteJSON(w io.Writer, value any, indent string) error {
 	var encoded bytes.Buffer
 	e := json.NewEncoder(&encoded)

@@ -24,18 +24,15 @@ const gap = 2 // between two columns
 
 // The columns.
 var (
-	narrow = []func(Row) string{task, state, age, health, image}
-	wide   = append(narrow[:len(narrow):len(narrow)],
+	narrow = []func(Row) string{
+		func(r Row) string { return r.Task }, func(r Row) string { return r.State }, func(r Row) string { return r.Age },
+		func(r Row) string { return r.Health }, func(r Row) string { return r.Image },
+	}
+	wide = append(narrow[:len(narrow):len(narrow)],
 		func(r Row) string { return r.Ports }, func(r Row) string { return r.Memory }, func(r Row) string { return r.Route },
 		func(r Row) string { return r.PID }, func(r Row) string { return r.Container }, func(r Row) string { return r.Sandbox },
 		func(r Row) string { return r.Doing })
 )
-
-func task(r Row) string   { return r.Task }
-func state(r Row) string  { return r.State }
-func age(r Row) string    { return r.Age }
-func health(r Row) string { return r.Health }
-func image(r Row) string  { return r.Image }
 
 // Positions in narrow.
 const (
