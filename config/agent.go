@@ -73,8 +73,8 @@ func (s *scan) named(n naming, common map[string]candidateVariable) *scan {
 	return each
 }
 
-// unite adds the agent's last word on f. What a naming has from the common
-// defaults counts where neither has a word of its own.
+// unite adds the value that counts last for the agent. What a naming has from the
+// common defaults counts if neither naming has a value of its own.
 func (s *scan) unite(f *flag, found []*scan) {
 	var common, own *candidate
 	for _, each := range found {
@@ -98,9 +98,9 @@ func (s *scan) unite(f *flag, found []*scan) {
 	}
 }
 
-// applyAgreed applies a candidate and compares it with its rival. Where the two
-// differ, one of them would be wrong without anybody noticing, so a person
-// has to say which.
+// applyAgreed applies a candidate and compares it with its rival. If the two
+// differ, one of them is wrong, and nothing shows which. So it is a mistake that
+// a person has to correct.
 func (s *scan) applyAgreed(each candidate, c *Config) Origin {
 	before := len(s.mistakes)
 	origin := s.apply(each, c)
@@ -138,8 +138,8 @@ func (s *scan) ownFile(f *flag) string {
 	return s.files.locate(filepath.Join(ownDirectory, f.name))
 }
 
-// exists tells whether there is anything at a path. What cannot be looked at is
-// there, so that reading it says why.
+// exists reports whether there is anything at a path. It is true for what
+// cannot be looked at, so that reading it says why.
 func (f fileSystem) exists(path string) bool {
 	_, err := os.Stat(f.locate(path))
 	return !errors.Is(err, fs.ErrNotExist)

@@ -38,7 +38,7 @@ func (s *scan) environment(environ []string) {
 	}
 }
 
-// arguments reads the command line and gives back what is not ours.
+// arguments reads the command line and returns what is not ours.
 func (s *scan) arguments(args, foreign []string) (rest []string) {
 	for i, arg := range args {
 		if arg == "--" {

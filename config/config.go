@@ -138,9 +138,9 @@ func (c *Config) Origin(name string) Origin {
 	return c.origins[name]
 }
 
-// Unusable says why words of the agent on flags that the daemon does not use
-// cannot be used. These flags have their defaults. It is for callers that use one
-// to say so; without names it is about all flags.
+// Unusable says why values of the agent cannot be used, for flags that the daemon
+// itself does not need. These flags have their defaults. A caller that needs some
+// of them names these and reports it; without names it is about all flags.
 func (c *Config) Unusable(names ...string) []*Mistake {
 	var found []*Mistake
 	for _, m := range c.unusable {

@@ -13,7 +13,7 @@ type flag struct {
 	// optional flags may be given an empty value, which means not set.
 	optional bool
 	// others flags are of no use to the daemon: run, doctor and setup look at
-	// them. The agent's word on one does not keep the daemon from starting.
+	// them. A wrong value of the agent does not keep the daemon from starting.
 	others bool
 	// secret values are shown to nobody.
 	secret bool

@@ -52,7 +52,7 @@ func (f fileSystem) read(path string) (string, error) {
 }
 
 // open opens a regular file and nothing else: opening a device can act on it,
-// and a named pipe would hold us up for ever.
+// and opening a named pipe may never return.
 func (f fileSystem) open(path string) (*os.File, error) {
 	info, err := os.Stat(f.locate(path))
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *scan) directory(layer Layer, dir string) {
 	}
 }
 
-// entry reads one file of a directory; not ok where it sets no flag of ours.
+// entry reads one file of a directory. It is not ok if the file sets none of our flags.
 func (s *scan) entry(layer Layer, dir string, e fs.DirEntry) (candidate, bool) {
 	path := filepath.Join(dir, e.Name())
 	place := s.files.locate(path)

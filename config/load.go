@@ -22,15 +22,14 @@ type Options struct {
 	// Foreign are flags, without dashes, that belong to a subcommand. They are
 	// left among the remaining arguments and are no mistakes.
 	Foreign []string
-	// Tolerant is for who can do without a part of the configuration: a mistake
-	// in a file, or in the agent's own variables, is among the Config's Mistakes,
-	// and its flag has the built-in value.
+	// Tolerant is for callers that can do without a part of the configuration: a
+	// mistake in a file, or in the agent's own variables, is among the Config's
+	// Mistakes, and its flag has the built-in value.
 	Tolerant bool
 }
 
-// Load reads all layers. The arguments it gives back are those that are no
-// flags of ours, in order: positional ones, foreign flags, and "--" with what
-// follows it.
+// Load reads all layers. It returns the arguments that are not flags of the
+// table, in order: positional ones, foreign flags, and "--" with what follows it.
 //
 // All mistakes come together, each a *Mistake within a *multierror.Error, and
 // then there is no Config.
@@ -61,7 +60,7 @@ func Load(o Options) (*Config, []string, error) {
 	return c, rest, nil
 }
 
-// candidate is one layer's word on one flag.
+// candidate is what one layer says about one flag.
 type candidate struct {
 	flag   *flag
 	text   string
@@ -69,8 +68,8 @@ type candidate struct {
 	// fault says why there is no text to parse, such as a file that cannot be
 	// read.
 	fault error
-	// rival is the word of the agent's files of the other naming, where that
-	// counts as much.
+	// rival is what the agent's files of the other naming say, if that counts
+	// as much.
 	rival *candidate
 }
 
@@ -122,7 +121,7 @@ func (s *scan) wrong(each candidate) bool {
 	return len(s.mistakes) > before
 }
 
-// split tells the mistakes of files from those of who calls the program.
+// split separates the mistakes in files from those of the caller.
 func split(all []*Mistake) (files, callers []*Mistake) {
 	for _, m := range all {
 		if m.Origin.Layer < Environment {
@@ -163,8 +162,8 @@ func (s *scan) keepAgents(c *Config, all []candidate) {
 	}
 }
 
-// apply stores a candidate in c or reports what is wrong with it. It gives
-// back the origin, with the file that the value names, if it names one.
+// apply stores a candidate in c or reports what is wrong with it. It returns
+// the origin, with the file that the value names, if it names one.
 func (s *scan) apply(each candidate, c *Config) Origin {
 	v := each.flag.bind(c)
 	m := &Mistake{Origin: each.origin, Flag: each.flag.name, Accepts: v.accepts(), Err: each.fault}
@@ -194,7 +193,7 @@ func parse(v value, text string) error {
 }
 
 // resolve reads the file that a value names: any value may be file:///path, as
-// with the agent, and JSON may be a bare path too. It gives back the text and
+// with the agent, and JSON may be a bare path too. It returns the text and
 // the path of that file, if there is one.
 func (s *scan) resolve(each candidate) (text, path string, err error) {
 	named, ok := strings.CutPrefix(each.text, "file://")

@@ -102,8 +102,7 @@ func printable(s string) string {
 	return s
 }
 
-// PrintJSON writes flags, or whatever else there is to tell of them, in JSON
-// for programs.
+// PrintJSON writes flags, or facts about them, in JSON for programs.
 func PrintJSON(w io.Writer, value any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

@@ -22,7 +22,7 @@ type Offer struct {
 	Version      time.Time // of the app; MARATHON_APP_VERSION
 }
 
-// PortSource provides host ports; *Ports is one. Draw grants one port per wish, where 0 wishes for any, or fails and grants none.
+// PortSource provides host ports; *Ports is one. Draw grants one port for each wish, or fails and grants none. The wish 0 is for any port.
 type PortSource interface {
 	Draw(wishes []uint32) ([]uint32, error)
 	Release(ports ...uint32)

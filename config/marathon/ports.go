@@ -165,7 +165,7 @@ func (p *Ports) offers(port uint32) bool {
 	return p.reserved[port] || slices.ContainsFunc(p.ranges, func(r portRange) bool { return r.first <= port && port <= r.last })
 }
 
-// search finds n free ports, at best consecutive ones, or as many as there are.
+// search finds n free ports, consecutive ones if there are some, or as many as are free.
 func (p *Ports) search(n int, except map[uint32]bool) []uint32 {
 	if n == 0 {
 		return nil
