@@ -11,7 +11,7 @@ import (
 	"mesos-docker-containerizer/executor/wire"
 )
 
-// send sends a message if the daemon is connected. If it is not, or the message is lost, the next attach carries the same state.
+// send sends a message if the daemon is connected. If it is not, or if the message is lost, the next attach has the same state.
 func (e *executor) send(m wire.Message) {
 	if e.conn == nil {
 		return
@@ -228,15 +228,15 @@ func (e *executor) askForRest(again bool) {
 	}})
 }
 
-// onGone gives the output of a container that has ended, of which the Engine has yet to tell, a moment to pass.
+// onGone gives the output of a container a moment to pass. The container has ended, and the Engine has not reported it yet.
 func (e *executor) onGone() {
 	if e.task.output != nil && e.task.exit == nil {
 		e.drain.set(stuckTimeout)
 	}
 }
 
-// onDrain concludes a task whose output has not come to its end. As long as something of it passes, it is waited for: the bounds of
-// that are the agent's. If the Engine has yet to tell of the exit, and output has not passed by then, that is taken off its hands.
+// onDrain concludes a task whose output has not come to its end. As long as some output passes, the task waits for it: the agent sets the
+// bounds of that. If the Engine has not reported the exit, and output has not passed, relieveEngine reads it.
 func (e *executor) onDrain() {
 	if e.task.exit == nil {
 		e.drain.stop()
@@ -253,7 +253,7 @@ func (e *executor) onDrain() {
 	e.conclude()
 }
 
-// relieveEngine takes output that was not read in time off the Engine's hands, once.
+// relieveEngine reads, once, the output that the Engine still holds because it was not read in time.
 func (e *executor) relieveEngine() {
 	switch {
 	case e.task.output == nil:

@@ -63,17 +63,17 @@ const (
 	acknowledgementTimeout = 60 * time.Second
 
 	// drainTimeout bounds the wait for more of the output of a container that has exited. The Engine ends the stream by itself, and
-	// a slow reader of ours gets all of it; this is for a stream that hangs, or a reader.
+	// our own reader gets all of it, even if it is slow. This is for a stream or a reader that hangs.
 	drainTimeout = 10 * time.Second
 
-	// stuckTimeout bounds the wait for a write to our own stdout or stderr at the executor's end, and at the container's as long as
-	// the Engine does not tell of that.
+	// stuckTimeout bounds the wait for a write to our own stdout or stderr at the executor's end, and at the container's end as long as
+	// the Engine does not report that.
 	stuckTimeout = time.Second
 
-	// lostTimeout is drainTimeout where the Engine does not tell of the exit: it does not send any more either, mostly.
+	// lostTimeout is drainTimeout if the Engine does not report the exit: then it mostly does not send more output either.
 	lostTimeout = 500 * time.Millisecond
 
-	// launchTimeout bounds how long an executor that the agent has accepted is without a task. An agent that was restarted may have
+	// launchTimeout bounds how long an executor that the agent has accepted has no task. An agent that was restarted may have
 	// dropped the task (contract 3.6), and would keep the executor and its resources for as long as the framework lives.
 	launchTimeout = 5 * time.Minute
 

@@ -156,8 +156,8 @@ type Kill struct {
 }
 
 // Resume says that the output stream ended while the container, as far as the executor knows, runs on. The daemon opens a new
-// stream from the Engine's log if the Engine was away meanwhile, or the stream was Broken: it ended with an error. Any other has
-// come to its regular end, of which the Engine tells a moment later.
+// stream from the Engine's log if the Engine was away meanwhile, or the stream was Broken: it ended with an error. Any other stream has
+// come to its regular end, and the Engine reports the exit a moment later.
 type Resume struct {
 	Since  time.Time `json:"since,omitzero"`
 	Ended  time.Time `json:"ended,omitzero"`
@@ -311,8 +311,8 @@ type Check struct {
 	Message    string  `json:"message,omitempty"`
 }
 
-// Gone says that the container's first process has ended, of which the Engine has yet to tell. Executors of earlier releases do not
-// know it. An output stream that is not read may keep the Engine from telling.
+// Gone says that the container's first process has ended and the Engine has not reported it yet. Executors of earlier releases do not
+// know it. An output stream that is not read may keep the Engine from reporting it.
 type Gone struct{}
 
 // Outcome is how a container ended.
@@ -342,7 +342,7 @@ type Exited struct {
 	// OOM says that it ended for lack of memory. Older daemons say it of each container in which some process was killed for that.
 	OOM bool `json:"oom,omitempty"`
 
-	// Foreign says that it was ended past the agent, of which Message tells. It has not finished then, even with status 0.
+	// Foreign says that something other than the agent has ended it, and Message says what. It has not finished then, even with status 0.
 	Foreign bool `json:"foreign,omitempty"`
 
 	// Message is for the framework's user. For OutcomeExited it is what goes behind the status, often empty.

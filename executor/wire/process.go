@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// Process names one process for ever: pids are used again, a pid with its start time and the boot is not.
+// Process identifies one process for all time: a pid is used again, but not with the same start time in the same boot.
 type Process struct {
 	PID int `json:"pid"`
 

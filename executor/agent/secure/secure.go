@@ -229,7 +229,7 @@ func loadRoots(file, directory string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// readCredential reads a regular file of limited size. Anything else could block for ever or never end.
+// readCredential reads a regular file of limited size. The read of anything else may block or never end.
 func readCredential(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
