@@ -17,7 +17,6 @@ import (
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-	"go.uber.org/zap/zaptest"
 
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
 	"mesos-docker-containerizer/executor/wire"
@@ -124,7 +123,7 @@ func TestAdminSteers(t *testing.T) {
 	h := newHost(t)
 	socket, stop := h.serveAdmin()
 	defer stop()
-	e := h.newExecutor(func(a *wire.Attach) { a.TakesStop = true })
+	e := h.newExecutor()
 	task := dockerTask(t, environment.Busybox(t), "echo begun; exec sleep 1000")
 	task.Command.Environment = &mesos.Environment{Variables: []mesos.Environment_Variable{
 		{Name: "MARATHON_APP_ID", Value: new("/group/app")}, {Name: "PASSWORD", Value: new("hunter2")},
@@ -208,16 +207,6 @@ func TestAdminSteers(t *testing.T) {
 	}
 	e.done()
 	h.awaitNoContainers()
-}
-
-// An executor of an older release would pass a stop over, and is not asked.
-func TestStopOfOlderExecutor(t *testing.T) {
-	s := &session{server: &Server{}, logger: zaptest.NewLogger(t)}
-	w := httptest.NewRecorder()
-	s.stopForAdmin(w, askedBy(os.Geteuid(), http.MethodPost, "/"))
-	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "older release") {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
 }
 
 // askedBy is a request by a user, or by an unknown one if that is negative.

@@ -42,7 +42,7 @@ const atOnce = time.Minute
 // the id of the container and the errors of all that were involved, one within the other.
 func (s *session) explainStart(ctx context.Context, err error) wire.Exited {
 	exit := s.failure(err)
-	if !isEngine(err) || s.container == nil || s.container.ID() == "" || ctx.Err() != nil {
+	if !errors.As(err, new(*engine.Error)) || s.container == nil || s.container.ID() == "" || ctx.Err() != nil {
 		return exit
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
@@ -63,11 +63,6 @@ func (s *session) explainStart(ctx context.Context, err error) wire.Exited {
 		exit.Message = "Failed to run docker container: " + text
 	}
 	return s.explainPlatform(ctx, &found, exit)
-}
-
-func isEngine(err error) bool {
-	_, ok := errors.AsType[*engine.Error](err)
-	return ok
 }
 
 // portFault names the host ports of a container that something else on this host has; empty if there are none.

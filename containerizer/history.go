@@ -196,38 +196,25 @@ func (h *history) String() string {
 	return text
 }
 
-// report is the state for admins, who are shown fewer of them, and in words.
-func (h *history) report() (TaskState, string) {
-	state, text := h.now()
-	switch state {
-	case record.Waiting, record.Queued, record.Retrying:
-		return StateWaiting, text
-	case record.Pulling:
-		return StatePulling, text
-	case record.Running, record.Healthy, record.Unhealthy:
-		return StateRunning, text
-	case record.Stopping:
-		return StateStopping, text
-	case record.Ended:
-		return StateEnded, text
-	}
-	return StateStarting, text
-}
-
-// metric is the state as metrics count it.
-func (h *history) metric() metrics.TaskState {
-	state, _ := h.now()
-	switch state {
-	case "":
-		return metrics.TaskAwaited
-	case record.Pulling, record.Queued, record.Retrying:
-		return metrics.TaskPulling
-	case record.Running, record.Healthy, record.Unhealthy, record.Stopping:
-		return metrics.TaskRunning
-	case record.Ended:
-		return metrics.TaskEnded
-	}
-	return metrics.TaskPreparing
+// shown has each state as admins and metrics are shown it, who know fewer of them.
+var shown = map[record.State]struct {
+	admins  TaskState
+	metrics metrics.TaskState
+}{
+	"":               {StateStarting, metrics.TaskAwaited},
+	record.Launched:  {StateStarting, metrics.TaskPreparing},
+	record.Waiting:   {StateWaiting, metrics.TaskPreparing},
+	record.Preparing: {StateStarting, metrics.TaskPreparing},
+	record.Queued:    {StateWaiting, metrics.TaskPulling},
+	record.Retrying:  {StateWaiting, metrics.TaskPulling},
+	record.Pulling:   {StatePulling, metrics.TaskPulling},
+	record.Creating:  {StateStarting, metrics.TaskPreparing},
+	record.Starting:  {StateStarting, metrics.TaskPreparing},
+	record.Running:   {StateRunning, metrics.TaskRunning},
+	record.Healthy:   {StateRunning, metrics.TaskRunning},
+	record.Unhealthy: {StateRunning, metrics.TaskRunning},
+	record.Stopping:  {StateStopping, metrics.TaskRunning},
+	record.Ended:     {StateEnded, metrics.TaskEnded},
 }
 
 // askedOf is what a task asks for, without anything that may be secret.

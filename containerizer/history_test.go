@@ -33,8 +33,8 @@ func TestHistory(t *testing.T) {
 	core, lines := observer.New(zap.DebugLevel)
 	changes := 0
 	h := &history{changed: func() { changes++ }}
-	if h.metric() != metrics.TaskAwaited {
-		t.Error(h.metric())
+	if state, _ := h.now(); shown[state].metrics != metrics.TaskAwaited {
+		t.Error(state)
 	}
 	waiting := image.Progress{Status: image.Waiting, Try: 2, Trouble: "no answer", Next: time.Now()}
 	for i, step := range []struct {
@@ -73,8 +73,8 @@ func TestHistory(t *testing.T) {
 	} {
 		before := changes
 		step.do()
-		state, text := h.report()
-		got := told{noLine, h.record.State(), state, h.metric(), text}
+		state, text := h.now()
+		got := told{noLine, state, shown[state].admins, shown[state].metrics, text}
 		if logged := lines.TakeAll(); len(logged) > 1 {
 			t.Errorf("%d: %d lines", i, len(logged))
 		} else if len(logged) == 1 {

@@ -42,6 +42,7 @@ const (
 // joining is a task's part in networks that plugins join. The zero value is that of a task without.
 type joining struct {
 	request   *cni.Request // nil if an earlier daemon has joined them
+	planned   *cni.Plan    // of the request
 	attached  *cni.Attachment
 	namespace *os.File // nil while it is not known
 
@@ -74,7 +75,7 @@ func (s *session) joinNetworks(ctx context.Context, spec *runspec.Spec) error {
 	if j.namespace, err = openNamespace(held); err != nil {
 		return err
 	}
-	if j.attached, err = s.server.networks.Attach(ctx, *j.request, j.path()); err != nil {
+	if j.attached, err = s.server.networks.Attach(ctx, j.planned, j.path()); err != nil {
 		return err
 	}
 	if err := writeNames(held, spec, j.attached); err != nil {

@@ -24,7 +24,8 @@ func (s *Server) state() metrics.State {
 		if session.conn.attached() {
 			now.Executors++
 		}
-		state := session.at.metric()
+		at, _ := session.at.now()
+		state := shown[at].metrics
 		now.Tasks[state]++
 		if state == metrics.TaskRunning {
 			now.Health[session.health()]++

@@ -38,7 +38,7 @@ func (s *session) chooseNetworks(ctx context.Context) (*cni.Request, error) {
 	}
 	configurations, plugins := s.cniDirectories()
 	if len(configurations) == 0 {
-		return nil, s.refuseUnknownPlugins()
+		return nil, nil
 	}
 	known, err := cni.Load(configurations)
 	if err != nil {
@@ -98,15 +98,6 @@ func (s *session) cniDirectories() (configurations, plugins []string) {
 	return s.server.options.CNIConfigurations, s.server.options.CNIPlugins
 }
 
-// refuseUnknownPlugins fails a task whose executor, of an earlier release, knows of CNI networks and does not say where their plugins are.
-func (s *session) refuseUnknownPlugins() error {
-	for _, name := range slices.Sorted(maps.Keys(s.order.CNINetworks)) {
-		return networkFault("network %s is a CNI network (defined in %s), and the executor, of an earlier release, does not say where its plugins are: "+
-			"launch the task again, or set network_cni_config_dir and network_cni_plugins_dir for the daemon", runspec.Quote(name), s.order.CNINetworks[name])
-	}
-	return nil
-}
-
 // namesDockersNetwork reports whether a parameter, or options in the name, say which of Docker's networks it is.
 func namesDockersNetwork(info *mesos.ContainerInfo) bool {
 	return strings.Contains(info.NetworkInfos[0].GetName(), "=") ||
@@ -135,9 +126,9 @@ func networkNames(r *cni.Request) (names []string) {
 	return names
 }
 
-// checkNetworkOptions refuses options of docker run that only Docker's own networks have, and takes the ports.
-func checkNetworkOptions(spec *runspec.Spec, r *cni.Request) error {
-	if r == nil {
+// plan checks that the task's networks can be joined. Options of docker run that only Docker's own networks have are refused.
+func (j *joining) plan(spec *runspec.Spec) (err error) {
+	if j.request == nil {
 		return nil
 	}
 	refused := func(option string) error {
@@ -151,11 +142,11 @@ func checkNetworkOptions(spec *runspec.Spec, r *cni.Request) error {
 	case len(spec.Networking.EndpointsConfig) > 0:
 		return refused("an option of the endpoint (ip, ip6, link-local-ip, network-alias, mac-address)")
 	}
-	var err error
-	if r.Ports, err = portsOf(spec.HostConfig.PortBindings); err != nil {
+	if j.request.Ports, err = portsOf(spec.HostConfig.PortBindings); err != nil {
 		return err
 	}
-	return r.Check()
+	j.planned, err = j.request.Plan()
+	return err
 }
 
 // portsOf are the port mappings as plugins take them, in a fixed order.

@@ -258,10 +258,14 @@ func TestCNILeftByADeadDaemon(t *testing.T) {
 				t.Fatal(err)
 			}
 			// What the dead daemon had done: the one address of the pool is taken.
-			if _, err := c.server.networks.Attach(t.Context(), cni.Request{
+			plan, err := cni.Request{
 				Container: name, Instance: c.server.instance.id, Executor: executor, Plugins: c.options.CNIPlugins,
 				Networks: []cni.Wish{{Network: found["red"]}},
-			}, newNamespace(t)); err != nil {
+			}.Plan()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.server.networks.Attach(t.Context(), plan, newNamespace(t)); err != nil {
 				t.Fatal(err)
 			}
 			if held := c.held(); len(held) != 1 {

@@ -2,9 +2,6 @@ package containerizer
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,17 +13,6 @@ import (
 	"mesos-docker-containerizer/containerizer/runspec"
 	"mesos-docker-containerizer/executor/wire"
 )
-
-// prepareTimeoutError says that the time for a preparation was over.
-type prepareTimeoutError struct {
-	limit  time.Duration
-	source string
-	phase  string
-}
-
-func (e *prepareTimeoutError) Error() string {
-	return fmt.Sprintf("Container was not started within %v (%s); it got as far as: %s", e.limit, e.source, e.phase)
-}
 
 // prepare brings the task's container to the point where it was started, and returns it as inspected after that. With an error
 // s.container has the container that is left, if any. What an earlier daemon had begun is found again and carried on.
@@ -46,7 +32,7 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	}
 	s.conn.sendSticky(wire.Message{Accepted: &wire.Accepted{
 		PrepareDeadline: deadline, ProgressInterval: new(time.Duration(s.server.progress.Load())),
-		Warnings: append(s.differences(), warnings...), Probes: true,
+		Warnings: append(s.differences(), warnings...),
 	}})
 	s.unwatch = s.server.watch.subscribe(s.name, s.hear)
 
@@ -111,122 +97,6 @@ func (s *session) startContainer(ctx context.Context, spec *runspec.Spec) error 
 	}
 	s.starting.Store(true)
 	return s.container.Start(ctx)
-}
-
-// startPatience is how long after a kill's deadline the answer to a start is waited for. A container that the Engine starts meanwhile
-// ends as any that is killed, and its output is not lost. The owner has to tell of the end within 5 s of the deadline.
-const startPatience = 4 * time.Second
-
-// bound limits a preparation to its deadline and, once a kill was asked for, to the kill's deadline, or startPatience more. The reason
-// it ended for is its cause.
-func (s *session) bound(ctx context.Context, deadline time.Time) (context.Context, func()) {
-	bounded, cancel := context.WithCancelCause(ctx)
-	var group sync.WaitGroup
-	group.Go(func() {
-		timer := time.NewTimer(time.Until(deadline))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel(&prepareTimeoutError{limit: s.server.options.PrepareTimeout, source: s.server.options.PrepareSource, phase: s.at.String()})
-		case <-bounded.Done():
-		}
-	})
-	group.Go(func() {
-		if s.container.AwaitStopDeadline(bounded) != nil || s.starting.Load() && container.Pause(bounded, startPatience) != nil {
-			return
-		}
-		cancel(container.ErrStopped)
-	})
-	return bounded, func() {
-		cancel(nil)
-		group.Wait()
-	}
-}
-
-// cancelOn derives a context that ends, for the given reason, with what the channel announces.
-func cancelOn(ctx context.Context, announced <-chan struct{}, reason error) (context.Context, func()) {
-	derived, cancel := context.WithCancelCause(ctx)
-	var group sync.WaitGroup
-	group.Go(func() {
-		select {
-		case <-announced:
-			cancel(reason)
-		case <-derived.Done():
-		}
-	})
-	return derived, func() {
-		cancel(nil)
-		group.Wait()
-	}
-}
-
-// awaitEngine waits until the Engine has answered, unless a kill is announced, and says what it waits for. It does not wait for the list
-// of an earlier daemon's containers, which takes the Engine a second for a thousand: a container that has the name of a new one is found
-// by the create, and who holds which GPU is asked for each task that wants some.
-func (s *session) awaitEngine(ctx context.Context, killed <-chan struct{}) error {
-	select {
-	case <-s.server.watch.opened:
-		return nil
-	default:
-	}
-	s.at.enter(record.Waiting, "waiting for the Docker Engine")
-	ticker := time.NewTicker(container.RetryInterval)
-	defer ticker.Stop()
-	for {
-		if err := s.server.watch.away(); err != nil {
-			s.conn.sendOnce(wire.Message{Progress: &wire.Progress{Message: "Waiting for the Docker Engine: " + reason(err)}}, nil)
-		}
-		select {
-		case <-s.server.watch.opened:
-			return nil
-		case <-ticker.C:
-		case <-killed:
-			return container.ErrStopped
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// reason is what the Engine, or the connection to it, has said, without the call: which one it was that failed does not matter to
-// who waits for the Engine.
-func reason(err error) string {
-	if e, ok := errors.AsType[*engine.Error](err); ok {
-		return e.Reason()
-	}
-	return err.Error()
-}
-
-// find returns the container for whose create an earlier daemon may have asked, nil if there is none.
-func (s *session) find(ctx context.Context) (*engine.Container, error) {
-	if s.attach.State != nil {
-		s.container.MayAppear()
-	}
-	if err := s.awaitEngine(ctx, s.container.Stopping()); err != nil || s.attach.State == nil {
-		return nil, err
-	}
-	return s.container.Find(ctx)
-}
-
-// search finds the container of an earlier daemon. It carries out a kill, and stops the container when the executor dies.
-func (s *session) search(ctx context.Context, id string) (*engine.Container, error) {
-	searching, cancel := context.WithCancel(ctx)
-	var beside sync.WaitGroup
-	defer beside.Wait()
-	defer cancel()
-	beside.Go(func() { s.stopWithExecutor(searching) })
-	_ = s.awaitEngine(ctx, s.container.Stopping()) // the search ends with ctx, too
-	return s.container.FindByID(ctx, id)
-}
-
-// abandoned reports whether a container is ours and its executor is dead.
-func (s *Server) abandoned(c *engine.Container) bool {
-	labels, _ := engine.ParseLabels(c.Config.Labels)
-	if !labels.Ours(s.instance.id, c.Name) {
-		return false
-	}
-	alive, err := processOf(labels).Alive()
-	return !alive && err == nil
 }
 
 // create translates the task and creates its container, pulling the image first if it has to be.

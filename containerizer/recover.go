@@ -71,10 +71,8 @@ func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 			return nil, ctx.Err()
 		}
 		s.options.Logger.Debug("the server's containers cannot be listed yet", zap.Error(err)) // the watch has said so
-		select {
-		case <-time.After(container.RetryInterval):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := container.Pause(ctx, container.RetryInterval); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -140,17 +138,13 @@ func (s *Server) watchOrphan(ctx context.Context, id string, labels engine.Label
 		}
 	case errors.Is(err, os.ErrNotExist):
 	default: // it cannot be seen: give it the time to attach
-		select {
-		case <-time.After(s.options.OrphanGrace):
-		case <-ctx.Done():
+		if container.Pause(ctx, s.options.OrphanGrace) != nil {
 			return
 		}
 	}
 	of, isHolder := held(labels.Name, labels)
 	for s.claimed(of) { // the session saw the same death and does what is to be done
-		select {
-		case <-time.After(container.RetryInterval):
-		case <-ctx.Done():
+		if container.Pause(ctx, container.RetryInterval) != nil {
 			return
 		}
 	}

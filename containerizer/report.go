@@ -92,7 +92,8 @@ func (s *session) report() (r TaskReport, ok bool) {
 	if r.Task == "" {
 		return r, false
 	}
-	r.State, r.Doing = s.at.report()
+	state, doing := s.at.now()
+	r.State, r.Doing = shown[state].admins, doing
 	if s.container.StopOrdered() && r.State != StateEnded {
 		r.State = StateStopping
 	}

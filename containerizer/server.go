@@ -221,10 +221,7 @@ func (s *Server) Serve(ctx context.Context, listener *net.UnixListener) error {
 		}
 		if err != nil { // out of descriptors, for instance: it may pass
 			s.options.Logger.Error("cannot accept an executor", zap.Error(err))
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-			}
+			_ = container.Pause(ctx, time.Second) // the next accept sees the end of ctx
 			continue
 		}
 		s.group.Go(func() { s.greet(ctx, conn) })

@@ -32,11 +32,6 @@ func (s *session) stopForAdmin(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !s.attach.TakesStop {
-		http.Error(w, "the task's executor is of an older release and cannot be asked to stop it; kill the task in its framework",
-			http.StatusConflict)
-		return
-	}
 	takeTime(w)
 	s.logger.Info("an admin asks for the end of the task", zap.String("by", admin(r)), zap.Durationp("grace", order.Grace))
 	timeout := time.NewTimer(stopAnswer)

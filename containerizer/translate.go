@@ -58,7 +58,7 @@ func (s *session) translate(ctx context.Context) (*runspec.Spec, error) {
 	if err := s.suitUserns(spec, info.Userns); err != nil {
 		return nil, err
 	}
-	if err := checkNetworkOptions(spec, s.networks.request); err != nil {
+	if err := s.networks.plan(spec); err != nil {
 		return nil, err
 	}
 	if err := s.findParent(info); err != nil {

@@ -72,7 +72,6 @@ func (e *executor) attach() {
 		TaskEnvironment: e.TaskEnvironment,
 		AgentFlags:      e.AgentFlags,
 		StopGrace:       e.Environment.ShutdownGracePeriod,
-		TakesStop:       true,
 	}
 	if e.task != nil {
 		attach.StopGrace = e.grace(nil)
@@ -137,7 +136,6 @@ func (e *executor) onAccepted(a *wire.Accepted) {
 	if a.ProgressInterval != nil {
 		e.task.progress.configure(*a.ProgressInterval)
 	}
-	e.noteProbes(a.Probes)
 	if e.task.accepted {
 		return // a daemon repeats it to an executor that attaches again
 	}
@@ -145,16 +143,6 @@ func (e *executor) onAccepted(a *wire.Accepted) {
 	for _, warning := range a.Warnings {
 		e.Logger.Warn("warning from the daemon", zap.String("warning", warning))
 	}
-}
-
-// noteProbes logs, once for each daemon, that the daemon is too old to carry out the task's checks.
-func (e *executor) noteProbes(carriedOut bool) {
-	wanted := e.task.info.HealthCheck != nil || e.task.info.Check != nil
-	if wanted && !carriedOut && !e.task.unprobed {
-		e.Logger.Warn("the daemon carries out neither health checks nor checks, so the task runs without: upgrade the daemon",
-			zap.String("task", e.task.info.TaskID.Value))
-	}
-	e.task.unprobed = !carriedOut
 }
 
 // onRefused ends the task if the refusal is permanent and no container can run. A container that may run waits for another daemon,

@@ -246,21 +246,3 @@ func TestHealthOfATaskWithoutHealthCheck(t *testing.T) {
 		h.noUpdate()
 	})
 }
-
-// A daemon from before health checks does not make a task wait for any: it runs, and ends, without.
-func TestDaemonWithoutProbes(t *testing.T) {
-	inBubble(t, func(h *harness) {
-		h.run(healthChecked()) // Accepted does not speak of probes
-		if !h.executor.task.unprobed {
-			t.Error("the executor did not notice")
-		}
-		h.say(wire.Message{Accepted: &wire.Accepted{Probes: true}}) // the daemon was upgraded
-		if h.executor.task.unprobed {
-			t.Error("the executor did not notice the upgrade")
-		}
-		time.Sleep(time.Hour)
-		h.noUpdate()
-		h.say(exited(0))
-		h.update(mesos.TASK_FINISHED)
-	})
-}

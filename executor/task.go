@@ -18,7 +18,6 @@ type task struct {
 	cause endCause
 
 	accepted  bool // a daemon has accepted it
-	unprobed  bool // that daemon carries out no checks
 	running   bool // TASK_RUNNING was sent
 	killing   bool // TASK_KILLING was sent
 	container *mesos.ContainerStatus

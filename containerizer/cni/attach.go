@@ -37,7 +37,7 @@ func NewBook(directory string, logger *zap.Logger) *Book {
 	return &Book{state: directory, exec: &plugins{limit: pluginLimit}, now: time.Now, logger: logger}
 }
 
-// Request is what Attach is to do.
+// Request is what a container is to be attached to.
 type Request struct {
 	Container string // its name
 	Instance  string
@@ -53,13 +53,17 @@ type Wish struct {
 	NetworkInfo json.RawMessage
 }
 
-// Attach joins a network namespace, which the path leads to for as long as the call runs, to all networks of the request, or to none.
+// Plan is a request that was checked, for one Attach.
+type Plan struct {
+	attachment Attachment
+	lists      []*libcni.NetworkConfigList // of the joins
+}
+
+// Attach joins a network namespace, which the path leads to for as long as the call runs, to all networks of the plan, or to none.
 // What was attached under the container's name before is detached first. An *Error is about one network and has the plugin's words.
-func (b *Book) Attach(ctx context.Context, r Request, namespace string) (*Attachment, error) {
-	if err := b.Detach(ctx, r.Container, ""); err != nil {
-		return nil, err
-	}
-	a, lists, err := plan(r)
+func (b *Book) Attach(ctx context.Context, p *Plan, namespace string) (*Attachment, error) {
+	a := &p.attachment
+	err := b.Detach(ctx, a.Container, "")
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +71,7 @@ func (b *Book) Attach(ctx context.Context, r Request, namespace string) (*Attach
 		return nil, fmt.Errorf("note CNI networks before they are joined: %w", err)
 	}
 	for i := range a.Joins {
-		if err = b.add(ctx, a, i, lists[i], namespace); err != nil {
+		if err = b.add(ctx, a, i, p.lists[i], namespace); err != nil {
 			break
 		}
 	}
@@ -76,49 +80,41 @@ func (b *Book) Attach(ctx context.Context, r Request, namespace string) (*Attach
 		err = b.write(a)
 	}
 	if err != nil {
-		if left := b.Detach(context.WithoutCancel(ctx), r.Container, namespace); left != nil {
+		if left := b.Detach(context.WithoutCancel(ctx), a.Container, namespace); left != nil {
 			b.logger.Warn("CNI networks that were joined in part cannot be left yet; trying again later",
-				zap.String("container", r.Container), zap.Error(left))
+				zap.String("container", a.Container), zap.Error(left))
 		}
 		return nil, err
 	}
 	return a, nil
 }
 
-// Check returns the error of an Attach that would fail before it runs a plugin, because of a file, a plugin that is missing, or ports that
-// no plugin takes.
-func (r Request) Check() error {
-	_, _, err := plan(r)
-	return err
-}
-
-// plan checks all that can be checked before a plugin runs.
-func plan(r Request) (*Attachment, []*libcni.NetworkConfigList, error) {
-	a := &Attachment{Container: r.Container, Instance: r.Instance, Executor: r.Executor, Plugins: r.Plugins}
-	var lists []*libcni.NetworkConfigList
+// Plan checks all that can be checked before a plugin runs: the files, whether the plugins are there, and whether one takes the ports.
+func (r Request) Plan() (*Plan, error) {
+	p := &Plan{attachment: Attachment{Container: r.Container, Instance: r.Instance, Executor: r.Executor, Plugins: r.Plugins}}
 	mapped := len(r.Ports) == 0
 	for i, wish := range r.Networks {
 		list, text, err := wish.Network.describe(wish.NetworkInfo)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		for _, plugin := range list.Plugins {
 			if _, err := invoke.FindInPath(plugin.Network.Type, r.Plugins); err != nil {
-				return nil, nil, &Error{Network: wish.Network.Name, File: wish.Network.File, err: err}
+				return nil, &Error{Network: wish.Network.Name, File: wish.Network.File, err: err}
 			}
 		}
 		join := Join{Network: wish.Network.Name, File: wish.Network.File, Interface: fmt.Sprintf("eth%d", i), Configuration: text}
 		if !mapped && has(list, portMappings) {
 			join.Ports, mapped = r.Ports, true
 		}
-		a.Joins, lists = append(a.Joins, join), append(lists, list)
+		p.attachment.Joins, p.lists = append(p.attachment.Joins, join), append(p.lists, list)
 	}
 	if !mapped {
 		first := r.Networks[0].Network
-		return nil, nil, &Error{Network: first.Name, File: first.File, err: errors.New("the task maps host ports, and no plugin of its networks " +
+		return nil, &Error{Network: first.Name, File: first.File, err: errors.New("the task maps host ports, and no plugin of its networks " +
 			`takes any: add the plugin portmap with "capabilities": {"portMappings": true} to the file`)}
 	}
-	return a, lists, nil
+	return p, nil
 }
 
 // add joins one network and notes the addresses.

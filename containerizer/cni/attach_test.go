@@ -18,7 +18,7 @@ import (
 func TestAttachAndDetach(t *testing.T) {
 	s := newSite(t)
 	s.plugin("second", `echo '{"cniVersion": "1.0.0", "ips": [{"address": "fd00::2/64"}, {"address": "10.9.9.9/24"}], "dns": {"nameservers": ["10.9.9.1"]}}'`)
-	a, err := s.book.Attach(t.Context(), s.request("good", "second"), "/proc/1/ns/net")
+	a, err := s.attach(t.Context(), s.request("good", "second"), "/proc/1/ns/net")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,15 +56,16 @@ func TestDeathAtEachStep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			s.plugin("second", `echo '{"cniVersion": "1.0.0"}'`)
-			a, lists, err := plan(s.request("good", "second"))
+			planned, err := s.request("good", "second").Plan()
 			if err != nil {
 				t.Fatal(err)
 			}
+			a := &planned.attachment
 			if err := s.book.write(a); err != nil {
 				t.Fatal(err)
 			}
 			for i := range runs { // libcni's own file is missing where the daemon died before it
-				if err := s.book.add(t.Context(), a, i, lists[i], "/ns"); err != nil {
+				if err := s.book.add(t.Context(), a, i, planned.lists[i], "/ns"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -87,7 +88,7 @@ func TestDeathAtEachStep(t *testing.T) {
 func TestAttachAgain(t *testing.T) {
 	s := newSite(t)
 	for range 2 {
-		if _, err := s.book.Attach(t.Context(), s.request("good"), "/ns"); err != nil {
+		if _, err := s.attach(t.Context(), s.request("good"), "/ns"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,7 +127,7 @@ func TestBadPlugins(t *testing.T) {
 				s.book.exec.limit = 200 * time.Millisecond
 				r.Networks = r.Networks[1:] // no other plugin may be too slow
 			}
-			_, err := s.book.Attach(t.Context(), r, "/ns")
+			_, err := s.attach(t.Context(), r, "/ns")
 			var failed *Error
 			if test.want == nil {
 				if err != nil {
@@ -165,7 +166,7 @@ func TestPluginLeavesAChild(t *testing.T) {
 	s := newSite(t)
 	s.plugin("bad", `echo '{"cniVersion": "1.0.0"}'; sleep 5 &`)
 	began := time.Now()
-	if _, err := s.book.Attach(t.Context(), s.request("bad"), "/ns"); err != nil {
+	if _, err := s.attach(t.Context(), s.request("bad"), "/ns"); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(began); took > 4*time.Second {
@@ -187,7 +188,7 @@ func TestAttachIsGivenUp(t *testing.T) {
 		_, _ = os.ReadFile(began) // ends when the plugin has written
 		cancel(reason)
 	}()
-	if _, err := s.book.Attach(ctx, s.request("good", "slow"), "/ns"); !errors.Is(err, reason) {
+	if _, err := s.attach(ctx, s.request("good", "slow"), "/ns"); !errors.Is(err, reason) {
 		t.Errorf("error %v", err)
 	}
 	s.wantRuns("ADD good web eth0 /ns", "ADD slow web eth1 /ns", "DEL slow web eth1 /ns", "DEL good web eth0 /ns")
@@ -201,7 +202,7 @@ func TestDetachFails(t *testing.T) {
 	if err := os.WriteFile(stuck, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.book.Attach(t.Context(), s.request("good", "stuck"), "/ns"); err != nil {
+	if _, err := s.attach(t.Context(), s.request("good", "stuck"), "/ns"); err != nil {
 		t.Fatal(err)
 	}
 	s.runs()
@@ -226,7 +227,7 @@ func TestPorts(t *testing.T) {
 	r.Networks[1].Network = Network{"mapped", "/etc/cni/mapped", chained}
 	r.Networks[2].Network = Network{"mapped2", "/etc/cni/mapped2", []byte(strings.Replace(string(chained), "mapped", "mapped2", 1))}
 	r.Ports = []Port{{HostPort: 31000, ContainerPort: 80, Protocol: "tcp"}}
-	a, err := s.book.Attach(t.Context(), r, "/ns")
+	a, err := s.attach(t.Context(), r, "/ns")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +250,7 @@ func TestPorts(t *testing.T) {
 	}
 
 	r.Networks = r.Networks[:1]
-	if _, err := s.book.Attach(t.Context(), r, "/ns"); err == nil || !strings.Contains(err.Error(), "portmap") {
+	if _, err := s.attach(t.Context(), r, "/ns"); err == nil || !strings.Contains(err.Error(), "portmap") {
 		t.Errorf("ports that no plugin takes: %v", err)
 	}
 }
@@ -257,7 +258,7 @@ func TestPorts(t *testing.T) {
 // A record that is damaged is named, and left for a person.
 func TestDamagedRecords(t *testing.T) {
 	s := newSite(t)
-	if _, err := s.book.Attach(t.Context(), s.request("good"), "/ns"); err != nil {
+	if _, err := s.attach(t.Context(), s.request("good"), "/ns"); err != nil {
 		t.Fatal(err)
 	}
 	directory := s.book.directory()
@@ -299,7 +300,7 @@ func TestAddressesOfHostLocal(t *testing.T) {
 	r.Networks[0].Network.content = []byte(`{"cniVersion": "0.3.1", "name": "pool", "type": "host-local",
 		"ipam": {"type": "host-local", "dataDir": "` + data + `", "ranges": [[{"subnet": "10.7.0.0/30"}], [{"subnet": "fd07::/64"}]]}}`)
 	for range 3 { // the pool has one address
-		a, err := s.book.Attach(t.Context(), r, "/proc/self/ns/net")
+		a, err := s.attach(t.Context(), r, "/proc/self/ns/net")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +309,7 @@ func TestAddressesOfHostLocal(t *testing.T) {
 		}
 	}
 	r.Container = "other"
-	if _, err := s.book.Attach(t.Context(), r, "/proc/self/ns/net"); err == nil || !strings.Contains(err.Error(), "no IP addresses available") {
+	if _, err := s.attach(t.Context(), r, "/proc/self/ns/net"); err == nil || !strings.Contains(err.Error(), "no IP addresses available") {
 		t.Errorf("a pool without addresses: %v", err)
 	}
 	if err := s.book.Detach(t.Context(), "web", ""); err != nil {

@@ -1,6 +1,7 @@
 package cni
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,6 +77,15 @@ func (s *site) define(file, content string) {
 	if err := os.WriteFile(filepath.Join(s.configurations, file), []byte(content), 0o644); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// attach plans a request and carries it out.
+func (s *site) attach(ctx context.Context, r Request, namespace string) (*Attachment, error) {
+	plan, err := r.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return s.book.Attach(ctx, plan, namespace)
 }
 
 // request asks for networks, each of a plugin of that name.

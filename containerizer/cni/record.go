@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/utils"
+	"github.com/moby/sys/atomicwriter"
 	"golang.org/x/sys/unix"
 
 	"mesos-docker-containerizer/executor/wire"
@@ -69,21 +70,7 @@ func (b *Book) write(a *Attachment) error {
 	if err := os.MkdirAll(b.directory(), 0o700); err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(b.directory(), ".")
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(marshal(a))
-	if err == nil {
-		err = temporary.Sync()
-	}
-	if err = errors.Join(err, temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), file)
-	}
-	if err != nil {
-		os.Remove(temporary.Name())
-	}
-	return err
+	return atomicwriter.WriteFile(file, marshal(a), 0o600)
 }
 
 // Attached returns what is known of a container's attachment. The error wraps fs.ErrNotExist for one that has none.

@@ -54,7 +54,7 @@ func samples() []Message {
 		{Resume: &Resume{Since: now, Position: &Position{Stdout: 1}}},
 		{Done: &Done{}},
 		{Refused: &Refused{Reason: "no", Permanent: true}},
-		{Accepted: &Accepted{PrepareDeadline: now, Warnings: []string{"w"}, Probes: true}},
+		{Accepted: &Accepted{PrepareDeadline: now, Warnings: []string{"w"}}},
 		{Progress: &Progress{Message: "pulling", Pull: &Pull{Reference: "a/b:c", Bytes: 1, Total: 2, Layers: 3, Done: 1}}},
 		{Created: &Created{ContainerID: "c"}},
 		{Output: &Output{TTY: true}},

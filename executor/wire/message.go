@@ -64,9 +64,6 @@ type Attach struct {
 	// StopGrace bounds the container's stop should the executor die without having asked for one.
 	StopGrace time.Duration `json:"stop_grace,omitempty"`
 
-	// TakesStop is true from executors that know Stop. Others pass over it.
-	TakesStop bool `json:"takes_stop,omitempty"`
-
 	// State is what the executor knows of its task; nil before the launch.
 	State *State `json:"state,omitempty"`
 }
@@ -129,10 +126,6 @@ type Launch struct {
 	TaskInfo     []byte `json:"task_info"`
 	ExecutorInfo []byte `json:"executor_info,omitempty"`
 
-	// CNINetworks are the networks of the task that a CNI configuration of the agent's defines, and the file that does. Only executors
-	// of earlier releases say so, which do not pass on where the plugins are.
-	CNINetworks map[string]string `json:"cni_networks,omitempty"`
-
 	// StopGrace is the task's own in place of Attach.StopGrace; zero if it has none.
 	StopGrace time.Duration `json:"stop_grace,omitempty"`
 }
@@ -148,10 +141,10 @@ type Kill struct {
 	Grace    time.Duration `json:"grace,omitempty"`
 	Sent     time.Time     `json:"sent,omitzero"`
 
-	// Why says who asked for it and why, for admins of the host: "the agent asked for it". It is empty from older executors.
+	// Why says who asked for it and why, for admins of the host: "the agent asked for it".
 	Why string `json:"why,omitempty"`
 
-	// Unhealthy says that the executor itself asked for it, for the health check has failed too often. Older executors do not say so.
+	// Unhealthy says that the executor itself asked for it, for the health check has failed too often.
 	Unhealthy bool `json:"unhealthy,omitempty"`
 }
 
@@ -223,16 +216,13 @@ type Refused struct {
 type Accepted struct {
 	PrepareDeadline time.Time `json:"prepare_deadline"`
 
-	// ProgressInterval is the time between the first two progress updates of the task, 0 for no such updates. It is nil from
-	// daemons that leave the choice to the executor.
+	// ProgressInterval is the time between the first two progress updates of the task, 0 for no such updates. Nil leaves the choice to
+	// the executor.
 	ProgressInterval *time.Duration `json:"progress_interval,omitempty"`
 
 	// Warnings are for the executor's log: what the agent and the daemon are told differently by their admin, and which of the
 	// task's checks cannot be carried out.
 	Warnings []string `json:"warnings,omitempty"`
-
-	// Probes is true from daemons that carry out health checks and checks. With any other the task runs without.
-	Probes bool `json:"probes,omitempty"`
 }
 
 // Progress says what the daemon is doing for a task that does not run yet. It may be dropped.
@@ -311,8 +301,8 @@ type Check struct {
 	Message    string  `json:"message,omitempty"`
 }
 
-// Gone says that the container's first process has ended and the Engine has not reported it yet. Executors of earlier releases do not
-// know it. An output stream that is not read may keep the Engine from reporting it.
+// Gone says that the container's first process has ended and the Engine has not reported it yet. An output stream that is not read may
+// keep the Engine from reporting it.
 type Gone struct{}
 
 // Outcome is how a container ended.
@@ -339,7 +329,7 @@ type Exited struct {
 	Outcome Outcome `json:"outcome"`
 	Code    int     `json:"code"`
 
-	// OOM says that it ended for lack of memory. Older daemons say it of each container in which some process was killed for that.
+	// OOM says that it ended for lack of memory.
 	OOM bool `json:"oom,omitempty"`
 
 	// Foreign says that something other than the agent has ended it, and Message says what. It has not finished then, even with status 0.
