@@ -34,7 +34,7 @@ func (s *session) failure(err error) wire.Exited {
 	case errors.As(err, &gpus):
 		exit.Fault = wire.FaultTask
 	case errors.As(err, &pull):
-		if pull.Fault() == image.User {
+		if pull.Kind.Fault() == image.User {
 			exit.Fault = wire.FaultTask
 		}
 	case engine.IsInvalid(err):

@@ -257,6 +257,8 @@ func TestCNILeftByADeadDaemon(t *testing.T) {
 			if found["red"].Name == "" {
 				t.Fatal(err)
 			}
+			e.conn.Close()
+			c.stop() // a daemon that lives would leave the networks of an executor that is dead
 			// What the dead daemon had done: the one address of the pool is taken.
 			plan, err := cni.Request{
 				Container: name, Instance: c.server.instance.id, Executor: executor, Plugins: c.options.CNIPlugins,
@@ -271,8 +273,7 @@ func TestCNILeftByADeadDaemon(t *testing.T) {
 			if held := c.held(); len(held) != 1 {
 				t.Fatalf("addresses held: %v", held)
 			}
-			e.conn.Close()
-			c.restart()
+			c.start()
 			if !executorLives {
 				environment.Eventually(t, patience, "the address to be given back", func() bool { return len(c.held()) == 0 })
 				return

@@ -2,7 +2,6 @@ package containerizer
 
 import (
 	"context"
-	"errors"
 
 	"go.uber.org/zap"
 
@@ -18,12 +17,8 @@ func (s *session) pull(ctx context.Context, spec *runspec.Spec) error {
 	pulling, cancel := cancelOn(ctx, s.container.Stopping(), container.ErrStopped)
 	defer cancel()
 	s.at.enter(record.Pulling, "pulling "+spec.Image, zap.String("image", spec.Image))
-	engineAway := func(err error) bool {
-		pull, ok := errors.AsType[*image.Error](err)
-		return ok && pull.Kind == image.NoEngine
-	}
 	var note string
-	if err := container.RetryWhile(pulling, engineAway, 0, func(ctx context.Context) (err error) {
+	if err := container.RetryWhile(pulling, image.EngineAway, 0, func(ctx context.Context) (err error) {
 		note, err = s.server.options.Images.Pull(ctx, image.Request{
 			Reference:        spec.Image,
 			Platform:         spec.Platform,

@@ -17,6 +17,8 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
 	"golang.org/x/sys/unix"
+
+	"mesos-docker-containerizer/internal/bounded"
 )
 
 const (
@@ -46,7 +48,7 @@ func (*plugins) FindInPath(plugin string, directories []string) (string, error) 
 func (p *plugins) ExecPlugin(ctx context.Context, path string, stdin []byte, environment []string) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, p.limit)
 	defer cancel()
-	var stdout, stderr bounded
+	stdout, stderr := bounded.Buffer{Limit: maxOutput}, bounded.Buffer{Limit: maxOutput}
 	command := exec.CommandContext(limited, path)
 	command.Env, command.Stdin, command.Stdout, command.Stderr = environment, bytes.NewReader(stdin), &stdout, &stderr
 	// A plugin that outlived the daemon would still be at work when the next one undoes what it did. The signal comes with the end of the
@@ -67,10 +69,11 @@ func (p *plugins) ExecPlugin(ctx context.Context, path string, stdin []byte, env
 	case err != nil:
 		return nil, failure(err, stdout.Bytes(), stderr.Bytes())
 	}
-	if stdout.Len() > 0 && !json.Valid(stdout.Bytes()) {
-		return nil, fmt.Errorf("%s has printed what is no JSON: %s", name, excerpt(stdout.Bytes()))
+	printed := stdout.Bytes()
+	if len(printed) > 0 && !json.Valid(printed) {
+		return nil, fmt.Errorf("%s has printed what is no JSON: %s", name, excerpt(printed))
 	}
-	return stdout.Bytes(), nil
+	return printed, nil
 }
 
 // failure puts the words of a plugin that has failed into an error.
@@ -83,14 +86,6 @@ func failure(err error, stdout, stderr []byte) error {
 		return fmt.Errorf("%w: %s", err, text)
 	}
 	return fmt.Errorf("%w, and it has printed nothing", err)
-}
-
-// bounded keeps the beginning of what is written.
-type bounded struct{ bytes.Buffer }
-
-func (b *bounded) Write(p []byte) (int, error) {
-	b.Buffer.Write(p[:min(len(p), maxOutput-b.Len())])
-	return len(p), nil
 }
 
 // Capable returns an error if this process may not do what the usual plugins do. The daemon's systemd unit leaves these capabilities

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -195,12 +194,6 @@ func (d *deferrals) has(reference string) bool {
 func (d *deferrals) close() {
 	d.cancel()
 	d.group.Wait()
-}
-
-// engineAway reports whether a pull has failed because the Engine did not answer.
-func engineAway(err error) bool {
-	failed, ok := errors.AsType[*image.Error](err)
-	return ok && failed.Kind == image.NoEngine
 }
 
 // pendingImage returns the inspect of an image that is still being pulled: the fields that agents read, and its name (contract

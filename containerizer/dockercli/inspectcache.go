@@ -54,17 +54,21 @@ func (i *inspectCache) forget() {
 
 // remember stores the inspect of a container. It reports whether there was room for it.
 func (i *inspectCache) remember(c engine.Container) bool {
-	name := strings.TrimPrefix(c.Name, "/")
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	size := i.size - len(i.known[name].inspect) + len(c.Raw)
-	if !time.Now().Before(i.until) || size > inspectCacheSize {
+	return time.Now().Before(i.until) && i.put(strings.TrimPrefix(c.Name, "/"), lastInspect{id: c.ID, inspect: c.Raw})
+}
+
+// put needs i.mu. It reports whether there was room.
+func (i *inspectCache) put(name string, last lastInspect) bool {
+	size := i.size - len(i.known[name].inspect) + len(last.inspect)
+	if size > inspectCacheSize {
 		return false
 	}
 	if i.known == nil {
 		i.known = map[string]lastInspect{}
 	}
-	i.known[name], i.size = lastInspect{id: c.ID, inspect: c.Raw}, size
+	i.known[name], i.size = last, size
 	return true
 }
 
@@ -76,15 +80,9 @@ func (i *inspectCache) list(name string, c container.Summary) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	before, known := i.known[name]
-	size := i.size - len(before.inspect) + len(raw)
-	if known && before.id == c.ID && !before.listed || size > inspectCacheSize {
-		return
+	if before, known := i.known[name]; !known || before.id != c.ID || before.listed {
+		i.put(name, lastInspect{id: c.ID, inspect: raw, listed: true})
 	}
-	if i.known == nil {
-		i.known = map[string]lastInspect{}
-	}
-	i.known[name], i.size = lastInspect{id: c.ID, inspect: raw, listed: true}, size
 }
 
 // inspectOf makes the part of an inspect that agents read from a list entry, which has no process ID.

@@ -69,10 +69,10 @@ var errWrongPlatform = errors.New("the registry does not have it for platform")
 // without the image, and if the registry has one platform only, some Engines pull that one whatever the request says.
 func (p *Puller) confirm(ctx context.Context, w wanted) error {
 	_, err := p.engine.InspectImage(ctx, w.ref, w.platform)
-	if absent(err) && w.platform != nil {
+	if errdefs.IsNotFound(err) && w.platform != nil {
 		return fmt.Errorf("%w %s: %w", errWrongPlatform, w.platformName(), err)
 	}
-	if absent(err) {
+	if errdefs.IsNotFound(err) {
 		return fmt.Errorf("the Engine ended the pull without an error, but does not have the image: %w", errdefs.ErrInternal)
 	}
 	return err

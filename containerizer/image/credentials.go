@@ -165,16 +165,11 @@ func directoryLogin(directory, owner, domain string) (auth, source string, err e
 			return "", "", fmt.Errorf("credentials in %s: %s: %w", owner, c.path, err)
 		}
 		if found {
-			return encodeLogin(login, c.path+" of "+owner)
+			auth, err = registry.EncodeAuthConfig(login)
+			return auth, c.path + " of " + owner, err
 		}
 	}
 	return "", "", nil
-}
-
-// encodeLogin encodes a login for the Engine.
-func encodeLogin(login registry.AuthConfig, source string) (auth, from string, err error) {
-	auth, err = registry.EncodeAuthConfig(login)
-	return auth, source, err
 }
 
 // maxCredentialsFile is far more than a file of credentials needs.

@@ -2,6 +2,7 @@ package image
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 )
 
@@ -91,9 +92,6 @@ type Error struct {
 	temporary bool // another try may succeed
 }
 
-// Fault returns who can remedy it.
-func (e *Error) Fault() Fault { return e.Kind.Fault() }
-
 // Error says what failed, on what, and what to do.
 func (e *Error) Error() string {
 	with, tries := "without credentials", ""
@@ -105,6 +103,12 @@ func (e *Error) Error() string {
 	}
 	words := cmp.Or(kinds[e.Kind].words, kinds[Other].words)
 	return fmt.Sprintf("image "+words+"%[4]s: %[5]v", e.Reference, e.Progress, with, tries, e.Err)
+}
+
+// EngineAway reports whether a pull has failed because the Engine did not answer.
+func EngineAway(err error) bool {
+	failed, ok := errors.AsType[*Error](err)
+	return ok && failed.Kind == NoEngine
 }
 
 // Unwrap returns the cause.

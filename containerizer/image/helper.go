@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/docker/docker-credential-helpers/credentials"
 	"github.com/docker/docker/api/types/registry"
+
+	"mesos-docker-containerizer/internal/bounded"
 )
 
 const (
@@ -38,13 +40,8 @@ var helperDirectories = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin
 
 var errHelperName = errors.New("the name of a credential helper is not plain")
 
-// isHelperName reports whether a name is plain: no path and no option.
-func isHelperName(name string) bool {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.", r)
-	}
-	return name != "" && len(name) <= 100 && !strings.ContainsFunc(name, func(r rune) bool { return !plain(r) })
-}
+// helperName matches plain names: no path and no option.
+var helperName = regexp.MustCompile(`^[-_.A-Za-z0-9]{1,100}$`)
 
 // askHelper runs docker-credential-NAME for the login at a registry's address; found is false if it has none. Errors do not repeat
 // its output, which may be secret.
@@ -96,27 +93,19 @@ func findHelper(directories []string, program string) (path string, err error) {
 
 // runHelper runs a helper with an environment of its own, and kills it with its children when ctx ends.
 func runHelper(ctx context.Context, path string, directories []string, address string) (output string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	command := exec.CommandContext(ctx, path, "get")
 	command.Dir = "/"
 	command.Env = []string{"PATH=" + strings.Join(directories, ":"), "HOME=/nonexistent", "LANG=C.UTF-8"}
 	command.Stdin = strings.NewReader(address)
-	printed := limitedBuffer{}
+	printed := bounded.Buffer{Limit: maxHelperOutput, Full: cancel}
 	command.Stdout = &printed
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	command.WaitDelay = helperPipeLimit
-	err = command.Run()
-	return strings.TrimSpace(printed.content.String()), err
-}
-
-// limitedBuffer is a buffer of at most maxHelperOutput bytes.
-type limitedBuffer struct {
-	content bytes.Buffer // not embedded: its ReadFrom would bypass Write
-}
-
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.content.Len()+len(p) > maxHelperOutput {
-		return 0, fmt.Errorf("more than %d bytes", maxHelperOutput)
+	if err = command.Run(); printed.Exceeded() {
+		err = fmt.Errorf("more than %d bytes", maxHelperOutput)
 	}
-	return b.content.Write(p)
+	return strings.TrimSpace(string(printed.Bytes())), err
 }

@@ -114,7 +114,7 @@ func TestHelperIsConfined(t *testing.T) {
 		helperIn(t, sandbox, "bad", script)
 		_, _, err := loginFor(t, agents(`{"credsStore":"bad"}`), "r.example.com", sandbox)
 		failed, ok := errors.AsType[*Error](err)
-		if !ok || failed.Kind != Credentials || failed.Fault() != Platform || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "geheim") {
+		if !ok || failed.Kind != Credentials || failed.Kind.Fault() != Platform || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%s: %v", script, err)
 		}
 	}

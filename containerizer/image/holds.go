@@ -20,7 +20,7 @@ type holds struct {
 // removal is the removal of one image.
 type removal struct {
 	id    string          // "sha256:…"
-	names map[string]bool // as nameOf writes them
+	names map[string]bool // as Canonical writes them
 	ended chan struct{}
 }
 
@@ -28,8 +28,9 @@ func newHolds() *holds {
 	return &holds{held: make(map[string]int), used: make(map[string]time.Time), removals: make(map[*removal]bool)}
 }
 
-// nameOf returns the canonical form of a reference.
-func nameOf(ref string) string {
+// Canonical returns the canonical form of a reference: it is the same for "busybox" and "docker.io/library/busybox:latest". An
+// invalid reference is returned unchanged.
+func Canonical(ref string) string {
 	parsed, err := parseReference(ref)
 	if err != nil {
 		return ref
@@ -53,7 +54,7 @@ func (r *removal) covers(name string) bool {
 // Hold protects an image from the clean-up until release is called: from before the first inspect or pull until a container uses
 // the image. It waits for the end of a running removal, or of ctx.
 func (p *Puller) Hold(ctx context.Context, ref string) (release func()) {
-	return p.holds.hold(ctx, nameOf(ref))
+	return p.holds.hold(ctx, Canonical(ref))
 }
 
 func (h *holds) hold(ctx context.Context, name string) (release func()) {
@@ -110,13 +111,6 @@ func (h *holds) claim(r *removal) (done func(), ok bool) {
 	}, true
 }
 
-// holding reports whether the image is held.
-func (h *holds) holding(r *removal) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.covered(r)
-}
-
 // covered needs h.mu.
 func (h *holds) covered(r *removal) bool {
 	for name := range h.held {
@@ -128,19 +122,18 @@ func (h *holds) covered(r *removal) bool {
 }
 
 // lastUse returns the end of the image's last hold: now while it is held, zero for none.
-func (h *holds) lastUse(r *removal) time.Time {
+func (h *holds) lastUse(r *removal) (last time.Time, held bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.covered(r) {
-		return time.Now()
+		return time.Now(), true
 	}
-	var last time.Time
 	for name, at := range h.used {
 		if r.covers(name) && at.After(last) {
 			last = at
 		}
 	}
-	return last
+	return last, false
 }
 
 // forget drops the uses before a time, which are stored in the Engine by then.

@@ -12,7 +12,7 @@ const someID = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012345678
 func someRemoval(names ...string) *removal {
 	r := &removal{id: someID, names: map[string]bool{}}
 	for _, name := range names {
-		r.names[nameOf(name)] = true
+		r.names[Canonical(name)] = true
 	}
 	return r
 }
@@ -77,25 +77,26 @@ func TestLastUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPuller(t, &fakeEngine{})
 		r := someRemoval("app", "app:v1")
-		if !p.holds.lastUse(r).IsZero() {
+		if last, _ := p.holds.lastUse(r); !last.IsZero() {
 			t.Error("used from the start")
 		}
 		release := p.Hold(t.Context(), "app:v1")
 		time.Sleep(time.Hour)
-		if got := p.holds.lastUse(r); !got.Equal(time.Now()) {
+		if got, _ := p.holds.lastUse(r); !got.Equal(time.Now()) {
 			t.Errorf("held, last used at %v", got)
 		}
 		release()
 		ended := time.Now()
 		time.Sleep(time.Hour)
-		if got := p.holds.lastUse(r); !got.Equal(ended) {
+		if got, _ := p.holds.lastUse(r); !got.Equal(ended) {
 			t.Errorf("last used at %v, want %v", got, ended)
 		}
 		p.holds.forget(ended)
-		if got := p.holds.lastUse(r); !got.Equal(ended) {
+		if got, _ := p.holds.lastUse(r); !got.Equal(ended) {
 			t.Error("forgot too much")
 		}
-		if p.holds.forget(time.Now()); !p.holds.lastUse(r).IsZero() {
+		p.holds.forget(time.Now())
+		if last, _ := p.holds.lastUse(r); !last.IsZero() {
 			t.Error("did not forget")
 		}
 	})

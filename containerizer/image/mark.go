@@ -22,7 +22,7 @@ const markRepository = "mesos-docker-containerizer.invalid/pulled"
 
 // markOf returns the mark for a name.
 func markOf(ref string) string {
-	sum := sha256.Sum256([]byte(nameOf(ref)))
+	sum := sha256.Sum256([]byte(Canonical(ref)))
 	return markRepository + ":" + hex.EncodeToString(sum[:16])
 }
 
@@ -77,7 +77,7 @@ func ours(image image.Summary) *candidate {
 		if !marked[markOf(tag)] {
 			return nil
 		}
-		found.names[nameOf(tag)] = true
+		found.names[Canonical(tag)] = true
 		repositories[repository(tag)] = true
 	}
 	for _, digested := range image.RepoDigests {
@@ -87,7 +87,7 @@ func ours(image image.Summary) *candidate {
 		if !marked[markOf(digested)] && !repositories[repository(digested)] {
 			return nil
 		}
-		found.names[nameOf(digested)] = true
+		found.names[Canonical(digested)] = true
 		if marked[markOf(digested)] && !repositories[repository(digested)] {
 			found.tags = append(found.tags, digested) // its only name in that repository
 		}

@@ -1,10 +1,6 @@
 package image
 
-import (
-	"context"
-	"sync/atomic"
-	"time"
-)
+import "time"
 
 // Observer receives events of pulls and of the clean-up, for metrics. Its methods are called concurrently and must not block.
 type Observer interface {
@@ -38,12 +34,9 @@ func (unobserved) PullJoined()                    {}
 func (unobserved) CachedImageUsed()               {}
 func (unobserved) ImageRemoved(int64)             {}
 
-// load counts pulls.
-type load struct{ running, waiting atomic.Int64 }
-
 // Load returns the numbers of pulls that run and that wait for a slot. A pull between two tries does neither.
 func (p *Puller) Load() (running, waiting int) {
-	return int(p.load.running.Load()), int(p.load.waiting.Load())
+	return int(p.running.Load()), int(p.waiting.Load())
 }
 
 // Pull is a pull that is under way.
@@ -55,14 +48,6 @@ type Pull struct {
 
 // Pulls lists the pulls that are under way, by reference.
 func (p *Puller) Pulls() []Pull { return p.shared.all() }
-
-// observeEnd reports the end of a pull that ran in ctx.
-func (p *Puller) observeEnd(ctx context.Context, err error, took time.Duration) {
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err() // the cancellation is the cause
-	}
-	p.observer.PullEnded(err, took)
-}
 
 // refuse reports and returns the error of a request without a pull.
 func (p *Puller) refuse(e *Error) *Error {

@@ -56,11 +56,11 @@ func parseOperatorFile(c DockerConfig) (operatorFile, error) {
 	}
 	file.helpers, file.store = named.CredHelpers, named.CredsStore
 	for registry, helper := range file.helpers {
-		if !isHelperName(helper) {
+		if !helperName.MatchString(helper) {
 			return file, fmt.Errorf("not usable: %w for registry %q", errHelperName, registry)
 		}
 	}
-	if file.store != "" && !isHelperName(file.store) {
+	if file.store != "" && !helperName.MatchString(file.store) {
 		return file, fmt.Errorf("not usable: %w as credsStore", errHelperName)
 	}
 	return file, nil
@@ -96,7 +96,8 @@ func (p *Puller) operatorLogin(ctx context.Context, named reference.Named) (auth
 			return "", file.source, fmt.Errorf("%s: %w", file.source, err)
 		}
 		if source != "" {
-			return encodeLogin(login, source)
+			auth, err = registry.EncodeAuthConfig(login)
+			return auth, source, err
 		}
 	}
 	return "", "", nil

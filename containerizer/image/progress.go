@@ -67,17 +67,8 @@ func (p Progress) String() string {
 	return text
 }
 
-// The Engine's words for the phases of a layer. It reports them in no other form. An unknown word does not change the phase.
-const (
-	wordWaiting    = "Waiting"
-	wordQueued     = "Pulling fs layer"
-	wordDownload   = "Downloading"
-	wordVerify     = "Verifying Checksum"
-	wordDownloaded = "Download complete"
-	wordExtract    = "Extracting"
-	wordComplete   = "Pull complete"
-	wordPresent    = "Already exists"
-)
+// wordPresent is what the Engine says of a layer that it has.
+const wordPresent = "Already exists"
 
 const (
 	// maxLayers bounds the memory for a malformed stream. Images have fewer layers: overlay2 allows 127.
@@ -131,7 +122,7 @@ func (t *tally) observe(m jsonmessage.JSONMessage) (news bool) {
 	return !known || after != before
 }
 
-// next returns the state of a layer after a message.
+// next returns the state of a layer after a message. The Engine reports phases in words alone; an unknown word does not change the phase.
 func (l layer) next(word string, p jsonmessage.JSONProgress) layer {
 	l.word = word
 	current, total := clamp(p.Current), clamp(p.Total)
@@ -139,22 +130,22 @@ func (l layer) next(word string, p jsonmessage.JSONProgress) layer {
 		l.tick, current, total = p.Current, 0, 0
 	}
 	switch word {
-	case wordQueued, wordWaiting:
+	case "Pulling fs layer", "Waiting":
 		l.phase = queued
-	case wordDownload:
+	case "Downloading":
 		l.phase, l.done = downloading, current
 		if total > 0 {
 			l.total = total
 		}
 		l.total = max(l.total, l.done)
-	case wordVerify, wordDownloaded:
+	case "Verifying Checksum", "Download complete":
 		l.phase, l.done = downloaded, l.total
-	case wordExtract:
+	case "Extracting":
 		l.phase = extracting
 		l.total = max(l.total, total)
 		l.done = l.total
 		l.extracted = min(max(l.extracted, current), l.total)
-	case wordComplete, wordPresent:
+	case "Pull complete", wordPresent:
 		l.phase, l.done, l.extracted = ready, l.total, l.total
 	}
 	return l

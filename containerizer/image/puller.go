@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/docker/docker/pkg/jsonmessage"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 )
 
 // Engine is the part of the Docker Engine's API that a Puller uses. Its errors have errdefs kinds; ErrUnavailable means that the
@@ -59,11 +61,11 @@ type Puller struct {
 	observer   Observer
 	logger     *zap.Logger
 
-	shared *coordinator
-	slots  *slots
-	load   load
-	holds  *holds
-	agents agentPulls
+	shared           *coordinator
+	slots            *semaphore.Weighted // of pulls that run
+	running, waiting atomic.Int64        // pulls; waiting are those for a slot
+	holds            *holds
+	agents           agentPulls
 
 	firstWait         time.Duration
 	helperDirectories []string
@@ -82,8 +84,12 @@ func New(o Options) (*Puller, error) {
 		o.Observer = unobserved{}
 	}
 	p := &Puller{
-		engine: o.Engine, inactivity: o.InactivityTimeout, policy: o.Policy, fallback: o.Fallback, observer: o.Observer, logger: o.Logger, shared: newCoordinator(o.Observer.PullJoined), slots: newSlots(o.MaxConcurrent), holds: newHolds(),
+		engine: o.Engine, inactivity: o.InactivityTimeout, policy: o.Policy, fallback: o.Fallback, observer: o.Observer, logger: o.Logger,
+		shared: newCoordinator(o.Observer.PullJoined), slots: semaphore.NewWeighted(math.MaxInt64), holds: newHolds(),
 		firstWait: firstWait, helperDirectories: helperDirectories, retryAfter: askRetryAfter,
+	}
+	if o.MaxConcurrent > 0 {
+		p.slots = semaphore.NewWeighted(int64(o.MaxConcurrent))
 	}
 	if err := p.Change(o.DockerConfigs, o.MarkPulled); err != nil {
 		return nil, err
@@ -136,7 +142,7 @@ func (p *Puller) Pull(ctx context.Context, r Request) (note string, err error) {
 		if err == nil {
 			return "", nil
 		}
-		if !absent(err) {
+		if !errdefs.IsNotFound(err) {
 			return "", ofEngine(ctx, &Error{Reference: ref, Err: err})
 		}
 	}
@@ -282,9 +288,6 @@ func outage(e *Error) bool {
 	}
 }
 
-// absent reports whether the error of an inspect means that the Engine does not have the image.
-func absent(err error) bool { return errdefs.IsNotFound(err) }
-
 // parseReference completes an image name as docker does: "busybox" is docker.io/library/busybox:latest (contract 1.2, step 4).
 // A tag beside a digest is dropped. The result is a reference.Named, or another type for an image ID, which registries do not know.
 func parseReference(name string) (reference.Reference, error) {
@@ -313,7 +316,3 @@ func familiar(ref reference.Reference) string {
 	}
 	return ref.String()
 }
-
-// Canonical returns the canonical form of a reference: it is the same for "busybox" and "docker.io/library/busybox:latest". An
-// invalid reference is returned unchanged.
-func Canonical(ref string) string { return nameOf(ref) }

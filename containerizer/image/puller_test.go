@@ -199,7 +199,7 @@ func TestInactivity(t *testing.T) {
 		}}
 		_, err := newPuller(t, e).Pull(t.Context(), Request{Reference: "app"})
 		failed, ok := errors.AsType[*Error](err)
-		if !ok || failed.Kind != TimedOut || failed.Fault() != Platform {
+		if !ok || failed.Kind != TimedOut || failed.Kind.Fault() != Platform {
 			t.Fatalf("%v", err)
 		}
 		for _, part := range []string{"app:latest", "500B of 1kB", "no progress for 1m0s"} {
@@ -264,7 +264,7 @@ func TestKindsOfFailure(t *testing.T) {
 		e := &fakeEngine{pull: failing(tt.pull), ask: tt.ask}
 		_, err := newPuller(t, e).Pull(t.Context(), Request{Reference: "registry:5000/app:7"})
 		failed, ok := errors.AsType[*Error](err)
-		if !ok || failed.Kind != tt.kind || failed.Fault() != tt.fault || !errors.Is(err, words) {
+		if !ok || failed.Kind != tt.kind || failed.Kind.Fault() != tt.fault || !errors.Is(err, words) {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -27,7 +26,13 @@ const (
 // pull runs the tries of one pull.
 func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress), tasks func() []string) (err error) {
 	started := time.Now()
-	defer func() { p.observeEnd(ctx, err, time.Since(started)) }()
+	defer func() {
+		ended := err
+		if err != nil && ctx.Err() != nil {
+			ended = ctx.Err() // the cancellation is the cause
+		}
+		p.observer.PullEnded(ended, time.Since(started))
+	}()
 	logger := p.logger.With(zap.String("image", w.ref))
 	if w.platform != nil {
 		logger = logger.With(zap.String("platform", w.platformName()))
@@ -67,20 +72,19 @@ func (p *Puller) pull(ctx context.Context, w wanted, report func(Progress), task
 
 // runTry waits for a slot and makes one try. No slot is held between tries.
 func (p *Puller) runTry(ctx context.Context, w wanted, report func(Progress)) (Progress, error) {
-	queued := Progress{Status: Queued}
-	waiting := 0
-	err := p.slots.take(ctx, func() {
-		waiting = 1
-		p.load.waiting.Add(1)
+	if !p.slots.TryAcquire(1) {
+		queued := Progress{Status: Queued}
+		p.waiting.Add(1)
 		report(queued)
-	})
-	p.load.waiting.Add(int64(-waiting))
-	if err != nil {
-		return queued, err
+		err := p.slots.Acquire(ctx, 1) // first come, first served
+		p.waiting.Add(-1)
+		if err != nil {
+			return queued, err
+		}
 	}
-	defer p.slots.give()
-	p.load.running.Add(1)
-	defer p.load.running.Add(-1)
+	defer p.slots.Release(1)
+	p.running.Add(1)
+	defer p.running.Add(-1)
 	progress, err := p.attempt(ctx, w, report)
 	p.observer.Downloaded(progress.BytesDone)
 	return progress, err
@@ -106,35 +110,4 @@ func (p *Puller) backOff(ctx context.Context, w wanted, err error, try int) (wai
 		wait = max(wait, asked)
 	}
 	return wait, true
-}
-
-// slots bounds the number of pulls that run at once, first come, first served. Nil is no limit.
-type slots struct{ *semaphore.Weighted }
-
-// newSlots returns n slots, or nil for no limit.
-func newSlots(n int) *slots {
-	if n <= 0 {
-		return nil
-	}
-	return &slots{semaphore.NewWeighted(int64(n))}
-}
-
-// take acquires a slot, which the caller must release with give. It calls waiting, once, if no slot is free. If ctx ends first it
-// returns ctx's error, and the caller has no slot.
-func (s *slots) take(ctx context.Context, waiting func()) error {
-	if s == nil {
-		return ctx.Err()
-	}
-	if s.TryAcquire(1) {
-		return nil
-	}
-	waiting()
-	return s.Acquire(ctx, 1)
-}
-
-// give releases a slot.
-func (s *slots) give() {
-	if s != nil {
-		s.Release(1)
-	}
 }

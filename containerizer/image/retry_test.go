@@ -14,6 +14,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
+	"golang.org/x/sync/semaphore"
 )
 
 // retrying is a Puller whose registry fails as told, one error a try, and then works.
@@ -129,7 +130,7 @@ func TestEndOfTheContextBetweenTries(t *testing.T) {
 func TestWaitHoldsNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, e := retrying(t, errTooMany)
-		p.slots = newSlots(1)
+		p.slots = semaphore.NewWeighted(1)
 		p.retryAfter = func(context.Context, reference.Named) time.Duration { return time.Minute }
 		var wg sync.WaitGroup
 		wg.Go(func() {

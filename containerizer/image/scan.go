@@ -94,26 +94,21 @@ func (c *rules) scan(ctx context.Context, now time.Time) ([]*candidate, error) {
 		}
 		all = append(all, found)
 	}
-	slices.SortFunc(all, func(a, b *candidate) int {
-		return cmp.Or(compareOwned(a, b), a.LastUse.Compare(b.LastUse), strings.Compare(a.ID, b.ID))
-	})
-	return all, nil
-}
-
-// compareOwned sorts images that are ours first.
-func compareOwned(a, b *candidate) int {
-	rank := func(c *candidate) int {
+	rank := func(c *candidate) int { // those that are ours first
 		if c.Verdict == NotOurs {
 			return 1
 		}
 		return 0
 	}
-	return rank(a) - rank(b)
+	slices.SortFunc(all, func(a, b *candidate) int {
+		return cmp.Or(rank(a)-rank(b), a.LastUse.Compare(b.LastUse), strings.Compare(a.ID, b.ID))
+	})
+	return all, nil
 }
 
 // decide sets the verdict and the last use of an image that is ours.
 func (c *rules) decide(ctx context.Context, found *candidate, used, base bool, now time.Time) error {
-	held := c.Puller.holds.lastUse(&found.removal)
+	lastHold, held := c.Puller.holds.lastUse(&found.removal)
 	if used || base {
 		found.LastUse = now
 	} else {
@@ -122,17 +117,17 @@ func (c *rules) decide(ctx context.Context, found *candidate, used, base bool, n
 			return err
 		}
 		found.LastUse = inspected.Metadata.LastTagTime
-		if held.After(found.LastUse) {
-			found.LastUse = held
+		if lastHold.After(found.LastUse) {
+			found.LastUse = lastHold
 		}
 	}
-	found.noteUse = used || base || !held.IsZero()
+	found.noteUse = used || base || !lastHold.IsZero()
 	switch {
 	case used:
 		found.Verdict = InUse
 	case base:
 		found.Verdict = BuiltOn
-	case c.Puller.holds.holding(&found.removal):
+	case held:
 		found.Verdict = Held
 	case c.isExcluded(found):
 		found.Verdict = Excluded

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mesos-docker-containerizer/containerizer/runspec"
+	"mesos-docker-containerizer/internal/bounded"
 )
 
 // Subcommand is the hidden first argument with which the program is started as a parser.
@@ -97,22 +98,22 @@ func (s *Subprocess) run(ctx context.Context, input []byte) ([]byte, error) {
 	command.Dir = "/"
 	command.WaitDelay = exitGrace
 	command.Stdin = bytes.NewReader(input)
-	output := &boundedBuffer{limit: s.maxReply, full: cancel}
-	diagnosis := &boundedBuffer{limit: maxDiagnosis}
+	output := &bounded.Buffer{Limit: s.maxReply, Full: cancel}
+	diagnosis := &bounded.Buffer{Limit: maxDiagnosis}
 	command.Stdout, command.Stderr = output, diagnosis
 
 	err := command.Run()
 	switch {
-	case output.exceeded:
+	case output.Exceeded():
 		return nil, tooLarge(fmt.Sprintf("the options amount to more than the %d bytes that can be handled", s.maxReply))
 	case err == nil:
-		return output.kept.Bytes(), nil
+		return output.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("parser process: %w", context.Cause(ctx))
 	case overworked(command.ProcessState, cpuSeconds*time.Second):
 		return nil, tooLarge(fmt.Sprintf("the options need more than %d s of processor time; ranges of ports are the usual reason", cpuSeconds))
 	}
-	text := diagnosis.kept.String()
+	text := string(diagnosis.Bytes())
 	if strings.Contains(text, "out of memory") || strings.Contains(text, "cannot allocate memory") {
 		return nil, tooLarge("the options need more memory than there is for them; ranges of ports are the usual reason")
 	}
@@ -131,28 +132,6 @@ func overworked(ended *os.ProcessState, limit time.Duration) bool {
 // tooLarge is the error of a task whose options exceed a bound.
 func tooLarge(text string) *runspec.Error {
 	return &runspec.Error{Field: "container.docker.parameters", Text: text}
-}
-
-// boundedBuffer keeps the first bytes written to it. The buffer is not embedded: its ReadFrom would go round the bound.
-type boundedBuffer struct {
-	kept     bytes.Buffer
-	limit    int
-	exceeded bool
-	full     func() // called when there is more, if not nil
-}
-
-// Write keeps what fits and takes the rest in silence, so that the writer is not stopped by a broken pipe half-way.
-func (b *boundedBuffer) Write(p []byte) (int, error) {
-	room := b.limit - b.kept.Len()
-	if len(p) <= room {
-		return b.kept.Write(p)
-	}
-	b.kept.Write(p[:room])
-	b.exceeded = true
-	if b.full != nil {
-		b.full()
-	}
-	return len(p), nil
 }
 
 // Bounds of what passes between the two processes, in bytes. A TaskInfo of several megabytes fits; a reply is larger than its

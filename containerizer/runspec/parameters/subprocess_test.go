@@ -1,11 +1,9 @@
 package parameters
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -183,19 +181,6 @@ func TestSubprocessConcurrently(t *testing.T) {
 	group.Wait()
 	if len(parser.slots) != 0 {
 		t.Errorf("%d slots are still taken", len(parser.slots))
-	}
-}
-
-func TestBoundedBuffer(t *testing.T) {
-	called := 0
-	b := &boundedBuffer{limit: 3, full: func() { called++ }}
-	for _, text := range []string{"ab", "c", "d"} {
-		if n, err := io.Copy(b, strings.NewReader(text)); n != int64(len(text)) || err != nil {
-			t.Errorf("copying %q: %d, %v", text, n, err)
-		}
-	}
-	if !bytes.Equal(b.kept.Bytes(), []byte("abc")) || !b.exceeded || called != 1 {
-		t.Errorf("kept %q, exceeded %v, called %d times", b.kept.Bytes(), b.exceeded, called)
 	}
 }
 
