@@ -3,7 +3,6 @@ package containerizer
 import (
 	"context"
 
-	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec"
 )
@@ -18,6 +17,6 @@ func (s *session) checkPolicy(ctx context.Context, spec *runspec.Spec) error {
 		return s.server.options.Policy.Check(ctx, policy.Subject{
 			Config: spec.Config, HostConfig: spec.HostConfig, Networking: spec.Networking,
 			Networks: networkNames(s.networks.request), Image: spec.Image, Parameters: spec.Parameters, Sandbox: s.attach.Sandbox, User: s.user,
-		}, engine.Inspector{Client: s.server.engine})
+		}, s.server.engine)
 	})
 }

@@ -92,7 +92,7 @@ func (d *Docker) pullForAgent(ctx context.Context, r image.Request) (note string
 		if err = d.checkImage(ctx, r.Reference); err == nil {
 			note, err = d.options.Images.Pull(ctx, r)
 		}
-		if !engineAway(err) && !engine.IsUnavailable(err) || container.Pause(ctx, answerInterval) != nil {
+		if !image.EngineAway(err) && !engine.IsUnavailable(err) || container.Pause(ctx, answerInterval) != nil {
 			return note, err
 		}
 	}
@@ -203,7 +203,7 @@ func (d *Docker) checkPolicy(ctx context.Context, s policy.Subject) error {
 	if d.options.Policy == nil {
 		return nil
 	}
-	return d.options.Policy.Check(ctx, s, engine.Inspector{Client: d.options.Engine})
+	return d.options.Policy.Check(ctx, s, d.options.Engine)
 }
 
 // checkImage applies the policy to an image. The other rules need the container, which is not known yet.

@@ -68,10 +68,6 @@ func (c *Client) InspectExec(ctx context.Context, exec string) (state container.
 // ResizeExec gives the terminal of a process a size.
 func (c *Client) ResizeExec(ctx context.Context, exec string, height, width uint) error {
 	return c.containerCall(ctx, "resize the terminal of process", exec, resizeLimit, func(ctx context.Context, api *client.Client) error {
-		return api.ContainerExecResize(ctx, exec, resizeOptions(height, width))
+		return api.ContainerExecResize(ctx, exec, container.ResizeOptions{Height: height, Width: width})
 	})
-}
-
-func resizeOptions(height, width uint) container.ResizeOptions {
-	return container.ResizeOptions{Height: height, Width: width}
 }

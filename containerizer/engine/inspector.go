@@ -7,25 +7,10 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 )
-
-// Inspector lets the policy ask the Engine, in the Engine API's own types.
-type Inspector struct{ Client *Client }
-
-// Container is Client.Inspect.
-func (i Inspector) Container(ctx context.Context, idOrName string) (container.InspectResponse, error) {
-	c, err := i.Client.Inspect(ctx, idOrName)
-	return c.InspectResponse, err
-}
-
-// Volume is Client.InspectVolume.
-func (i Inspector) Volume(ctx context.Context, name string) (volume.Volume, error) {
-	return i.Client.InspectVolume(ctx, name)
-}
 
 // InspectNetwork returns the network that the Engine joins a container to under a name or id. Where there is none
 // errdefs.IsNotFound holds.

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"syscall"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 	"golang.org/x/sys/unix"
 )
@@ -103,7 +105,7 @@ func (c *Client) Log(ctx context.Context, id string, o LogOptions) (*Stream, err
 // Resize gives the terminal of a container a size.
 func (c *Client) Resize(ctx context.Context, id string, height, width uint) error {
 	return c.containerCall(ctx, "resize the terminal of container", id, resizeLimit, func(ctx context.Context, api *client.Client) error {
-		return api.ContainerResize(ctx, id, resizeOptions(height, width))
+		return api.ContainerResize(ctx, id, container.ResizeOptions{Height: height, Width: width})
 	})
 }
 
@@ -218,7 +220,7 @@ func readHead(conn *net.UnixConn) ([]byte, error) {
 }
 
 // receive is recvfrom(2) that waits, within the connection's deadline, until there is something.
-func receive(raw syscallConn, p []byte, flags int) (n int, err error) {
+func receive(raw syscall.RawConn, p []byte, flags int) (n int, err error) {
 	waitErr := raw.Read(func(fd uintptr) bool {
 		for {
 			n, _, err = unix.Recvfrom(int(fd), p, flags)
@@ -231,9 +233,4 @@ func receive(raw syscallConn, p []byte, flags int) (n int, err error) {
 		return 0, waitErr
 	}
 	return n, err
-}
-
-// syscallConn is the part of syscall.RawConn that receive needs.
-type syscallConn interface {
-	Read(f func(fd uintptr) (done bool)) error
 }

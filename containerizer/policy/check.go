@@ -7,6 +7,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+
+	"mesos-docker-containerizer/containerizer/engine"
 )
 
 // Subject is what is about to be created, and for whom. Check changes none of it.
@@ -33,11 +35,11 @@ type Subject struct {
 	User *User
 }
 
-// Inspector asks the Engine about what a task refers to. Of its errors those that errdefs.IsNotFound knows mean that there is no
-// such thing; any other keeps the task from being checked.
+// Inspector asks the Engine about what a task refers to; an *engine.Client is one. Of its errors those that errdefs.IsNotFound knows
+// mean that there is no such thing; any other keeps the task from being checked.
 type Inspector interface {
-	Container(ctx context.Context, idOrName string) (container.InspectResponse, error)
-	Volume(ctx context.Context, name string) (volume.Volume, error)
+	Inspect(ctx context.Context, idOrName string) (engine.Container, error)
+	InspectVolume(ctx context.Context, name string) (volume.Volume, error)
 }
 
 // Check returns nil if all of the subject is allowed, a *Refusal about the first thing that is not, and another error where the

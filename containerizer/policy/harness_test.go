@@ -10,6 +10,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+
+	"mesos-docker-containerizer/containerizer/engine"
 )
 
 func mustNew(t testing.TB, o Options) *Policy {
@@ -39,15 +41,15 @@ type fakeEngine struct {
 	err        error // of every call
 }
 
-func (f fakeEngine) Container(_ context.Context, name string) (container.InspectResponse, error) {
+func (f fakeEngine) Inspect(_ context.Context, name string) (engine.Container, error) {
 	c, ok := f.containers[name]
 	if f.err == nil && !ok {
-		return c, errdefs.ErrNotFound
+		return engine.Container{}, errdefs.ErrNotFound
 	}
-	return c, f.err
+	return engine.Container{InspectResponse: c}, f.err
 }
 
-func (f fakeEngine) Volume(_ context.Context, name string) (volume.Volume, error) {
+func (f fakeEngine) InspectVolume(_ context.Context, name string) (volume.Volume, error) {
 	v, ok := f.volumes[name]
 	if f.err == nil && !ok {
 		return v, errdefs.ErrNotFound

@@ -111,7 +111,7 @@ func (c *check) volumesFrom(ctx context.Context, text string) {
 	}
 	name, mode, _ := strings.Cut(text, ":")
 	d := demand{"HostConfig.VolumesFrom", text, "volumes of another container"}
-	other, err := c.inspector.Container(ctx, name)
+	other, err := c.inspector.Inspect(ctx, name)
 	if errdefs.IsNotFound(err) || errdefs.IsInvalidArgument(err) {
 		d.reason = "volumes of a container that does not exist"
 		permit(c, &c.hostPaths, d, never[hostPath])

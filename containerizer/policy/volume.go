@@ -55,7 +55,7 @@ func (c *check) volume(ctx context.Context, d demand, name string, driver mount.
 	if name == "" || c.failed != nil { // without a name it is a new one, which goes with the container
 		return
 	}
-	found, err := c.inspector.Volume(ctx, name)
+	found, err := c.inspector.InspectVolume(ctx, name)
 	switch {
 	case errdefs.IsInvalidArgument(err):
 		d.reason = "a volume with an impossible name"
