@@ -26,7 +26,9 @@ type history struct {
 	logger *zap.Logger
 	store  *record.Store
 	record record.Record
-	text   string // the state in words, with the progress of a pull
+	text   string     // the state in words, with the progress of a pull
+	facts  facts      // for admins, beside the record
+	told   TaskReport // as last published to them
 
 	changed func() // is called after each change, also of the words alone; set before any
 }
@@ -44,6 +46,7 @@ func (h *history) open(of record.Record, state *wire.State, store *record.Store,
 	h.mu.Unlock()
 	if state != nil {
 		logger.Info("task taken up again")
+		h.changed()
 	} else {
 		h.enter(record.Launched, "launched")
 	}
@@ -87,6 +90,14 @@ func (h *history) note(more func(*record.Record)) {
 	}
 	more(&h.record)
 	h.store.Put(&h.record)
+}
+
+// learn takes what admins are told. The function must not block.
+func (h *history) learn(more func(*facts)) {
+	h.mu.Lock()
+	more(&h.facts)
+	h.mu.Unlock()
+	h.changed()
 }
 
 // levelOf is the level of the line about a change. Those that come with every launch and take no time are details.

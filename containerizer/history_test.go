@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -135,5 +136,16 @@ func TestHistoryGoesOnAfterARestart(t *testing.T) {
 		if r, err := record.Find(state, "web"); err != nil || strings.Contains(r.Why(time.Now())[0], "failed") {
 			t.Errorf("%v, %v", r, err)
 		}
+	}
+}
+
+// What a task asks for is known after a restart of the daemon as well as before, though no daemon translates it again.
+func TestAskedOutlivesTheDaemon(t *testing.T) {
+	s := new(session)
+	s.at.changed = func() {}
+	s.at.open(record.Record{Task: "web.1", Asked: record.Asked{Image: "app:1", CPUs: 2}}, nil, nil, zap.NewNop())
+	s.learnTask(&mesos.TaskInfo{Container: &mesos.ContainerInfo{Docker: &mesos.ContainerInfo_DockerInfo{Image: "app:1"}}})
+	if got := s.at.record.Asked; got.CPUs != 2 || got.Image != "app:1" {
+		t.Errorf("asked: %+v", got)
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strings"
 
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/executor/wire"
 )
 
@@ -25,12 +25,5 @@ func containerName(a *wire.Attach, task string, executor wire.Process) string {
 	if a.Route == wire.RouteLocal {
 		prefix = "mdc-local"
 	}
-	readable := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '.', r == '-':
-			return r
-		}
-		return '_'
-	}, task)
-	return prefix + "-" + readable[:min(len(readable), readableName)] + "-" + hex.EncodeToString(sum[:6])
+	return prefix + "-" + record.Plain(task, readableName) + "-" + hex.EncodeToString(sum[:6])
 }

@@ -87,7 +87,7 @@ func AskFile(ctx context.Context, socket, path string, body, answer any) (file *
 
 // upgraded reads the head of the answer, and no byte of what follows.
 func upgraded(conn io.Reader, request *http.Request) error {
-	response, err := http.ReadResponse(bufio.NewReader(oneByte{conn}), request)
+	response, err := http.ReadResponse(bufio.NewReader(transport.OneByte(conn)), request)
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,3 @@ func Refused(response *http.Response) error {
 	}
 	return &RefusedError{response.StatusCode, said}
 }
-
-// oneByte reads a byte at a time, so that a buffer in front of it takes nothing of what follows.
-type oneByte struct{ from io.Reader }
-
-func (r oneByte) Read(p []byte) (int, error) { return r.from.Read(p[:min(len(p), 1)]) }

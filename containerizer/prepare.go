@@ -27,8 +27,6 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 	if s.info = decodeLaunch(s.order); s.info.err == nil {
 		s.probes, warnings = probesOf(&s.info.task)
 		s.learnTask(&s.info.task)
-		now, _ := s.report()
-		s.at.note(func(r *record.Record) { r.App, r.Asked = now.App, asked(&s.info.task) })
 	}
 	s.conn.sendSticky(wire.Message{Accepted: &wire.Accepted{
 		PrepareDeadline: deadline, ProgressInterval: new(time.Duration(s.server.progress.Load())),
@@ -75,7 +73,6 @@ func (s *session) prepare(ctx context.Context) (*engine.Container, error) {
 // reportCreated says that the container exists and is about to be started, if it was not.
 func (s *session) reportCreated() {
 	s.at.note(func(r *record.Record) { r.ContainerID = s.container.ID() })
-	s.learn(func(r *TaskReport) { r.ContainerID = s.container.ID() })
 	s.conn.sendSticky(wire.Message{Created: &wire.Created{ContainerID: s.container.ID()}})
 }
 

@@ -91,7 +91,7 @@ func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind,
 	}
 	s.running().Probed(result)
 	s.running().Health(is)
-	s.learn(func(report *TaskReport) { report.Health = is })
+	s.at.learn(func(f *facts) { f.health = is })
 	s.at.probed(r.Succeeded, r.Message, inGrace)
 	s.tell(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, last)
 }

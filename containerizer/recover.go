@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	docker "github.com/docker/docker/api/types/container"
@@ -85,10 +84,7 @@ func (s *Server) adopt(ctx context.Context, list []docker.Summary, first bool) (
 	})
 	for _, c := range list {
 		labels, err := engine.ParseLabels(c.Labels)
-		name := ""
-		if len(c.Names) > 0 {
-			name = strings.TrimPrefix(c.Names[0], "/")
-		}
+		name := engine.ListedName(c)
 		if !labels.Ours(s.instance.id, name) {
 			continue // an image committed from one of ours gives its containers our labels, but not the name
 		}

@@ -3,7 +3,6 @@ package containerizer
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/docker/go-connections/nat"
@@ -13,6 +12,7 @@ import (
 	"mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/containerizer/metrics"
+	"mesos-docker-containerizer/containerizer/record"
 	"mesos-docker-containerizer/internal/lookup"
 )
 
@@ -69,35 +69,31 @@ func (s *Server) Tasks() []TaskReport {
 	return reports
 }
 
-// known is what is known of a task beside its history, for admins.
-type known struct {
-	mu    sync.Mutex // guards what follows
-	facts TaskReport // Task is empty until the server knows the task by its name
-	told  TaskReport // as last published
+// facts are what admins are told of a task beside its record. All but health are zero before the start of the container.
+type facts struct {
+	health           metrics.Health
+	created, started time.Time
+	memory           int64
+	ports            []string
 }
 
-// learn notes facts of the task.
-func (s *session) learn(facts func(*TaskReport)) {
-	s.known.mu.Lock()
-	facts(&s.known.facts)
-	s.known.mu.Unlock()
-	s.report()
-}
-
-// report is the task at the moment. It is not ok while the executor waits for a task. A change of state or health is published.
+// report is the task at the moment. It is not ok before the launch. A change of state or health is published.
 func (s *session) report() (r TaskReport, ok bool) {
-	s.known.mu.Lock()
-	defer s.known.mu.Unlock()
-	r, told := s.known.facts, &s.known.told
-	if r.Task == "" {
+	s.at.mu.Lock()
+	defer s.at.mu.Unlock()
+	of, f, told := &s.at.record, &s.at.facts, &s.at.told
+	if of.Task == "" {
 		return r, false
 	}
-	state, doing := s.at.now()
-	r.State, r.Doing = shown[state].admins, doing
+	r = TaskReport{
+		Task: of.Task, App: of.App, Framework: of.Framework, Executor: of.Executor, PID: s.executor.PID, Container: of.Container,
+		ContainerID: of.ContainerID, Route: of.Route, State: shown[of.State()].admins, Since: told.Since, Doing: s.at.text,
+		Health: f.health, Image: of.Asked.Image, Sandbox: of.Sandbox,
+		Created: f.created, Started: f.started, Memory: f.memory, Ports: f.ports,
+	}
 	if s.container.StopOrdered() && r.State != StateEnded {
 		r.State = StateStopping
 	}
-	r.Since = told.Since
 	if r.State != told.State {
 		r.Since = time.Now()
 	}
@@ -110,38 +106,40 @@ func (s *session) report() (r TaskReport, ok bool) {
 
 // health is what the last probe has found; empty without a health check.
 func (s *session) health() metrics.Health {
-	s.known.mu.Lock()
-	defer s.known.mu.Unlock()
-	return s.known.facts.Health
+	s.at.mu.Lock()
+	defer s.at.mu.Unlock()
+	return s.at.facts.health
 }
 
-// learnTask notes what the task itself says.
+// learnTask notes what the task itself says. What an earlier daemon has recorded of it is more.
 func (s *session) learnTask(info *mesos.TaskInfo) {
-	s.learn(func(r *TaskReport) {
-		r.Image = info.GetContainer().GetDocker().GetImage()
+	s.at.note(func(r *record.Record) {
+		if r.Asked.Image == "" {
+			r.Asked = asked(info)
+		}
 		for _, v := range info.GetCommand().GetEnvironment().GetVariables() {
 			if v.Name == "MARATHON_APP_ID" {
 				r.App = v.GetValue()
 			}
 		}
-		if s.probes.health != nil {
-			r.Health = metrics.HealthUnknown
-		}
 	})
+	if s.probes.health != nil {
+		s.at.learn(func(f *facts) { f.health = metrics.HealthUnknown })
+	}
 }
 
 // learnContainer notes what the Engine says of the container.
 func (s *session) learnContainer(c *engine.Container) {
-	s.learn(func(r *TaskReport) {
-		r.ContainerID, r.Image = c.ID, c.Config.Image
-		r.Created, r.Started = container.CreatedAt(c), container.StartedAt(c)
+	s.at.note(func(r *record.Record) { r.Asked.Image = c.Config.Image })
+	s.at.learn(func(f *facts) {
+		f.created, f.started = container.CreatedAt(c), container.StartedAt(c)
 		if c.HostConfig == nil {
 			return
 		}
-		r.Memory = c.HostConfig.Memory
-		r.Ports = mappedPorts(c)
+		f.memory = c.HostConfig.Memory
+		f.ports = mappedPorts(c)
 		if c.HostConfig.NetworkMode.IsHost() {
-			r.Ports = hostPorts(&s.info.task)
+			f.ports = hostPorts(&s.info.task)
 		}
 	})
 }

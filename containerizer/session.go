@@ -55,8 +55,7 @@ type session struct {
 	memory  memory       // of the running container
 	foreign foreignKills // of that, too
 
-	at    history
-	known known // for admins
+	at history
 
 	// Set by enlist, under the server's lock, and read-only from then on.
 	task string
@@ -141,10 +140,6 @@ func (s *session) run(ctx context.Context, executor *pidfd.Process) {
 	case <-ctx.Done():
 		return
 	}
-	s.learn(func(r *TaskReport) {
-		r.Task, r.Framework, r.Executor, r.PID = s.order.Task, s.attach.Framework, s.attach.Executor, s.executor.PID
-		r.Container, r.Route, r.Sandbox = s.container.Name(), string(s.attach.Route), s.attach.Sandbox
-	})
 	if err := s.server.enlist(s, s.order.Task, s.container.Name()); err != nil {
 		s.countLaunch(time.Now(), err)
 		s.conclude(ctx, s.failure(err))

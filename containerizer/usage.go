@@ -37,12 +37,10 @@ func (p *firstProcess) network() (received, sent int64) {
 
 // startUsage begins the figures of a task whose container was started. The returned function ends them.
 func (s *session) startUsage() func() {
-	s.known.mu.Lock()
-	name := s.known.facts.App
-	s.known.mu.Unlock()
+	now, _ := s.report()
 	state := s.attach.State
-	task := s.server.options.Metrics.TaskStarted(name, state != nil && state.Running)
-	task.Health(s.health())
+	task := s.server.options.Metrics.TaskStarted(now.App, state != nil && state.Running)
+	task.Health(now.Health)
 	s.memory.mu.Lock()
 	s.memory.task = task
 	s.memory.mu.Unlock()

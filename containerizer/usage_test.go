@@ -53,8 +53,10 @@ func withTasks(t testing.TB, version, tasks, apps int) *Server {
 			t.Fatal(err)
 		}
 		session := &session{server: s, container: container.New(container.Options{Losses: func() int { return 0 }})}
-		session.known.facts = TaskReport{Task: "group_app." + id, App: fmt.Sprintf("/group/app-%d", i), Container: id, Image: "registry.example/app:1", Ports: []string{"31000->80/tcp"}}
-		session.known.facts.Started = time.Now()
+		session.at.record = record.Record{
+			Task: "group_app." + id, App: fmt.Sprintf("/group/app-%d", i), Container: id, Asked: record.Asked{Image: "registry.example/app:1"},
+		}
+		session.at.facts = facts{ports: []string{"31000->80/tcp"}, started: time.Now()}
 		for at, state := range []record.State{record.Launched, record.Preparing, record.Pulling, record.Creating, record.Starting, record.Running} {
 			session.at.record.Enter(record.Step{State: state, At: time.Unix(int64(at), 0)})
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -110,6 +111,14 @@ func (c *Client) List(ctx context.Context, label string) ([]container.Summary, e
 	return ask(ctx, c, "list containers with label", label, listLimit, func(ctx context.Context, api *client.Client) ([]container.Summary, error) {
 		return api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	})
+}
+
+// ListedName is the name of a listed container, without the slash; empty for one that has none.
+func ListedName(c container.Summary) string {
+	if len(c.Names) == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(c.Names[0], "/")
 }
 
 // Remove removes a container with its anonymous volumes, and kills it first if it runs. One that does not exist is a success.

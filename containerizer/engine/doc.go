@@ -10,14 +10,6 @@
 //	output, err := docker.AttachOutput(ctx, id) // before start: no byte is lost
 //	err = docker.Start(ctx, id)
 //
-// # Where to look
-//
-//   - timeouts.go: every deadline with its reason. A caller's shorter deadline wins.
-//   - errors.go: the kinds of error and which of them mean "outcome unknown".
-//   - connection.go: how the API version is negotiated once and again after a lost connection.
-//   - output.go: the streams of a container's output, handed out as files so that they can be passed to another process.
-//   - labels.go: the labels by which a container is known to be ours.
-//
 // # Caveats
 //
 //   - An error is never an exit. Only an inspect that answers "not running", or IsNotFound, says that a container has ended.

@@ -2,13 +2,13 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
@@ -149,11 +149,7 @@ func (c *Client) ImagesInUse(ctx context.Context) (map[string][]string, error) {
 	used := make(map[string][]string)
 	list, err := c.ListAll(ctx, true)
 	for _, c := range list {
-		name := c.ID
-		if len(c.Names) > 0 {
-			name = strings.TrimPrefix(c.Names[0], "/")
-		}
-		used[c.ImageID] = append(used[c.ImageID], name)
+		used[c.ImageID] = append(used[c.ImageID], cmp.Or(ListedName(c), c.ID))
 	}
 	return used, err
 }

@@ -9,19 +9,6 @@
 // When Pull returns nil the Engine has the image. Tasks that want the same image with the same credentials share one pull. A task
 // that is killed leaves it, and the pull is cancelled when the last task has left.
 //
-// # Where to look
-//
-//   - puller.go: one request, and when a registry is asked.
-//   - coordinator.go: requests that share a pull.
-//   - retry.go: the tries of one pull, and how many run at once; attempt.go: one try, and the Retry-After of a registry.
-//   - progress.go: progress and rate, from the Engine's messages about each layer.
-//   - credentials.go: the task's credentials, and how a root process reads its files; operator.go, helper.go: the
-//     operator's; agentpulls.go: pulls with credentials that the agent alone has.
-//   - errors.go: the kinds of failure; classify.go: which kind a failure is.
-//   - collector.go: the removal of images; scan.go: which images may go; mark.go: which images are ours; holds.go: which are about
-//     to be used.
-//   - observer.go: the events for metrics.
-//
 // # Caveats
 //
 //   - Without Force an image that is present is used without asking a registry (contract 1.2, step 4). So a task without

@@ -14,10 +14,6 @@
 //   - Once one rule is set, a field that this package does not know (fields.go) must not be set.
 //   - Values that are not understood match no item, only "*".
 //
-// Where to look: rule.go for what all rules share, check.go for the order, fields.go for what becomes of each field of docker's
-// types, and one file for each concept: mounts.go with volume.go and hostpath.go, device.go, capability.go, namespace.go,
-// network.go, image.go, runtime.go, log.go, privilege.go, user.go.
-//
 // Caveat: paths are checked before the Engine mounts them. Who can write to a directory below an allowed path can exchange
 // something there for a symlink in between; docs/policy.md says how to choose paths with that in mind.
 package policy

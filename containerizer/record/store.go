@@ -80,14 +80,17 @@ func fileName(r *Record) string {
 }
 
 // readable is the part of a file's name that a task's id makes.
-func readable(task string) string {
+func readable(task string) string { return "t-" + Plain(task, readableName) }
+
+// Plain is the beginning of an id for names of files and containers: at most limit characters, with _ in place of all but plain ones.
+func Plain(id string, limit int) string {
 	plain := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.-", r) {
 			return r
 		}
 		return '_'
-	}, task)
-	return "t-" + plain[:min(len(plain), readableName)]
+	}, id)
+	return plain[:min(len(plain), limit)]
 }
 
 // Put has the record written soon. Of several in a row only the latest is written.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -51,3 +52,11 @@ func Peer(unix *net.UnixConn) (*syscall.Ucred, error) {
 	}
 	return credentials, nil
 }
+
+// OneByte reads a byte at a time, so that a buffer in front of it takes nothing of the frames, and their files, that follow an HTTP
+// answer.
+func OneByte(from io.Reader) io.Reader { return oneByte{from} }
+
+type oneByte struct{ from io.Reader }
+
+func (r oneByte) Read(p []byte) (int, error) { return r.from.Read(p[:min(len(p), 1)]) }

@@ -61,14 +61,8 @@ func upgrade(unix net.Conn, version int) error {
 	if _, err := io.WriteString(unix, request); err != nil {
 		return err
 	}
-	return upgraded(bufio.NewReader(byteReader{unix}), version)
+	return upgraded(bufio.NewReader(transport.OneByte(unix)), version)
 }
-
-// byteReader reads a byte at a time, so that a buffer in front of it holds nothing behind the answer: the frames there, with their
-// files, belong to the Conn.
-type byteReader struct{ from io.Reader }
-
-func (r byteReader) Read(p []byte) (int, error) { return r.from.Read(p[:min(len(p), 1)]) }
 
 // upgraded reads the daemon's answer to the request.
 func upgraded(reader *bufio.Reader, version int) error {
