@@ -46,15 +46,20 @@ var (
 // Of finds the control group of a container by one of its processes. The group is the one whose name has the container's id, as every
 // runtime names it, also where the process has moved on to a group below it.
 func Of(pid int, container string) (*Group, error) {
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
-	if err != nil {
-		return nil, fmt.Errorf("look for control groups: %w", err)
-	}
-	membership, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	membership, mounts, err := ask(pid)
 	if err != nil {
 		return nil, fmt.Errorf("look for the control group of container %s: %w", container, err)
 	}
-	return Find(string(membership), mounts, container)
+	return Find(membership, mounts, container)
+}
+
+// ask returns a process's cgroup file, and where the host has mounted hierarchies.
+func ask(pid int) (membership string, mounts []*mountinfo.Info, err error) {
+	if mounts, err = mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2")); err != nil {
+		return "", nil, err
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	return string(text), mounts, err
 }
 
 // groups are the ids of all containers that have a control group.

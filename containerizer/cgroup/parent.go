@@ -23,15 +23,11 @@ type Parent struct {
 
 // ParentOf finds the group by the executor's process and by the id that the agent has given the executor's container.
 func ParentOf(pid int, agents string) (Parent, error) {
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
-	if err != nil {
-		return Parent{}, fmt.Errorf("look for control groups: %w", err)
-	}
-	membership, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	membership, mounts, err := ask(pid)
 	if err != nil {
 		return Parent{}, fmt.Errorf("look for the executor's control group: %w", err)
 	}
-	return findParent(string(membership), mounts, agents)
+	return findParent(membership, mounts, agents)
 }
 
 // findParent is ParentOf for the text of the process's cgroup file, and the mounts of the host.

@@ -192,10 +192,7 @@ func (b *Book) containers(ctx context.Context, inv *Inventory, except string) (a
 		default:
 			continue
 		}
-		name := ""
-		if len(c.Names) > 0 {
-			name = strings.TrimPrefix(c.Names[0], "/")
-		}
+		name := engine.ListedName(c)
 		if name == strings.TrimPrefix(except, "/") {
 			continue
 		}

@@ -3,6 +3,7 @@ package gpu
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -98,12 +99,7 @@ func (s set) within(other set) bool {
 }
 
 func (s set) String() string {
-	var all []string
-	for element := range s {
-		all = append(all, element)
-	}
-	slices.Sort(all)
-	return strings.Join(all, " ")
+	return strings.Join(slices.Sorted(maps.Keys(s)), " ")
 }
 
 // nvidiaNode is the node of one of NVIDIA's GPUs or slices. Their devices list others beside it, which are no part of the identity.

@@ -135,13 +135,24 @@ func related(a set, slice bool, b set, otherSlice bool) bool {
 
 // covered are the units that a group stands for: itself, or its parts.
 func (inv *Inventory) covered(g *group) []*group {
-	var units []*group
+	return inv.those(func(u *group) bool { return related(u.identity, u.slice, g.identity, g.slice) })
+}
+
+// those are the units for which a condition holds.
+func (inv *Inventory) those(hold func(*group) bool) (units []*group) {
 	for _, u := range inv.units {
-		if related(u.identity, u.slice, g.identity, g.slice) {
+		if hold(u) {
 			units = append(units, u)
 		}
 	}
 	return units
+}
+
+// addKeys adds the identities of units.
+func (s set) addKeys(units []*group) {
+	for _, u := range units {
+		s[u.identity.String()] = true
+	}
 }
 
 // keys are the identities that devices of a label hold today: by their uuid, else by their nodes. One that the host does not have any
@@ -155,28 +166,24 @@ func (inv *Inventory) keys(devices []Device) set {
 			g = inv.groups[i]
 		}
 		units := inv.covered(g)
-		for _, u := range units {
-			s[u.identity.String()] = true
-		}
 		if len(units) == 0 {
-			s[g.identity.String()] = true
+			units = []*group{g}
 		}
+		s.addKeys(units)
 	}
 	return s
 }
 
 // touched are the units that one of these nodes belongs to.
 func (inv *Inventory) touched(nodes set) []*group {
-	var units []*group
-	for _, u := range inv.units {
+	return inv.those(func(u *group) bool {
 		for n := range u.nodes {
 			if nodes[n] && !inv.common[n] {
-				units = append(units, u)
-				break
+				return true
 			}
 		}
-	}
-	return units
+		return false
+	})
 }
 
 // kinds are the kinds of whole devices, the most frequent first.
@@ -196,13 +203,7 @@ func (inv *Inventory) kinds() []string {
 
 // whole are the units of a kind that are no slices.
 func (inv *Inventory) whole(kind string) []*group {
-	var units []*group
-	for _, u := range inv.units {
-		if !u.slice && u.best().kind == kind {
-			units = append(units, u)
-		}
-	}
-	return units
+	return inv.those(func(u *group) bool { return !u.slice && u.best().kind == kind })
 }
 
 // Units are the devices that can be handed out, each with its names.

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -143,9 +144,7 @@ func (inv *Inventory) held(w wish) set {
 	groups = append(groups, inv.byNode(w)...)
 	s := set{}
 	for _, g := range groups {
-		for _, u := range inv.covered(g) {
-			s[u.identity.String()] = true
-		}
+		s.addKeys(inv.covered(g))
 	}
 	return s
 }
@@ -153,16 +152,11 @@ func (inv *Inventory) held(w wish) set {
 // byNode are the units whose nodes are asked for, by path or by CDI devices of other classes.
 func (inv *Inventory) byNode(w wish) []*group {
 	nodes := set{}
-	add := func(more set) {
-		for n := range more {
-			nodes[n] = true
-		}
-	}
 	for _, path := range w.paths {
-		add(nodesBelow(path))
+		maps.Copy(nodes, nodesBelow(path))
 	}
 	for _, name := range w.others {
-		add(inv.others[name])
+		maps.Copy(nodes, inv.others[name])
 	}
 	return inv.touched(nodes)
 }
