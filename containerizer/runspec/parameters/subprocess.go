@@ -122,11 +122,12 @@ func (s *Subprocess) run(ctx context.Context, input []byte) ([]byte, error) {
 }
 
 // overworked reports whether the kernel has killed a process for its limit of processor time. It says so by SIGKILL alone, where the
-// soft limit is the hard one. The kernel compares times of another precision than it reports, so the last tenth does not count.
+// soft limit is the hard one. For the limit the kernel counts whole ticks of the clock, and it reports what was used, which on a busy
+// host is far less: half of the limit suffices.
 func overworked(ended *os.ProcessState, limit time.Duration) bool {
 	status, ok := ended.Sys().(syscall.WaitStatus)
 	used := ended.UserTime() + ended.SystemTime()
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && used >= limit-limit/10
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL && used >= limit/2
 }
 
 // tooLarge is the error of a task whose options exceed a bound.
