@@ -5,7 +5,6 @@ import (
 	"os/user"
 	"strconv"
 
-	"github.com/google/uuid"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"go.uber.org/zap"
 
@@ -13,12 +12,6 @@ import (
 	"mesos-docker-containerizer/config/marathon"
 	"mesos-docker-containerizer/internal/localagent"
 )
-
-// agentID makes up the id of the agent that exists for one run, in the form of a master's.
-func agentID() string { return uuid.NewString() + "-S0" }
-
-// frameworkID makes up the id of the framework that the tasks of one run belong to.
-func frameworkID() string { return uuid.NewString() + "-0000" }
 
 // newAgent starts the stand-in for the agent. Its framework does not checkpoint: should this process be killed, executors end
 // with it instead of waiting for an agent that will not come back.

@@ -54,8 +54,12 @@ func images(own *flag.FlagSet) action {
 		case *dryRun && !collect:
 			return withStatus(exitUsage, errors.New("--dry-run belongs to `images gc`"))
 		}
-		report, err := askImages(c, collect && !*dryRun)
-		if err != nil {
+		method, path := http.MethodGet, "/images"
+		if collect && !*dryRun {
+			method, path = http.MethodPost, "/images/gc"
+		}
+		var report image.Report
+		if err := askDaemon(c, method, path, imagesTimeout, &report); err != nil {
 			return err
 		}
 		if !*all && !collect {
@@ -66,13 +70,6 @@ func images(own *flag.FlagSet) action {
 		}
 		return printImages(t.stdout, report, time.Now())
 	}
-}
-
-func askImages(c *config.Config, collect bool) (report image.Report, err error) {
-	if collect {
-		return report, askDaemon(c, http.MethodPost, "/images/gc", imagesTimeout, &report)
-	}
-	return report, askDaemon(c, http.MethodGet, "/images", imagesTimeout, &report)
 }
 
 // printImages writes a table and the rules that its last column follows from.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
@@ -137,7 +138,7 @@ func (f *runFlags) run(t terminal, c *config.Config, files []string) error {
 
 // readTasks reads the files and makes tasks of them for an agent that exists only here. The caller closes the offer's ports.
 func readTasks(t terminal, c *config.Config, f *runFlags, files []string) (marathon.Offer, *hostports.Source, []input.Task, error) {
-	offer := marathon.Offer{AgentID: agentID(), Hostname: hostname(c), Version: time.Now()}
+	offer := marathon.Offer{AgentID: uuid.NewString() + "-S0", Hostname: hostname(c), Version: time.Now()}
 	documents, err := input.Read(files, t.stdin, f.strict)
 	for _, warning := range input.Warnings(documents) {
 		fmt.Fprintln(t.stderr, "warning:", warning)
@@ -201,7 +202,7 @@ func runTasks(t terminal, c *config.Config, f *runFlags, offer marathon.Offer, l
 		return result, err
 	}
 	defer func() { err = errors.Join(err, daemon.stop()) }()
-	framework := frameworkID()
+	framework := uuid.NewString() + "-0000" // in the form of a master's, as the agent's id is
 	agent, err := newAgent(c, offer, framework, sandboxes, logger)
 	if err != nil {
 		return result, err

@@ -98,7 +98,9 @@ func parseFlags(args []string) (flags, []string, error) {
 func (f *flags) set(name, value string) (known bool, err error) {
 	switch name {
 	case "container":
-		f.container, err = value, notEmpty(value)
+		if f.container = value; value == "" {
+			err = errors.New("want the name that the container is to have")
+		}
 	case "sandbox_directory":
 		f.sandbox, err = value, absolute(value)
 	case "mapped_directory":
@@ -174,13 +176,6 @@ func parseObject(value string) (json.RawMessage, error) {
 		return nil, errors.New("want a JSON object")
 	}
 	return json.RawMessage(value), nil
-}
-
-func notEmpty(value string) error {
-	if value == "" {
-		return errors.New("want the name that the container is to have")
-	}
-	return nil
 }
 
 func absolute(path string) error {

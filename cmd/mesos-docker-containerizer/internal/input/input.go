@@ -51,7 +51,7 @@ func Read(names []string, stdin io.Reader, strict bool) ([]Document, error) {
 	seen := map[string]string{} // app or task id to its file
 	for _, name := range names {
 		document, err := read(name, stdin, strict)
-		for _, mistake := range flatten(err) {
+		for _, mistake := range multierror.Append(nil, err).Errors {
 			mistakes = multierror.Append(mistakes, fmt.Errorf("%s: %w", document.Name, mistake))
 		}
 		for _, id := range document.ids() {
@@ -196,17 +196,6 @@ func distinguish(tasks []Task) {
 		tasks[i].Name = name
 		taken[name] = true
 	}
-}
-
-// flatten returns the single mistakes of an error.
-func flatten(err error) []error {
-	switch e := err.(type) {
-	case nil:
-		return nil
-	case *multierror.Error:
-		return e.Errors
-	}
-	return []error{err}
 }
 
 // reason takes the path out of an error whose message has the file's name already.

@@ -112,7 +112,7 @@ func (r *runner) outputOf(t *task, stderr bool) func(line []byte, partial bool) 
 
 // showStatus shows an update and what can be told from it.
 func (r *runner) showStatus(t *task, status mesos.TaskStatus) {
-	e := t.event(timeOf(&status))
+	e := t.event(time.Unix(0, int64(status.GetTimestamp()*float64(time.Second))))
 	state := status.GetState()
 	if progress, ok := progressOf(&status); ok {
 		e.Progress = &progress
@@ -154,10 +154,6 @@ func progressOf(status *mesos.TaskStatus) (Progress, bool) {
 		return p, false
 	}
 	return p, json.Unmarshal(status.Data, &p) == nil && p.Reference != ""
-}
-
-func timeOf(status *mesos.TaskStatus) time.Time {
-	return time.Unix(0, int64(status.GetTimestamp()*float64(time.Second)))
 }
 
 // isTerminal says that nothing follows a state on the local agent.

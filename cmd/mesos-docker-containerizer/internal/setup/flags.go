@@ -34,9 +34,16 @@ func (p *Plan) containerizers(file string) string {
 // a flag that is set differently in the two for a mistake.
 func (p *Plan) agree() error {
 	directory := filepath.Clean(p.options.Directory)
+	var names []string // that start scripts look for
 	for _, known := range config.AgentDirectories() {
-		other := filepath.Join(filepath.Dir(directory), filepath.Base(known))
-		if other == directory || !named(directory) {
+		names = append(names, filepath.Base(known))
+	}
+	if !slices.Contains(names, filepath.Base(directory)) {
+		return nil
+	}
+	for _, known := range names {
+		other := filepath.Join(filepath.Dir(directory), known)
+		if other == directory {
 			continue
 		}
 		for _, change := range p.Files {
@@ -53,11 +60,6 @@ func (p *Plan) agree() error {
 		}
 	}
 	return nil
-}
-
-// named says whether a directory has one of the names that start scripts look for.
-func named(directory string) bool {
-	return slices.ContainsFunc(config.AgentDirectories(), func(known string) bool { return filepath.Base(known) == filepath.Base(directory) })
 }
 
 // sameItems compares lists with commas, whose order means nothing.
