@@ -109,16 +109,13 @@ func (p *shellParser) step() error {
 	default:
 		w, err := p.word()
 		// A number before < or > is a file descriptor.
-		if err == nil && !(isDigits(w.text) && !p.end() && strings.IndexByte("<>", p.text[p.pos]) >= 0) {
+		number := w.text != "" && strings.Trim(w.text, "0123456789") == ""
+		if err == nil && !(number && !p.end() && strings.IndexByte("<>", p.text[p.pos]) >= 0) {
 			p.command = append(p.command, w)
 		}
 		return err
 	}
 	return nil
-}
-
-func isDigits(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 func (p *shellParser) operator() {

@@ -45,12 +45,6 @@ func (d *document) tolerate(path, consequence, format string, args ...any) {
 	}
 }
 
-// repeat records that an object has a key again.
-func (d *document) repeat(path string) {
-	d.repeated = true
-	d.tolerate(path, "; the last counts", "this key appears more than once in its object")
-}
-
 // full says that enough mistakes are known. Readers of lists and maps stop then, for a large document may consist of nothing else.
 func (d *document) full() bool { return len(d.mistakes) >= maxMistakes }
 
@@ -112,7 +106,8 @@ func (d *document) scan(text []byte, path string, depth int) error {
 	for _, m := range members(text) {
 		place := strictjson.Join(path, m.key)
 		if keys[m.key] {
-			d.repeat(place)
+			d.repeated = true
+			d.tolerate(place, "; the last counts", "this key appears more than once in its object")
 		}
 		keys[m.key] = true
 		if m.raw == nil {

@@ -2,6 +2,7 @@ package marathon
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -113,7 +114,7 @@ func (p *parser) app(o *object, base pathID, enforceRole bool) {
 		if earlier, taken := p.places[app.ID]; taken {
 			o.field("id").mistake("%s is already the id of %s", app.ID, earlier)
 		} else {
-			p.places[app.ID] = orRoot(o.path)
+			p.places[app.ID] = cmp.Or(o.path, "the document")
 		}
 	}
 	p.apps = append(p.apps, app)
@@ -163,13 +164,6 @@ func isPod(o *object) bool {
 		}
 	}
 	return spec.peek("containers").present()
-}
-
-func orRoot(path string) string {
-	if path == "" {
-		return "the document"
-	}
-	return path
 }
 
 // places are the keys that people put into the wrong object, by the path in the app of the object they belong to.
