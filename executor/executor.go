@@ -121,7 +121,7 @@ func newExecutor(o Options) *executor {
 	return &executor{
 		Options: o,
 		outbox:  newOutbox(),
-		link:    newLink(o.Dial),
+		link:    &link{dial: o.Dial, events: make(chan linkEvent)},
 		refused: map[string]bool{},
 		outputs: make(chan outputEnd, 1),
 	}

@@ -50,10 +50,6 @@ type linkEvent struct {
 	err     error
 }
 
-func newLink(dial func(context.Context) (*wire.Conn, error)) *link {
-	return &link{dial: dial, events: make(chan linkEvent)}
-}
-
 // run ends with ctx. It closes each connection it made.
 func (l *link) run(ctx context.Context) {
 	wait := redialMin

@@ -36,9 +36,12 @@ type request struct {
 // it ends within one. Go's own parser ignores the Transfer-Encoding of HTTP/1.0, with which agents before 0.22 send every message.
 func readRequest(r *bufio.Reader) (*request, error) {
 	left := maxHead
-	line, err := requestLine(r, &left)
-	if err != nil {
-		return nil, err
+	var line string
+	var err error
+	for line == "" { // there may be empty lines before a request
+		if line, err = headLine(r, &left); err != nil {
+			return nil, err
+		}
 	}
 	req := &request{}
 	if err := req.start(line); err != nil {
@@ -61,16 +64,6 @@ func readRequest(r *bufio.Reader) (*request, error) {
 		return nil, unexpected(err)
 	}
 	return req, nil
-}
-
-// requestLine skips empty lines before a request.
-func requestLine(r *bufio.Reader, left *int) (string, error) {
-	for {
-		line, err := headLine(r, left)
-		if err != nil || line != "" {
-			return line, err
-		}
-	}
 }
 
 // headLine reads a line of at most *left bytes and subtracts its length from *left.
