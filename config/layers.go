@@ -3,17 +3,16 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"unicode"
 
 	"mesos-docker-containerizer/config/nearest"
+	"mesos-docker-containerizer/internal/regularfile"
 )
 
 const (
@@ -34,56 +33,14 @@ func (f fileSystem) locate(path string) string {
 // read gives the content of a regular file of text, without white space at its
 // end. Its errors do not name the file.
 func (f fileSystem) read(path string) (string, error) {
-	file, err := f.open(path)
-	if err != nil {
-		return "", reason(err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	content, err := regularfile.Read(f.locate(path), MaxFile)
 	switch {
 	case err != nil:
 		return "", reason(err)
-	case len(content) > MaxFile:
-		return "", fmt.Errorf("it is larger than %d MiB", MaxFile>>20)
 	case strings.ContainsRune(string(content), 0):
 		return "", errors.New("it contains a NUL byte, so it is no text")
 	}
 	return strings.TrimRightFunc(string(content), unicode.IsSpace), nil
-}
-
-// open opens a regular file and nothing else: opening a device can act on it,
-// and opening a named pipe may never return.
-func (f fileSystem) open(path string) (*os.File, error) {
-	info, err := os.Stat(f.locate(path))
-	if err != nil {
-		return nil, err
-	}
-	if err := checkRegular(info); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(f.locate(path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	// What was looked at and what was opened need not be the same.
-	if info, err = file.Stat(); err == nil {
-		err = checkRegular(info)
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, err
-	}
-	return file, nil
-}
-
-func checkRegular(info fs.FileInfo) error {
-	switch {
-	case info.IsDir():
-		return errors.New("it is a directory and not a file")
-	case !info.Mode().IsRegular():
-		return errors.New("it is not a regular file")
-	}
-	return nil
 }
 
 // reason takes the path out of an error, which the message has already.

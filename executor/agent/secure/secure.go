@@ -11,13 +11,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/internal/regularfile"
 )
 
 // maxCredentialFile bounds each file that LIBPROCESS_SSL_* names. A task can make them name anything.
@@ -229,26 +230,11 @@ func loadRoots(file, directory string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// readCredential reads a regular file of limited size. The read of anything else may block or never end.
+// readCredential reads a file that the task may have named.
 func readCredential(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	content, err := regularfile.Read(path, maxCredentialFile)
+	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
+		err = fmt.Errorf("%s: %w", path, err)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxCredentialFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > maxCredentialFile {
-		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxCredentialFile>>20)
-	}
-	return content, nil
+	return content, err
 }

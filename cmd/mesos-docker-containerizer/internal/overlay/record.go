@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"mesos-docker-containerizer/internal/regularfile"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,12 +28,7 @@ const maxRecord = 16 << 20
 // ReadRecord reads the record of the folder at path. The error wraps fs.ErrNotExist where there is none.
 func ReadRecord(path string) (Record, error) {
 	var r Record
-	file, err := os.Open(filepath.Join(path, RecordName))
-	if err != nil {
-		return r, fmt.Errorf("record of the setup: %w", err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxRecord))
+	content, err := regularfile.Read(filepath.Join(path, RecordName), maxRecord)
 	if err != nil {
 		return r, fmt.Errorf("record of the setup: %w", err)
 	}
