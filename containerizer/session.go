@@ -52,8 +52,9 @@ type session struct {
 
 	ending atomic.Pointer[ending] // nil while no container is known to run
 
-	memory  memory       // of the running container
-	foreign foreignKills // of that, too
+	memory  memory        // of the running container
+	foreign foreignKills  // of that, too
+	owed    chan struct{} // buffered: the Engine has yet to tell of the container's end
 
 	at history
 
@@ -68,7 +69,8 @@ type session struct {
 	hasGPUs  bool            // by the container's label
 	probes   probes          // what is probed while the container runs
 	probing  sync.WaitGroup  // as long as it is
-	gone     <-chan struct{} // closed when the executor's process has died
+	process  *pidfd.Process  // the executor's
+	gone     <-chan struct{} // closed when that has died
 	unwatch  func()
 	networks joining
 
@@ -91,6 +93,7 @@ func newSession(s *Server, a *wire.Attach, p peer) *session {
 		ended:    make(chan struct{}),
 		memory:   memory{looks: make(chan struct{}, 1)},
 		foreign:  foreignKills{died: make(chan struct{})},
+		owed:     make(chan struct{}, 1),
 		unwatch:  func() {},
 	}
 	opened.at.changed = func() { opened.report() }
@@ -113,7 +116,7 @@ func (s *session) launch(order wire.Launch) {
 			Engine: s.server.engine, Owner: s, Name: containerName(&s.attach, order.Task, s.executor), Late: s.server.late, Logger: s.logger,
 			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostAt: s.server.watch.lostAt, LostExit: s.server.lostExit, Removed: s.server.options.Metrics.ContainerRemoved,
 			OutputLost: s.outputLost, StopSent: s.stopSent, StopGrace: s.stopGrace, Trusted: s.user == nil,
-			Gone: func() { s.conn.sendSticky(wire.Message{Gone: &wire.Gone{}}) },
+			Gone: s.processGone,
 		})
 		s.at.open(record.Record{
 			Task: order.Task, Framework: s.attach.Framework, Executor: s.attach.Executor, Route: string(s.attach.Route),
@@ -128,7 +131,7 @@ func (s *session) launch(order wire.Launch) {
 func (s *session) run(ctx context.Context, executor *pidfd.Process) {
 	gone, cancel := executor.Gone(ctx)
 	defer cancel()
-	s.gone = gone
+	s.process, s.gone = executor, gone
 	defer s.conn.close()
 	defer func() { s.unwatch() }()
 	defer s.probing.Wait()
@@ -187,6 +190,7 @@ func (s *session) runTask(ctx context.Context) wire.Exited {
 	defer beside.Wait()
 	defer cancel()
 	beside.Go(func() { s.stopWithExecutor(exited) })
+	beside.Go(func() { s.relieveEngine(exited) })
 	beside.Go(func() { s.watchMemory(exited, prepared) })
 	beside.Go(func() { s.settleNetworks(exited, prepared) })
 	if prepared.State.Running {

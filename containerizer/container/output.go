@@ -66,6 +66,7 @@ type output struct {
 	refused bool // the Engine has answered that it does not give the log
 
 	abandoned bool // there is no owner any more
+	cut       bool // the stream was ended before its time, so that the Engine tells of the container's end
 
 	causes []string // why it could not be resumed yet, as logged
 }
@@ -120,7 +121,7 @@ func (c *Container) handOver(stream *os.File, losses int, kind Stream) error {
 	kind.TTY = c.tty
 	c.output.mu.Lock()
 	c.output.open, c.output.losses, c.output.opened, c.output.past = true, losses, losses, kind.Past
-	c.output.follow = kind.Resumed && kind.Past == nil && kind.Lost == ""
+	c.output.follow, c.output.cut = kind.Resumed && kind.Past == nil && kind.Lost == "", false
 	c.output.mu.Unlock()
 	return c.options.Owner.Output(stream, kind)
 }
@@ -152,6 +153,16 @@ func (c *Container) AbandonOutput() {
 	c.output.abandoned = true
 	c.output.mu.Unlock()
 	c.Look()
+}
+
+// CutOutput has the owner's stream ended in place of the Engine, by a function that reports whether it was. Wait then waits for the owner's
+// word on it, and gives the rest from the log.
+func (c *Container) CutOutput(end func() bool) {
+	c.output.mu.Lock()
+	defer c.output.mu.Unlock()
+	if end() {
+		c.output.losses, c.output.cut = uncertain, true
+	}
 }
 
 // RestoreOutput says what stream the owner has from an earlier daemon: one that is open, or one that ended. Whether the Engine was
@@ -187,7 +198,7 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	losses := w.losses()
 	w.output.mu.Lock()
 	open, last, complete, past, follow := w.output.open, w.output.end, w.output.losses == losses, w.output.past, w.output.follow
-	abandoned := w.output.abandoned
+	abandoned, cut := w.output.abandoned, w.output.cut
 	w.output.mu.Unlock()
 	w.after = 0
 	if last.Position != nil {
@@ -197,7 +208,7 @@ func (w *wait) followOutput(ctx context.Context) (again time.Duration, settled b
 	case abandoned:
 		return 0, true, nil
 	case open:
-		return 0, !w.options.WholeOutput && past == nil, nil
+		return 0, !w.options.WholeOutput && past == nil && !cut, nil
 	case past != nil && last.Position != nil:
 		return w.resumeAfterPast(ctx, last, past, complete)
 	case last.Unreadable != "":
@@ -299,13 +310,13 @@ func (w *wait) openLog(ctx context.Context, since time.Time, kind Stream) (again
 // goOnWithoutLog gives the owner what can be had without the log, and says that the rest is lost.
 func (w *wait) goOnWithoutLog(ctx context.Context, err error) (time.Duration, bool, error) {
 	w.output.mu.Lock()
-	known, last := w.output.refused, w.output.end
+	known, last, cut := w.output.refused, w.output.end, w.output.cut
 	w.output.refused = true
 	w.output.mu.Unlock()
 	if w.end == nil {
 		return w.attachAnew(ctx, last, err)
 	}
-	if !known && (last.Unreadable != "" || !w.reachedEnd(last)) {
+	if !known && (cut || last.Unreadable != "" || !w.reachedEnd(last)) {
 		w.options.OutputLost(err)
 	}
 	return 0, true, nil

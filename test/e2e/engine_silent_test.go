@@ -136,6 +136,35 @@ func TestLogHelperThatDoesNotRead(t *testing.T) {
 	}
 }
 
+// An executor that is stopped takes no output, of which the Engine has more than it keeps for a reader. It hears all the same how its task
+// ended when it goes on, and nothing of the output is missing.
+func TestStoppedExecutor(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	k := h.launch(t, shell(t, `until [ -e "$MESOS_SANDBOX/write" ]; do sleep 0.05; done
+		/bin/probe write -stdout 1000000 & until `+endFile+`; do sleep 0.05; done; exit 3`))
+	k.await(t, mesos.TASK_RUNNING)
+	if err := syscall.Kill(k.pid(t), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(k.Sandbox, "write"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	awaitStandstill(t, k)
+	k.tellEnd(t)
+	environment.Eventually(t, patience, "the container's end", func() bool {
+		c, err := h.docker.ContainerInspect(t.Context(), k.container(t))
+		return err == nil && !c.State.Running
+	})
+	if err := syscall.Kill(k.pid(t), syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	wantMessage(t, k.end(t), mesos.TASK_FAILED, "Container exited with status 3")
+	if got := countNumbered(strings.NewReader(k.output(t, "stdout"))); got < 85_000 {
+		t.Errorf("%d lines in order", got)
+	}
+}
+
 // awaitStandstill waits until a task cannot write any more: its log has more than an Engine keeps for a reader, and does not grow.
 func awaitStandstill(t *testing.T, k *task) {
 	t.Helper()
