@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"time"
 
 	"mesos-docker-containerizer/internal/transport"
@@ -87,12 +88,8 @@ func decode(body []byte) (Message, error) {
 // kinds counts the fields that are set.
 func (m *Message) kinds() int {
 	n := 0
-	for _, set := range []bool{
-		m.Attach != nil, m.Launch != nil, m.Kill != nil, m.Resume != nil, m.Done != nil, m.Stop != nil,
-		m.Refused != nil, m.Accepted != nil, m.Progress != nil, m.Created != nil, m.Output != nil, m.Running != nil,
-		m.Health != nil, m.Check != nil, m.Exited != nil,
-	} {
-		if set {
+	for fields, i := reflect.ValueOf(m).Elem(), 0; i < fields.NumField(); i++ {
+		if !fields.Field(i).IsNil() {
 			n++
 		}
 	}

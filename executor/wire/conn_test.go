@@ -3,12 +3,14 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,6 +162,24 @@ func TestBadFrames(t *testing.T) {
 				t.Errorf("Receive: %v, want %v", err, test.want)
 			}
 		})
+	}
+}
+
+// TestTwoMessagesInOneFrame has each kind of message beside another.
+func TestTwoMessagesInOneFrame(t *testing.T) {
+	kinds := reflect.TypeFor[Message]()
+	for i := range kinds.NumField() {
+		var m Message
+		for _, set := range []int{i, (i + 1) % kinds.NumField()} {
+			reflect.ValueOf(&m).Elem().Field(set).Set(reflect.New(kinds.Field(set).Type.Elem()))
+		}
+		body, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decode(body); !errors.Is(err, transport.ErrFrame) {
+			t.Errorf("%s: %v, want %v", body, err, transport.ErrFrame)
+		}
 	}
 }
 
