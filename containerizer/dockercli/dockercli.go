@@ -135,7 +135,7 @@ type Docker struct {
 	rootHome string
 	deferred *deferrals
 
-	life       context.Context // of what goes on after an answer
+	life       context.Context // of work that continues after an answer
 	end        context.CancelFunc
 	background sync.WaitGroup
 	lasting    sync.WaitGroup // what ends with life alone

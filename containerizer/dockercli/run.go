@@ -78,7 +78,7 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 	return r.carryOut(ctx, nil)
 }
 
-// check holds the command line against the Engine that there is.
+// check checks the command line for the Engine's version.
 func (r *running) check(ctx context.Context) error {
 	info, err := r.options.Engine.Info(ctx)
 	if err != nil {

@@ -28,7 +28,7 @@ func parseCapability(item string) (string, error) {
 	return name, nil
 }
 
-// canonicalCapability brings a name into the form SYS_ADMIN, by the Engine's own means: upper case, with or without CAP_.
+// canonicalCapability returns a name in the form SYS_ADMIN. As in the Engine, case and the prefix CAP_ do not matter.
 func canonicalCapability(name string) string {
 	return strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(name)), "CAP_")
 }
@@ -39,8 +39,8 @@ func (c *check) capability(d demand, name string) {
 	}
 }
 
-// checkCapabilities checks what is added, and what takes a capability to have outside of a container: settings that the Engine
-// makes as root.
+// checkCapabilities checks added capabilities, and settings that need a capability outside of a container and that the Engine applies as
+// root.
 func (c *check) checkCapabilities() {
 	h := c.HostConfig
 	for _, added := range h.CapAdd {

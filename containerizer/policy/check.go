@@ -100,7 +100,7 @@ func (c *check) fail(err error) {
 // demand is one thing that a subject asks for.
 type demand struct {
 	field  string // of docker's types
-	value  string // as it stands there
+	value  string // of the field
 	reason string // in words
 }
 

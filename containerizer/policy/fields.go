@@ -28,8 +28,8 @@ const (
 	reasonOutcome  = "the Engine fills it in and does not read it"
 )
 
-// fields has every field of every type that a container is created from. A test holds it equal to docker's types, so a new
-// docker client brings no field in undecided; if one is there all the same, checkUnknown refuses it.
+// fields has every field of every type that a container is created from. A test compares it with docker's types, so each field of a new
+// docker client needs a decision here. checkUnknown refuses a field that is not in the table.
 var fields = map[reflect.Type]map[string]field{
 	reflect.TypeFor[container.Config](): {
 		"Hostname": {harmless: reasonInside}, "Domainname": {harmless: reasonInside},

@@ -77,8 +77,8 @@ func (c *check) hostPath(d demand, name string, a access) {
 	}
 }
 
-// meanings are the paths that a path may be taken for. The Engine removes ".." from some before it follows symlinks, the kernel
-// does so while it follows them. A relative path is relative to the Engine's directory, the root.
+// meanings are the possible interpretations of a path. The Engine removes ".." from some paths before it follows symlinks; the kernel
+// resolves ".." while it follows them. A relative path is relative to the Engine's directory, the root.
 func meanings(name string) []string {
 	if !path.IsAbs(name) {
 		name = "/" + name
@@ -94,7 +94,7 @@ func within(directory, name string) bool {
 	return directory == "/" || name == directory || strings.HasPrefix(name, directory+"/")
 }
 
-// resolved is where an operator's path leads. One that leads nowhere stands for itself: nothing that exists is there.
+// resolved resolves the symlinks of an operator's path. A path that cannot be resolved is returned unchanged; nothing exists there.
 func resolved(name string) string {
 	if place, err := resolve(name); err == nil {
 		return place

@@ -168,7 +168,7 @@ type Refusal struct {
 	Rule   string
 	Source string
 
-	// Field is the field of docker's types, such as "HostConfig.Binds", and Value what stands there. Value holds no secret.
+	// Field is the field of docker's types, such as "HostConfig.Binds", and Value its value, which is no secret.
 	Field string
 	Value string
 

@@ -11,8 +11,8 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// amend adds to a result of either way what no argument expresses, and undoes what a parameter may say but
-// the daemon does itself (rules.go says which and why).
+// amend adds what no argument of docker run expresses, and resets options that a parameter may set but the daemon handles itself
+// (rules.go lists them, with reasons).
 func (r *runOptions) amend(spec *Spec, o Options) error {
 	config, host := spec.Config, spec.HostConfig
 	for label := range config.Labels {
@@ -60,8 +60,8 @@ func (r *runOptions) sortBinds(binds []string) {
 	slices.SortStableFunc(binds, func(a, b string) int { return order[a] - order[b] })
 }
 
-// firstAPI is the Engine API's version that first knew an option, of those that an Engine may be too old for. Engines pass over
-// what they do not know, so the docker command refuses such an option, and so do we.
+// firstAPI is the first version of the Engine API that knows an option, for options that a supported Engine may be too old for.
+// Engines ignore fields that they do not know, so the docker command refuses such an option, and so do we.
 var firstAPI = map[string]string{
 	"annotation":            "1.43",
 	"cgroupns":              "1.41",
@@ -70,8 +70,8 @@ var firstAPI = map[string]string{
 	"platform":              "1.41",
 }
 
-// firstAPIOfPart is the same for a part of an option's value, which the docker command does not look at: an older Engine mounts the
-// whole volume, or fails at the start.
+// firstAPIOfPart is the same for a part of an option's value. The docker command does not check these: an older Engine mounts the whole
+// volume, or fails at the start.
 var firstAPIOfPart = map[string]map[string]string{
 	"mount":        {"volume-subpath": "1.45", "bind-create-src": "1.42"},
 	"security-opt": {"seccomp=builtin": "1.42", "seccomp:builtin": "1.42"},
@@ -102,8 +102,8 @@ func tooOld(field, what, first, version string) error {
 // macPerNetworkAPI is the version with which a MAC address became one of a network. Before, the container had one.
 const macPerNetworkAPI = "1.44"
 
-// suitEngine refuses options that the Engine is too old for, in docker's words, and says what it can say in the Engine's way.
-// An empty version is that of an Engine that knows everything.
+// suitEngine refuses options that the Engine is too old for, with docker's message, and moves what older Engines expect elsewhere.
+// An empty version means that the Engine knows all options.
 func (s *Spec) suitEngine(version string, given []parameter) error {
 	if version == "" {
 		return nil
@@ -129,8 +129,8 @@ func (s *Spec) suitEngine(version string, given []parameter) error {
 	return nil
 }
 
-// moveMACAddress leaves the address of the container's first network to Config, where docker's parser has put it too. The
-// client refuses to send one for a network to an Engine that takes one for the container.
+// moveMACAddress removes the MAC address of the container's first network; docker's parser has set it in Config as well. The client
+// refuses to send an address of a network to an Engine that takes one for the container.
 func (s *Spec) moveMACAddress() {
 	endpoint := s.Networking.EndpointsConfig[s.HostConfig.NetworkMode.NetworkName()]
 	//lint:ignore SA1019 the field is deprecated for newer Engines only

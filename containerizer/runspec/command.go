@@ -102,8 +102,8 @@ func (r *runOptions) rememberVariable(field, name, value string) {
 	r.remember(field+"."+strings.ToValidUTF8(name, "?"), value)
 }
 
-// environmentList returns NAME=value as the docker command sends it: the text up to the first "=" is the name, and of several
-// with one name the last stays. A name that itself holds "=" is why that is not the list we began with.
+// environmentList returns NAME=value as the docker command sends it: the name ends at the first "=", and the last of several values of
+// one name wins. The result differs from r.environment only if a name contains "=".
 func (r *runOptions) environmentList() []string {
 	last := make(map[string]string, len(r.environment))
 	for _, v := range r.environment {

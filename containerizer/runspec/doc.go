@@ -22,6 +22,6 @@
 // Translate is pure: it reads no file, no environment and no clock, and never calls the Engine. What a spec needs on the host
 // is done by PrepareHost, and nowhere else.
 //
-// Caveats: nothing here knows the policy, which checks the result. A sandbox path is believed as given. Error texts name
-// fields and values but never the value of an environment variable or a secret.
+// Caveats: this package does not apply the policy, which checks the result, and does not verify the path of the sandbox. Errors name
+// fields and values, but never the value of an environment variable or a secret.
 package runspec

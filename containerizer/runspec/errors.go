@@ -12,8 +12,8 @@ const maxErrorText = 2048
 // Error is a mistake in the task: a field that is missing, malformed or asks for something that is refused. It never holds
 // the value of an environment variable or of a secret.
 //
-// Where contract 2 lists the text stock uses, Text is that text to the letter, since frameworks may look for it.
-// Stock puts "Failed to create docker run options: " before it (contract 3.1); that is left to the caller.
+// If contract 2 lists a text of the stock executor, Text is exactly that text, because frameworks may look for it. The caller adds
+// stock's prefix "Failed to create docker run options: " (contract 3.1).
 type Error struct {
 	// Field is the path of the field in TaskInfo, such as "container.docker.port_mappings[0].host_port".
 	Field string

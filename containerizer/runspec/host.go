@@ -13,11 +13,10 @@ import (
 // directoryMode is that of the directories docker creates for binds.
 const directoryMode = 0o755
 
-// PrepareHost makes the host fit for the spec. It creates the missing sources of mounts, which Engines before API 1.42 do not
-// do (for binds all of them do), and checks that what is mounted from the sandbox lies in it once its symlinks are followed.
-// With SandboxGroup it lets that group write to the sandbox.
-// It fails with an *Error if the task is at fault. Call it right before the container is created: a process that can write to the
-// sandbox later can still put a symlink there.
+// PrepareHost prepares the host for the spec. It creates missing sources of mounts, which Engines before API 1.42 do not create (all
+// Engines create those of binds), and checks that paths mounted from the sandbox are in the sandbox after symlinks are resolved. It
+// lets SandboxGroup write to the sandbox. The error is an *Error if the task is at fault. Call it right before the create: a process
+// with write access to the sandbox can still add a symlink afterwards.
 func (s *Spec) PrepareHost(ctx context.Context) error {
 	for _, source := range s.MountSources {
 		if source == s.SandboxDirectory {
@@ -36,7 +35,7 @@ func (s *Spec) PrepareHost(ctx context.Context) error {
 	return nil
 }
 
-// prepareSandboxPaths sees to what is mounted from the sandbox.
+// prepareSandboxPaths checks, and creates if missing, the paths that are mounted from the sandbox.
 func (s *Spec) prepareSandboxPaths() error {
 	if len(s.SandboxPaths) == 0 {
 		return nil

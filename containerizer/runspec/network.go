@@ -14,8 +14,8 @@ import (
 	"mesos-docker-containerizer/internal/agentflag"
 )
 
-// describeNetwork sets the network (contract 2.5). A net or network parameter replaces it afterwards, but the checks
-// here and for host name and ports go by DockerInfo.network, as stock's do.
+// describeNetwork sets the network (contract 2.5). A net or network parameter replaces it, but the checks of network, host name and
+// ports use DockerInfo.network, as in the stock executor.
 func (r *runOptions) describeNetwork(info *mesos.ContainerInfo, cni bool) error {
 	if cni {
 		r.network = "none"
@@ -35,8 +35,8 @@ func (r *runOptions) describeNetwork(info *mesos.ContainerInfo, cni bool) error 
 	return nil
 }
 
-// plainNetwork says whether the network is a name and nothing else. A parameter may be more, and so may the name of a user
-// network: docker reads "name=n,alias=a" as options.
+// plainNetwork reports whether the network is only a name. A parameter, and the name of a user network, may also have options:
+// "name=n,alias=a".
 func (r *runOptions) plainNetwork() bool {
 	return r.replacedNetwork == nil && !strings.Contains(r.network, "=")
 }
@@ -214,7 +214,7 @@ func portRanges(resources []mesos.Resource) (ranges []mesos.Value_Range, found b
 	return ranges, found
 }
 
-// inRanges says whether a port lies in one of the ranges, whose ends belong to them.
+// inRanges reports whether a port is in one of the ranges, which include both ends.
 func inRanges(port uint64, ranges []mesos.Value_Range) bool {
 	return slices.ContainsFunc(ranges, func(r mesos.Value_Range) bool { return r.Begin <= port && port <= r.End })
 }

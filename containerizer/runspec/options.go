@@ -11,8 +11,8 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// runOptions is the option list that stock would hand to docker run (contract 2.1), and what we add to it. Its zero
-// values mean "not given", as an absent argument does.
+// runOptions is the option list that the stock executor passes to docker run (contract 2.1), and our additions. A zero value means that
+// the option is not given.
 type runOptions struct {
 	privileged        bool
 	cpuShares         int64
@@ -66,8 +66,8 @@ func (r *runOptions) remember(field, text string) {
 	r.texts = append(r.texts, namedText{field: field, text: text})
 }
 
-// checkText refuses what cannot reach a container unchanged: the Engine API speaks JSON, which has no bytes outside UTF-8 (a
-// client would silently put U+FFFD in their place), and the kernel's argument, environment and path strings end at a NUL.
+// checkText refuses text that cannot reach a container unchanged: JSON cannot carry bytes that are not UTF-8 (a client would replace
+// them by U+FFFD), and the kernel's strings for arguments, variables and paths end at a NUL.
 func (r *runOptions) checkText() error {
 	for _, t := range r.texts {
 		if strings.IndexByte(t.text, 0) >= 0 {

@@ -78,7 +78,7 @@ func (r *runOptions) takeParameters(declared []mesos.Parameter) {
 	}
 }
 
-// checkParameters holds the parameters against the rules. Stock hands them to docker unseen, so its own checks come before.
+// checkParameters checks the parameters by the rules. The stock executor leaves this to docker, so its own checks come first.
 func (r *runOptions) checkParameters(sandbox string) error {
 	for i := range r.parameters {
 		if err := r.parameters[i].check(); err != nil {
@@ -139,8 +139,8 @@ func (r *runOptions) parse(ctx context.Context, parser ParameterParser) (ParseRe
 	return result, nil
 }
 
-// blame turns docker's complaint into one about a field. The generated options have been checked, so when they are at fault it
-// is for the network that a parameter put there.
+// blame adds the field to docker's error. Generated options were checked before, so an error in them is about the network that a
+// parameter has set.
 func (r *runOptions) blame(wrong *OptionError) *Error {
 	e := &Error{Field: "container.docker", Text: wrong.Text, cause: wrong}
 	switch {
@@ -152,8 +152,8 @@ func (r *runOptions) blame(wrong *OptionError) *Error {
 	return e
 }
 
-// plainLabels returns the labels when the parameters are nothing else and docker would take each. Marathon adds one to every
-// task, so this is the common case, and it needs no parser.
+// plainLabels returns the labels if all parameters are labels that docker accepts. Marathon adds a label to every task, so this is the
+// common case; it needs no parser.
 func plainLabels(parameters []parameter) (map[string]string, bool) {
 	labels := make(map[string]string, len(parameters))
 	for _, p := range parameters {
@@ -166,8 +166,8 @@ func plainLabels(parameters []parameter) (map[string]string, bool) {
 	return labels, true
 }
 
-// resolveRelative makes a host path that begins with a dot absolute. The docker command takes it from its own working
-// directory, which under stock is the sandbox; the parser has none, and no task may leave the sandbox by it.
+// resolveRelative makes a host path that begins with a dot absolute. For the docker command it is relative to the working directory,
+// which under the stock executor is the sandbox; our parser has none. A path that leaves the sandbox is refused.
 func (p *parameter) resolveRelative(sandbox string) error {
 	switch p.name {
 	case "volume":

@@ -62,7 +62,7 @@ func (r *runOptions) describeCPU(resources []mesos.Resource, limits map[string]m
 	return nil
 }
 
-// cpuQuota is the CFS quota in microseconds, cut off where Mesos cuts it off: at whole nanoseconds first.
+// cpuQuota is the CFS quota in microseconds. As in Mesos, whole nanoseconds are cut off first.
 func cpuQuota(cpus float64) int64 {
 	return max(int64(cpuPeriod*cpus)/1000, minCPUQuota)
 }
@@ -108,7 +108,7 @@ func oomScoreAdj(request int64, host uint64) int {
 	return int(max(1000-1000*request/int64(min(host, math.MaxInt64)), 0))
 }
 
-// scalar sums a resource over its roles. Mesos counts in thousandths, so what rounds to nothing is not there.
+// scalar sums a resource over its roles. Mesos counts in thousandths; a sum that rounds to 0 counts as absent.
 func scalar(resources []mesos.Resource, name string) (amount float64, found bool, err error) {
 	var thousandths int64
 	for _, resource := range resources {
@@ -214,8 +214,8 @@ func (r *runOptions) describeRlimits(info *mesos.RLimitInfo) error {
 	return nil
 }
 
-// describeCapabilities gives the task exactly the capabilities it asks for. Docker knows one set, so the effective one counts;
-// the bounding set only has to contain it, and stands for it when it is alone.
+// describeCapabilities gives the task exactly the capabilities it asks for. Docker has one set, so the effective set is used; the
+// bounding set must contain it, and replaces it if there is no effective set.
 func (r *runOptions) describeCapabilities(info *mesos.LinuxInfo) error {
 	if info == nil {
 		return nil

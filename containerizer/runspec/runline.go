@@ -17,12 +17,11 @@ type RunLine struct {
 // GivenOption is one option of a command line. Its value may be secret.
 type GivenOption struct{ Name, Value string }
 
-// ofRun are options that a task may not have because a session looks after what they ask for. For docker run itself there is no
-// session.
+// ofRun are options that the rules refuse to tasks, because a session handles them, and that docker run itself may have.
 var ofRun = map[string]bool{"attach": true, "detach": true, "name": true, "pull": true, "quiet": true, "sig-proxy": true}
 
-// Check holds a command line against the rules for docker parameters and against what an Engine's API knows, and puts what the
-// Engine has another place for into that. An empty version is that of an Engine that knows everything. The error is an *Error.
+// Check checks a command line by the rules for docker parameters and for the version of an Engine's API, and adapts it to that version.
+// An empty version means that the Engine knows all options. The error is an *Error.
 func (l *RunLine) Check(engineAPI string) error {
 	names := 0
 	var parameters []parameter
@@ -37,7 +36,7 @@ func (l *RunLine) Check(engineAPI string) error {
 				return err
 			}
 		}
-		// There is no directory that it could be relative to: neither the caller's is known nor is ours of any use.
+		// A relative path has no meaning here: the caller's directory is not known.
 		if relative := p; relative.resolveRelative("/") != nil || relative.value != p.value {
 			return fault(p.field, "%s is relative, and no path of this command can be", Quote(p.argument()))
 		}
@@ -49,8 +48,8 @@ func (l *RunLine) Check(engineAPI string) error {
 	return spec.suitEngine(engineAPI, parameters)
 }
 
-// Declared are the names of the options that the task declares as docker parameters: an agent appends them to
-// its own, of which the container's name is the last (contract 2.1). Without a name all count.
+// Declared are the names of the options that the task declares as docker parameters. An agent appends them to its own options, which
+// end with the container's name (contract 2.1). Without a name the result is all options.
 func (l *RunLine) Declared() []string {
 	var declared []string
 	for _, given := range l.Given {

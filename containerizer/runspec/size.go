@@ -15,7 +15,7 @@ const (
 	leastTotal   = 128 * units.KiB // whatever the stack limit is
 	mostTotal    = 6 * units.MiB   // three quarters of the usual stack limit
 	usualStack   = 8 * units.MiB   // the kernel's default
-	pointerBytes = 8               // of which each string has one
+	pointerBytes = 8               // one for each string
 )
 
 // CheckSize compares a command and an environment (NAME=value) with what the kernel gives to a program. Some Engines start a container

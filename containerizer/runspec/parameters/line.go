@@ -35,7 +35,7 @@ func readLine(arguments []string) (*runspec.RunLine, error) {
 	//lint:ignore SA1019 see create
 	run := dockercommand.NewRunCommand(&docker{engine: engine})
 	readCreateSource(run.Flags())
-	// Whatever the options say, this command is to pull nothing and to ask nobody whom to trust.
+	// This command must neither pull an image nor ask a notary, even if the options say so.
 	run.PreRunE = func(run *cobra.Command, _ []string) error {
 		return errors.Join(run.Flags().Set("pull", dockercommand.PullImageNever), run.Flags().Set("disable-content-trust", "true"))
 	}
