@@ -100,16 +100,16 @@ type Terminal struct {
 type Options struct {
 	Engine *engine.Client
 	Images *image.Puller
-	Tasks  Tasks // nil for none
+	Tasks  Tasks
 	Logger *zap.Logger
 
-	// Policy applies to the containers of run and the images of pull, which frameworks choose. Nil allows all.
+	// Policy applies to the containers of run and the images of pull, which frameworks choose.
 	Policy *policy.Policy
 
-	// GPUs decide which GPUs the containers of run get. Nil leaves them to the Engine.
+	// GPUs decide which GPUs the containers of run get.
 	GPUs *gpu.Book
 
-	// Parameters parses the command line of run. Without it run is refused.
+	// Parameters parses the command line of run.
 	Parameters CommandLineParser
 
 	// DeferPull answers a pull when it has started: the executor waits for its end, not the agent.
@@ -143,9 +143,6 @@ type Docker struct {
 
 // New returns a Docker that owns none of what it is given. It must be closed.
 func New(o Options) *Docker {
-	if o.Tasks == nil {
-		o.Tasks = noTasks{}
-	}
 	d := &Docker{options: o, patience: answerLimit, rootHome: homeOfRoot()}
 	d.deferred = newDeferrals(o.DeferPull, o.RegistrationTimeout, o.PullDirectory, o.Logger)
 	d.life, d.end = context.WithCancel(context.Background())
@@ -231,10 +228,3 @@ type Tasks interface {
 	// KeepContainers prevents the removal of all containers with agents' names until a time.
 	KeepContainers(until time.Time)
 }
-
-// noTasks is a daemon without tasks.
-type noTasks struct{}
-
-func (noTasks) StopContainer(context.Context, string, time.Duration) (bool, error) { return false, nil }
-
-func (noTasks) KeepContainers(time.Time) {}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
 
 	"mesos-docker-containerizer/containerizer/engine"
+	"mesos-docker-containerizer/containerizer/gpu"
+	"mesos-docker-containerizer/containerizer/policy"
 	"mesos-docker-containerizer/containerizer/runspec/parameters"
 )
 
@@ -33,7 +36,11 @@ func newDocker(t *testing.T, socket string, change ...func(*Options)) *Docker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := Options{Engine: e, Logger: logger}
+	open, err := policy.New(policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := Options{Engine: e, Logger: logger, Tasks: noTasks{}, Policy: open, GPUs: gpu.NewBook(e, t.TempDir(), logger)}
 	for _, c := range change {
 		c(&options)
 	}
@@ -44,6 +51,13 @@ func newDocker(t *testing.T, socket string, change ...func(*Options)) *Docker {
 	})
 	return d
 }
+
+// noTasks is a daemon without tasks.
+type noTasks struct{}
+
+func (noTasks) StopContainer(context.Context, string, time.Duration) (bool, error) { return false, nil }
+
+func (noTasks) KeepContainers(time.Time) {}
 
 // answer carries out one command.
 func answer(ctx context.Context, d *Docker, arguments ...string) result {

@@ -200,9 +200,6 @@ func digestOf(named reference.Named, found dockerimage.InspectResponse) string {
 // checkPolicy applies the operator's policy to a framework's request through its agent. The agent itself is root, but the values in its
 // commands are the framework's.
 func (d *Docker) checkPolicy(ctx context.Context, s policy.Subject) error {
-	if d.options.Policy == nil {
-		return nil
-	}
 	return d.options.Policy.Check(ctx, s, d.options.Engine)
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -42,12 +41,6 @@ func (d *Docker) run(ctx context.Context, call Call) error {
 	if len(call.Arguments) > 1 && call.Arguments[1] == "--help" {
 		_, err := fmt.Fprintf(call.Stdout, runHelp, runSyntax.about)
 		return err
-	}
-	if d.options.Parameters == nil {
-		return failedRun(errors.New("this daemon was built without a reader of its options"))
-	}
-	if call.Client == nil {
-		return failedRun(errors.New("its client does not take the container's output"))
 	}
 	r := &running{Docker: d, call: call, id: cmp.Or(call.ID, rand.Text())}
 	if call.Again != nil && call.Again.Container != nil {
@@ -210,9 +203,6 @@ func (r *running) createContainer(ctx context.Context) error {
 
 // takeGPUs decides which GPUs the container gets, and holds them until release is called.
 func (r *running) takeGPUs(ctx context.Context) (release func(), err error) {
-	if r.options.GPUs == nil {
-		return func() {}, nil
-	}
 	r.grant, release, err = r.options.GPUs.Take(ctx, gpu.Request{
 		Name: r.known.Name, Who: "a docker run of the agent", Config: r.line.Config, HostConfig: r.line.HostConfig, Default: r.defaultRuntime,
 	})
