@@ -9,11 +9,12 @@
 //     executors and ending those that have none,
 //   - late removals (package container): names under which a container may still appear though its task has ended.
 //
-// The server keeps no state on disk but for what CNI plugins have joined (holder.go, package cni). What a container is for stands in its labels, whether it runs the Engine knows, and what
-// was asked of it its executor says again when it attaches (docs/architecture.md, "State"). An error of the Engine is never an exit, and an
-// absent container never a reason to create a second one.
+// The server keeps no state on disk but for what CNI plugins have joined (holder.go, package cni) and the records that explain tasks.
+// What a container is for is in its labels, whether it runs is in the Engine, and what was asked of it the executor repeats when it
+// attaches (docs/architecture.md, "State"). An error of the Engine is never an exit, and an absent container never a reason to create a
+// second one.
 //
-// The leaves: container (one container from create to removal), pidfd (processes), engine (the Engine's API with deadlines and
-// kinds of errors), image (pulls), runspec (TaskInfo to container), policy (what tasks may ask for), cni (networks of plugins), health (probes of containers; probes.go has what becomes of their results), metrics (figures;
-// metrics.go has what is counted here).
+// The leaves: container (one container from create to removal), pidfd (processes), engine (the Engine's API with deadlines and kinds of
+// errors), image (pulls), runspec (TaskInfo to container), policy (what tasks may ask for), cni (networks of plugins), gpu (who has
+// which GPU), cgroup (what the kernel counts), health (probes of containers), record (what became of tasks), metrics.
 package containerizer
