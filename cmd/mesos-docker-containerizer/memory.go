@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"runtime/metrics"
 	"strings"
 	"time"
@@ -24,10 +23,11 @@ const (
 	worthwhile = 1 << 20
 )
 
-// giveBack gives memory back to the kernel now, and later whenever a time of work is over, until ctx ends. allocated is the bytes ever
-// allocated; release gives back.
-func giveBack(ctx context.Context, allocated func() uint64, release func()) {
-	release()
+// giveBack gives memory back to the kernel now and later, until ctx ends: the pages of the program whenever there is nothing to do but to
+// watch and probe, the heap when a time of work is over. allocated is the bytes ever allocated.
+func giveBack(ctx context.Context, allocated func() uint64, heap, program func()) {
+	heap()
+	program()
 	given := allocated()
 	before := given
 	for ticker := time.NewTicker(quietInterval); ; {
@@ -38,9 +38,12 @@ func giveBack(ctx context.Context, allocated func() uint64, release func()) {
 		case <-ticker.C:
 		}
 		now := allocated()
-		if now-before < quietAllocation && now-given > worthwhile {
-			release()
-			given = now
+		if now-before < quietAllocation {
+			if now-given > worthwhile {
+				heap()
+				given = now
+			}
+			program()
 		}
 		before = now
 	}
@@ -53,11 +56,10 @@ func allocatedBytes() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// releaseMemory gives back what a time of work has left: the free part of the heap, which Go keeps for minutes, and the pages of the
-// program's own file. Of the latter the start and a launch need some 20 MB, and a daemon that watches 2 MB; what is needed
-// again is mapped again from the page cache. Nothing depends on it, so failures count as nothing given back.
-func releaseMemory() {
-	debug.FreeOSMemory()
+// releaseProgram gives back the pages of the program's own file. The start and a launch need some 20 MB of them, one call of the Engine
+// 8 MB, and a daemon that watches 2 MB; what is needed again is mapped again from the page cache. Nothing depends on it, so failures count
+// as nothing given back.
+func releaseProgram() {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		return

@@ -14,21 +14,22 @@ import (
 func TestMemoryIsGivenBackAfterWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var allocated atomic.Uint64
-		releases := 0
+		releases, programs := 0, 0
 		ctx, cancel := context.WithCancel(t.Context())
-		go giveBack(ctx, allocated.Load, func() { releases++ })
+		go giveBack(ctx, allocated.Load, func() { releases++ }, func() { programs++ })
 		for _, step := range []struct {
 			what     string
 			allocate uint64
-			want     int // releases so far
+			want     int // how often the heap was given back so far
+			programs int // and the program
 		}{
-			{"the start", 0, 1},
-			{"nothing to do", 0, 1},
-			{"a little", quietAllocation / 2, 1},
-			{"work", 8 << 20, 1},
-			{"more work", 8 << 20, 1},
-			{"work is over", 0, 2},
-			{"nothing to do again", quietAllocation / 2, 2},
+			{"the start", 0, 1, 1},
+			{"nothing to do", 0, 1, 2},
+			{"a little", quietAllocation / 2, 1, 3},
+			{"work", 8 << 20, 1, 3},
+			{"more work", 8 << 20, 1, 3},
+			{"work is over", 0, 2, 4},
+			{"nothing to do again", quietAllocation / 2, 2, 5},
 		} {
 			synctest.Wait()
 			allocated.Add(step.allocate)
@@ -36,8 +37,8 @@ func TestMemoryIsGivenBackAfterWork(t *testing.T) {
 				time.Sleep(quietInterval)
 				synctest.Wait()
 			}
-			if releases != step.want {
-				t.Errorf("%s: %d releases, want %d", step.what, releases, step.want)
+			if releases != step.want || programs != step.programs {
+				t.Errorf("%s: the heap %d times, want %d, the program %d times, want %d", step.what, releases, step.want, programs, step.programs)
 			}
 		}
 		cancel()
@@ -64,7 +65,7 @@ func TestProgramMapping(t *testing.T) {
 }
 
 // The program goes on as before without the pages that were given back, and has given back most of them.
-func TestReleaseMemory(t *testing.T) {
+func TestReleaseProgram(t *testing.T) {
 	resident := func() (kB int) {
 		smaps, err := os.ReadFile("/proc/self/smaps_rollup")
 		if err != nil {
@@ -73,7 +74,7 @@ func TestReleaseMemory(t *testing.T) {
 		return rollup(t, string(smaps), "Rss:") - rollup(t, string(smaps), "Anonymous:")
 	}
 	before := resident()
-	releaseMemory()
+	releaseProgram()
 	if after := resident(); after > before/2 {
 		t.Errorf("%d kB of files before, %d kB after", before, after)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -131,7 +132,7 @@ func runDaemon(ctx context.Context, c *config.Config, reread func() (*config.Con
 	if err := systemd.Ready(); err != nil {
 		return err
 	}
-	group.Go(func() { giveBack(ctx, allocatedBytes, releaseMemory) })
+	group.Go(func() { giveBack(ctx, allocatedBytes, debug.FreeOSMemory, releaseProgram) })
 	logger.Info("the daemon serves", zap.String("version", version), zap.String("socket", c.Socket),
 		zap.String("engine", c.DockerSocket), zap.String("run_dir", c.RunDir))
 	if text := refusal(c); text != "" {

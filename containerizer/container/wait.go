@@ -18,6 +18,10 @@ const (
 	// lookInterval is the time between two looks at a container about which nothing is heard: the Engine drops events under load.
 	lookInterval = 30 * time.Second
 
+	// watchedInterval is lookInterval where the end of the container's process is seen without the Engine. What is left to be missed is
+	// an end that the Engine tells while the process runs. A host with a thousand tasks would ask 30 times a second otherwise.
+	watchedInterval = 5 * time.Minute
+
 	// askInterval is the time between two looks at a container whose state is in doubt.
 	askInterval = 2 * time.Second
 )
@@ -309,8 +313,12 @@ func (w *wait) see(c *engine.Container) {
 	if end := endOf(c); end != nil {
 		w.end, w.ended, w.finished = end, time.Now(), FinishedAt(c)
 	}
-	if !w.lostExit.begun() {
-		w.interval = lookInterval
+	if w.lostExit.begun() {
+		return
+	}
+	w.interval = lookInterval
+	if w.gone != nil {
+		w.interval = watchedInterval
 	}
 }
 
