@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/sys/unix"
 
 	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli"
@@ -282,6 +285,44 @@ func TestAgentStopsWhileTheEngineHangs(t *testing.T) {
 	}
 	executor.kill()
 	h.awaitNoContainers()
+}
+
+// An agent that gives up an executor which it has recovered stops the container, whether that runs or not, and waits for the executor's
+// end. Without the agent's stop an executor that is stopped stays as it is.
+func TestStopContinuesTheExecutor(t *testing.T) {
+	for name, ends := range map[string]bool{"container runs": false, "container has ended": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			agent, name := h.newAgent(), agentsName()
+			executor := h.dropIn(name, "while ! test -e $MESOS_SANDBOX/end; do sleep 0.05; done; exit 3")
+			executor.awaitRunning(t)
+			process, err := wire.FindProcess(executor.cmd.Process.Pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Kill(process.PID, unix.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the executor to be stopped", process.Stopped)
+			want := 137
+			if ends {
+				want = 3
+				if err := os.WriteFile(filepath.Join(h.server.Tasks()[0].Sandbox, "end"), nil, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the task to end", func() bool { c, err := h.docker.ContainerInspect(t.Context(), name); return err == nil && !c.State.Running })
+				if !process.Stopped() {
+					t.Error("the executor was continued before the agent gave it up")
+				}
+			}
+			agent.must("stop -t 0 " + name)
+			if exit := executor.awaitExit(t); exit.Code != want {
+				t.Errorf("the executor was told %+v, want status %d", exit, want)
+			}
+			executor.kill()
+			h.awaitNoContainers()
+		})
+	}
 }
 
 func TestStopOfWhatIsNotOurs(t *testing.T) {

@@ -4,7 +4,11 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
 	"mesos-docker-containerizer/containerizer/container"
+	"mesos-docker-containerizer/containerizer/pidfd"
 	"mesos-docker-containerizer/containerizer/record"
 )
 
@@ -18,8 +22,10 @@ type ending struct {
 
 // StopContainer ends the running container of a task whose executor is attached, by name or id: its stop signal now, SIGKILL after
 // the grace, past the Engine if that does not deliver it. A kill that was ordered for an earlier time stands. It returns when the
-// container has ended, or with ctx and its cause. Any other container is not touched, and ours is false at once.
+// container has ended, or with ctx and its cause. Any other container is not touched, and ours is false at once. An executor that is
+// itself stopped is continued.
 func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.Duration) (ours bool, err error) {
+	defer s.continueExecutor(nameOrID)
 	session, ending := s.running(nameOrID)
 	if session == nil {
 		return false, nil
@@ -32,6 +38,25 @@ func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.
 	case <-ctx.Done():
 		return true, context.Cause(ctx)
 	}
+}
+
+// continueExecutor sends SIGCONT to the executor of a container that the agent wants stopped, by its name, if a signal has stopped it.
+// An agent that gives up an executor after its own restart stops the container alone, and waits without limit for the executor's end
+// (contract 1.6): a stopped one would never report.
+func (s *Server) continueExecutor(name string) {
+	s.mu.Lock()
+	of := s.named[name]
+	s.mu.Unlock()
+	if of == nil || !of.executor.Stopped() {
+		return
+	}
+	executor, err := pidfd.Open(of.executor)
+	if err != nil {
+		return // it has ended
+	}
+	defer executor.Close()
+	of.logger.Warn("the executor is stopped (SIGSTOP) and the agent ends its container: continuing it, so that the agent sees its end",
+		zap.Int("pid", of.executor.PID), zap.NamedError("failed", executor.Signal(unix.SIGCONT)))
 }
 
 // running finds the session that has a container running.

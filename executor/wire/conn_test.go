@@ -326,12 +326,12 @@ func TestParseStat(t *testing.T) {
 		"reaped":                          {"12 (cat)" + rest("X", 2), true},
 		"other threads than first do run": {"12 (cat)" + rest("Z", 2), false},
 	} {
-		if ended, start, err := parseStat([]byte(tt.line)); ended != tt.ended || start != 4711 || err != nil {
+		if _, ended, start, err := parseStat([]byte(tt.line)); ended != tt.ended || start != 4711 || err != nil {
 			t.Errorf("%s: %t, %d, %v", name, ended, start, err)
 		}
 	}
 	for name, line := range map[string]string{"empty": "", "short": "12 (cat) S 1", "no number": "12 (c) S" + strings.Repeat(" x", 30)} {
-		if _, _, err := parseStat([]byte(line)); err == nil {
+		if _, _, _, err := parseStat([]byte(line)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
