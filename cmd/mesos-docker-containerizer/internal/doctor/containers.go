@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -22,7 +24,7 @@ const mostInspected = 50
 
 // leftovers are containers whose executor's process is gone and that nobody seems to look after: running ones, which the daemon
 // stops at once, and stopped ones that should have been removed long ago. That is so for containers of a daemon that had another
-// run directory and is not there any more.
+// run directory and is not there any more. Besides, there are those whose executor a signal has stopped.
 func (d *doctor) leftovers(ctx context.Context) finding {
 	within, cancel := context.WithTimeout(ctx, d.Limit*3/4)
 	defer cancel()
@@ -33,12 +35,18 @@ func (d *doctor) leftovers(ctx context.Context) finding {
 	if err != nil {
 		return warning(fmt.Sprintf("containers cannot be listed: %v", err), "see whether dockerd hangs (journalctl -u docker)")
 	}
-	var running, stopped []string
+	var running, stopped, halted, pids []string
 	inspected := 0
 	for _, c := range list {
 		labels, _ := engine.ParseLabels(c.Labels)
-		if len(c.Names) == 0 || !labels.Ours(labels.Instance, c.Names[0]) || lives(labels) {
+		if len(c.Names) == 0 || !labels.Ours(labels.Instance, c.Names[0]) {
 			continue // an image committed from one of ours has its labels too
+		}
+		if lives(labels) {
+			if executor(labels).Stopped() {
+				halted, pids = append(halted, labels.Name), append(pids, strconv.Itoa(labels.ExecutorPID))
+			}
+			continue
 		}
 		switch c.State {
 		case container.StateRunning, container.StatePaused, container.StateRestarting:
@@ -58,6 +66,10 @@ func (d *doctor) leftovers(ctx context.Context) finding {
 		all = append(all, warning(fmt.Sprintf("stopped containers are overdue for removal: %s", words.Some(stopped, 5)),
 			"start the daemon with the run_dir they were made under, which removes them; or docker rm -v them"))
 	}
+	if len(halted) > 0 {
+		all = append(all, warning(fmt.Sprintf("executors are stopped (SIGSTOP), so that Mesos hears of no end and no kill arrives: %s", words.Some(halted, 5)),
+			"kill -CONT "+strings.Join(pids, " ")))
+	}
 	return all.joined(words.Count(len(list), "container") + ", none left over")
 }
 
@@ -70,7 +82,11 @@ func lives(labels engine.Labels) bool {
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	return p.StartTime == labels.ExecutorStartTime && p.BootID == labels.BootID
+	return p == executor(labels)
+}
+
+func executor(labels engine.Labels) wire.Process {
+	return wire.Process{PID: labels.ExecutorPID, StartTime: labels.ExecutorStartTime, BootID: labels.BootID}
 }
 
 // overdue says that a container ended longer ago than it is kept.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/containerizer/engine"
@@ -166,6 +168,19 @@ func TestFindings(t *testing.T) {
 			mine.ExecutorPID, mine.ExecutorStartTime, mine.BootID = p.PID, p.StartTime, p.BootID
 			h.Containers = containers{one(mine, "running", time.Now())}
 		}, "containers", OK, "none left over"},
+		"its executor is stopped": {func(h *host) {
+			cmd := exec.Command("sleep", "1000")
+			must(h.t, cmd.Start())
+			h.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+			must(h.t, unix.Kill(cmd.Process.Pid, unix.SIGSTOP))
+			_, err := unix.Wait4(cmd.Process.Pid, nil, unix.WUNTRACED, nil) // until it is
+			must(h.t, err)
+			p, err := wire.FindProcess(cmd.Process.Pid)
+			must(h.t, err)
+			halted := gone
+			halted.ExecutorPID, halted.ExecutorStartTime, halted.BootID = p.PID, p.StartTime, p.BootID
+			h.Containers = containers{one(halted, "running", time.Now())}
+		}, "containers", Warning, "stopped (SIGSTOP), so that Mesos hears of no end and no kill arrives: mesos-1"},
 		"committed from one of ours": {func(h *host) {
 			c := one(gone, "running", time.Now())
 			c.Name = "/else"
