@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,11 +19,27 @@ import (
 
 // callAgent makes a call of the agent's v1 API. The body is the caller's to close; it is of status 200.
 func (c *cluster) callAgent(ctx context.Context, call map[string]any) (*http.Response, error) {
+	return callV1(ctx, c.agent, call)
+}
+
+// callMaster makes a call of the master's v1 API that is answered by a status alone.
+func (c *cluster) callMaster(kind string, body map[string]any) error {
+	response, err := callV1(context.Background(), c.master, map[string]any{"type": kind, strings.ToLower(kind): body})
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// errNoCall is the answer of an agent or master whose release does not know a call.
+var errNoCall = errors.New("this release has no such call")
+
+func callV1(ctx context.Context, address string, call map[string]any) (*http.Response, error) {
 	body, err := json.Marshal(call)
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.agent+"/api/v1", bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/api/v1", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +56,11 @@ func (c *cluster) callAgent(ctx context.Context, call map[string]any) (*http.Res
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 500))
-		return nil, fmt.Errorf("%s: %s: %s", call["type"], response.Status, strings.TrimSpace(string(text)))
+		err := errors.New(strings.TrimSpace(string(text)))
+		if response.StatusCode == http.StatusBadRequest && strings.Contains(err.Error(), "Failed to find enum") || response.StatusCode == http.StatusNotImplemented {
+			err = errNoCall
+		}
+		return nil, fmt.Errorf("%s: %s: %w", call["type"], response.Status, err)
 	}
 	return response, nil
 }

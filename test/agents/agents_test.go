@@ -52,7 +52,8 @@ func TestAgents(t *testing.T) {
 	var routes []route
 	var names []string
 	results, measured := map[route]map[string]result{}, map[route]figures{}
-	for _, s := range scenarios {
+	all := slices.Concat(scenarios, operations)
+	for _, s := range all {
 		if pattern.MatchString(s.name) {
 			names = append(names, s.name)
 		}
@@ -63,7 +64,7 @@ func TestAgents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, tree, r, socket, own)
 			runner := &run{cluster: c, docker: environment.Engine(t), image: image, registry: registry.Address}
-			for _, s := range scenarios {
+			for _, s := range all {
 				if !slices.Contains(names, s.name) {
 					continue
 				}

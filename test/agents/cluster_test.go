@@ -82,6 +82,7 @@ func newCluster(t testing.TB, tree tree, r route, socket, programs string) *clus
 		if t.Failed() {
 			c.tell()
 		}
+		_ = syscall.Unmount(filepath.Join(c.directory, "runtime/isolators/network/cni"), syscall.MNT_DETACH) // the agent's mount on itself
 	})
 	if r != stock {
 		c.start("daemon", filepath.Join(programs, "mesos-docker-containerizer"), "serve", "--docker_socket="+socket, "--work_dir="+c.work(),
@@ -207,13 +208,15 @@ func until(what string, condition func() bool) error {
 	return nil
 }
 
-// tell shows the ends of the logs.
+// tell shows the ends of the logs, and of what the executors have said.
 func (c *cluster) tell() {
-	for _, name := range []string{"master", "agent", "daemon"} {
-		text, err := os.ReadFile(c.log(name))
-		if err == nil {
+	logs := []string{c.log("master"), c.log("agent"), c.log("daemon")}
+	executors, _ := filepath.Glob(filepath.Join(c.work(), "slaves/*/frameworks/*/executors/*/runs/latest/stderr"))
+	for _, name := range append(logs, executors...) {
+		text, err := os.ReadFile(name)
+		if err == nil && len(text) > 0 {
 			lines := strings.Split(string(text), "\n")
-			c.t.Logf("end of the log of the %s on route %s:\n%s", name, c.route, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+			c.t.Logf("end of %s on route %s:\n%s", name, c.route, strings.Join(lines[max(0, len(lines)-60):], "\n"))
 		}
 	}
 }

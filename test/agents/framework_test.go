@@ -19,10 +19,14 @@ import (
 
 // framework is a scheduler that launches what it is told on whatever is offered, and keeps what it hears.
 type framework struct {
-	caller calls.Caller
-	id     string
+	master     string
+	away       time.Duration // how long the master waits for it to come back
+	disconnect func()        // ends the subscription, and returns when nothing is heard any more
+	acks       sync.WaitGroup
 
 	mu      sync.Mutex
+	caller  calls.Caller
+	id      string
 	changed chan struct{} // closed and made anew at each change
 	offers  []mesos.Offer
 	heard   map[string][]update // by task
@@ -38,18 +42,30 @@ type update struct {
 // subscribe registers a framework, until the test ends.
 func (c *cluster) subscribe(t testing.TB) *framework {
 	t.Helper()
-	client := httpcli.New(httpcli.Endpoint("http://"+c.master+"/api/v1/scheduler"), httpcli.Codec(codecs.ByMediaType[codecs.MediaTypeProtobuf]))
-	f := &framework{caller: httpsched.NewCaller(client), changed: make(chan struct{}), heard: map[string][]update{}}
+	f := &framework{master: c.master, away: 10 * time.Minute, changed: make(chan struct{}), heard: map[string][]update{}}
+	if err := f.connect(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.disconnect() })
+	return f
+}
+
+// connect subscribes, as the framework that it was where it has been one.
+func (f *framework) connect() error {
+	client := httpcli.New(httpcli.Endpoint("http://"+f.master+"/api/v1/scheduler"), httpcli.Codec(codecs.ByMediaType[codecs.MediaTypeProtobuf]))
+	caller := httpsched.NewCaller(client)
 	info := &mesos.FrameworkInfo{
-		User: "root", Name: "agents", Checkpoint: new(true), FailoverTimeout: new(600.0),
+		User: "root", Name: "agents", Checkpoint: new(true), FailoverTimeout: new(f.away.Seconds()),
 		Roles: []string{"*"}, Capabilities: []mesos.FrameworkInfo_Capability{{Type: mesos.FrameworkInfo_Capability_MULTI_ROLE}, {Type: mesos.FrameworkInfo_Capability_TASK_KILLING_STATE}},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	answer, err := f.caller.Call(ctx, calls.Subscribe(info))
+	answer, err := caller.Call(ctx, calls.Subscribe(info).With(calls.SubscribeTo(f.id)))
 	if err != nil {
 		cancel()
-		t.Fatalf("subscribe to the master: %v", err)
+		return fmt.Errorf("subscribe to the master: %w", err)
 	}
+	subscribed := false
+	f.note(func() { f.caller, f.failure, f.offers = caller, nil, nil })
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -60,17 +76,19 @@ func (c *cluster) subscribe(t testing.TB) *framework {
 				return
 			}
 			f.hear(ctx, &e)
+			if e.GetType() == scheduler.Event_SUBSCRIBED {
+				f.note(func() { subscribed = true })
+			}
 		}
 	}()
-	t.Cleanup(func() {
+	f.disconnect = func() {
+		f.acks.Wait() // an agent with updates that nobody has acknowledged is never drained
 		cancel()
 		answer.Close()
 		<-ended
-	})
-	if _, err := f.await("the subscription", func() bool { return f.id != "" }); err != nil {
-		t.Fatal(err)
 	}
-	return f
+	_, err = f.await("the subscription", func() bool { return subscribed })
+	return err
 }
 
 // note changes what is known, and wakes all that wait.
@@ -102,12 +120,15 @@ func (f *framework) hear(ctx context.Context, e *scheduler.Event) {
 	})
 	if e.GetType() == scheduler.Event_UPDATE && len(e.Update.Status.UUID) > 0 {
 		status := e.Update.Status
-		go func() { _ = f.send(ctx, calls.Acknowledge(status.AgentID.Value, status.TaskID.Value, status.UUID)) }()
+		f.acks.Go(func() { _ = f.send(ctx, calls.Acknowledge(status.AgentID.Value, status.TaskID.Value, status.UUID)) })
 	}
 }
 
 func (f *framework) send(ctx context.Context, call *scheduler.Call) error {
-	answer, err := f.caller.Call(ctx, call.With(calls.Framework(f.id)))
+	f.mu.Lock()
+	caller, id := f.caller, f.id
+	f.mu.Unlock()
+	answer, err := caller.Call(ctx, call.With(calls.Framework(id)))
 	if answer != nil {
 		answer.Close()
 	}
@@ -136,10 +157,22 @@ func (f *framework) await(what string, condition func() bool) (time.Duration, er
 	}
 }
 
-// launch starts tasks with all that is offered next, and returns when that was asked for.
+// launch starts tasks with all that is offered, once that is enough, and returns when that was asked for.
 func (f *framework) launch(tasks ...mesos.TaskInfo) (time.Time, error) {
+	need := 0.0
+	for _, t := range tasks {
+		need += cpus(t.Resources) + cpus(t.GetExecutor().GetResources())
+	}
 	var offers []mesos.Offer
-	if _, err := f.await("an offer", func() bool { offers = f.offers; return len(offers) > 0 }); err != nil {
+	enough := func() bool {
+		offers = f.offers
+		offered := 0.0
+		for _, o := range offers {
+			offered += cpus(o.Resources)
+		}
+		return offered >= need && len(offers) > 0
+	}
+	if _, err := f.await("offers", enough); err != nil {
 		return time.Time{}, err
 	}
 	f.mu.Lock()
@@ -155,6 +188,15 @@ func (f *framework) launch(tasks ...mesos.TaskInfo) (time.Time, error) {
 	accept := calls.Accept(calls.OfferOperations{calls.OpLaunch(tasks...)}.WithOffers(ids...)).With(calls.RefuseSeconds(0))
 	asked := time.Now()
 	return asked, f.send(context.Background(), accept)
+}
+
+func cpus(resources []mesos.Resource) (n float64) {
+	for _, r := range resources {
+		if r.Name == "cpus" {
+			n += r.Scalar.GetValue()
+		}
+	}
+	return n
 }
 
 // kill asks for a task's end. A grace period of less than zero leaves it to the task.
