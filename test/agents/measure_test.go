@@ -3,7 +3,6 @@ package agents
 import (
 	"context"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -135,15 +134,11 @@ func (r *run) watchEngine() func() map[string]map[string]time.Time {
 		for {
 			select {
 			case m := <-messages:
-				for key, task := range m.Actor.Attributes {
-					if key != "MESOS_TASK_ID" && !strings.HasSuffix(key, "containerizer.task") {
-						continue
-					}
-					if found[task] == nil {
-						found[task] = map[string]time.Time{}
-					}
-					found[task][map[events.Action]string{events.ActionCreate: created, events.ActionStart: began}[m.Action]] = time.Unix(0, m.TimeNano)
+				task := taskOf(m.Actor.Attributes)
+				if found[task] == nil {
+					found[task] = map[string]time.Time{}
 				}
+				found[task][map[events.Action]string{events.ActionCreate: created, events.ActionStart: began}[m.Action]] = time.Unix(0, m.TimeNano)
 			case <-failures:
 				return
 			}

@@ -27,13 +27,13 @@ var operations = []scenario{
 }
 
 // limitsOf reads what the kernel holds the task's container to: shares (or weight) of a processor, and bytes of memory.
-func (r *run) limitsOf() (string, error) {
-	list := r.runningContainers()
-	if len(list) != 1 {
-		return "", fmt.Errorf("%d containers run, want the task's", len(list))
+func (r *run) limitsOf(task mesos.TaskInfo) (string, error) {
+	of, ok := r.runs(task)
+	if !ok {
+		return "", errors.New("its container does not run")
 	}
 	const show = "cd /sys/fs/cgroup; if test -e cgroup.controllers; then cat cpu.weight memory.max; else cat cpu/cpu.shares memory/memory.limit_in_bytes; fi"
-	out, err := exec.Command("docker", "--host=unix://"+r.socket, "exec", list[0].ID, "sh", "-c", show).Output()
+	out, err := exec.Command("docker", "--host=unix://"+r.socket, "exec", of.ID, "sh", "-c", show).Output()
 	return strings.Join(strings.Fields(string(out)), " "), err
 }
 
@@ -42,13 +42,13 @@ func limits(r *run) (string, error) {
 	task := r.task(r.image, waits, func(t *mesos.TaskInfo) { t.Resources = []mesos.Resource{scalar("cpus", 0.5), scalar("mem", 64)} })
 	var before, after string
 	seen, err := r.started(task, func(update) (err error) {
-		if before, err = r.limitsOf(); err != nil {
+		if before, err = r.limitsOf(task); err != nil {
 			return err
 		}
 		if err := r.restartAgent(func() error { return nil }); err != nil {
 			return err
 		}
-		if after, err = r.limitsOf(); err == nil && after != before {
+		if after, err = r.limitsOf(task); err == nil && after != before {
 			err = errors.New("the restart has changed them")
 		}
 		return err
@@ -62,7 +62,7 @@ func changedMemory(r *run) (string, error) {
 	task := r.task(r.image, waits)
 	var before, after string
 	seen, err := r.started(task, func(u update) (err error) {
-		if before, err = r.limitsOf(); err != nil {
+		if before, err = r.limitsOf(task); err != nil {
 			return err
 		}
 		response, err := r.callAgent(context.Background(), map[string]any{"type": "UPDATE_CONTAINER_MEMORY_LIMIT", "update_container_memory_limit": map[string]any{
@@ -76,7 +76,7 @@ func changedMemory(r *run) (string, error) {
 			return err
 		}
 		response.Body.Close()
-		if after, err = r.limitsOf(); err == nil && !strings.HasSuffix(after, fmt.Sprint(48<<20)) {
+		if after, err = r.limitsOf(task); err == nil && !strings.HasSuffix(after, fmt.Sprint(48<<20)) {
 			err = errors.New("want 48 MiB")
 		}
 		return err
@@ -116,15 +116,12 @@ func endsWhileAway(r *run) (string, error) {
 	if _, err := r.begin(task); err != nil {
 		return r.history(task), err
 	}
-	list := r.runningContainers()
-	if len(list) != 1 {
-		return r.history(task), fmt.Errorf("%d containers run", len(list))
-	}
+	of, _ := r.runs(task)
 	r.disconnect()
-	if err := r.docker.ContainerKill(context.Background(), list[0].ID, "KILL"); err != nil {
+	if err := r.docker.ContainerKill(context.Background(), of.ID, "KILL"); err != nil {
 		return r.history(task), err
 	}
-	if err := until("the executor's end", func() bool { pids, _ := r.executors(task); return len(pids) == 0 || len(r.runningContainers()) == 0 }); err != nil {
+	if err := r.awaitGone(task); err != nil {
 		return r.history(task), err
 	}
 	if err := r.connect(); err != nil {
@@ -149,7 +146,7 @@ func staysAway(r *run) (string, error) {
 		return r.history(task), err
 	}
 	r.disconnect()
-	return r.history(task), until("the container to go", func() bool { return len(r.runningContainers()) == 0 })
+	return r.history(task), r.awaitGone(task)
 }
 
 // drained drains the agent of a task with a long grace period, which the drain makes short, and takes the agent back.
@@ -225,7 +222,7 @@ func maintained(r *run) (string, error) {
 	if err != nil {
 		return seen, err
 	}
-	if err := until("the container to go", func() bool { return len(r.runningContainers()) == 0 }); err != nil {
+	if err := r.awaitGone(task); err != nil {
 		return seen, err
 	}
 	if err := r.callMaster("STOP_MAINTENANCE", map[string]any{"machines": machines}); err != nil {

@@ -275,7 +275,7 @@ func endsWhileDown(r *run) (string, error) {
 		if err := os.WriteFile(filepath.Join(directory, "end"), nil, 0o644); err != nil {
 			return err
 		}
-		return until("the task's container to end", func() bool { return len(r.runningContainers()) == 0 })
+		return r.awaitGone(task)
 	})
 	if err != nil {
 		return r.history(task), err
@@ -287,12 +287,33 @@ func endsWhileDown(r *run) (string, error) {
 	return r.history(task), err
 }
 
-func (r *run) runningContainers() []container.Summary {
+// runs gives the running container of a task; false if there is none. Where the Engine does not say, there may be one.
+func (r *run) runs(task mesos.TaskInfo) (found container.Summary, ok bool) {
 	list, err := r.docker.ContainerList(context.Background(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("status", "running"))})
 	if err != nil {
-		return []container.Summary{{}} // not known: as if there were one
+		return found, true
 	}
-	return list
+	for _, c := range list {
+		if taskOf(c.Labels) == task.TaskID.Value {
+			return c, true
+		}
+	}
+	return found, false
+}
+
+// taskOf reads a task's id from the labels that its container has, by the stock executor or by ours.
+func taskOf(labels map[string]string) string {
+	for key, value := range labels {
+		if key == "MESOS_TASK_ID" || strings.HasSuffix(key, "containerizer.task") {
+			return value
+		}
+	}
+	return ""
+}
+
+// awaitGone waits until a task's container does not run any more.
+func (r *run) awaitGone(task mesos.TaskInfo) error {
+	return until("the container of "+task.TaskID.Value+" to stop", func() bool { _, ok := r.runs(task); return !ok })
 }
 
 // executors are the processes of a task's executor: those with its sandbox for their directory.
@@ -348,7 +369,7 @@ func stoppedExecutor(r *run) (string, error) {
 	}
 	seen := fmt.Sprintf("%s (%.0f s after the agent answered)", r.history(task), time.Since(began).Seconds())
 	signal(pids, syscall.SIGCONT)
-	return seen, until("the container to go", func() bool { return len(r.runningContainers()) == 0 })
+	return seen, r.awaitGone(task)
 }
 
 func killedExecutor(r *run) (string, error) {
@@ -364,7 +385,7 @@ func killedExecutor(r *run) (string, error) {
 	if _, err := r.awaitEnd(task); err != nil {
 		return r.history(task), err
 	}
-	return r.history(task), until("the container to stop", func() bool { return len(r.runningContainers()) == 0 })
+	return r.history(task), r.awaitGone(task)
 }
 
 // inSession runs a command beside the task and waits for its status. That it is in the container shows by what only that has.
@@ -415,5 +436,5 @@ func tornDown(r *run) (string, error) {
 	if response.StatusCode != http.StatusOK {
 		return seen, fmt.Errorf("teardown: %s", response.Status)
 	}
-	return seen + ", torn down", until("the container to go", func() bool { return len(r.runningContainers()) == 0 })
+	return seen + ", torn down", r.awaitGone(task)
 }
