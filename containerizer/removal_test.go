@@ -303,14 +303,14 @@ func TestStopContinuesTheExecutor(t *testing.T) {
 			if err := unix.Kill(process.PID, unix.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the executor to be stopped", process.Stopped)
+			environment.Eventually(t, patience, "the executor to be stopped", process.Stopped)
 			want := 137
 			if ends {
 				want = 3
 				if err := os.WriteFile(filepath.Join(h.server.Tasks()[0].Sandbox, "end"), nil, 0o644); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "the task to end", func() bool { c, err := h.docker.ContainerInspect(t.Context(), name); return err == nil && !c.State.Running })
+				environment.Eventually(t, patience, "the task to end", func() bool { c, err := h.docker.ContainerInspect(t.Context(), name); return err == nil && !c.State.Running })
 				if !process.Stopped() {
 					t.Error("the executor was continued before the agent gave it up")
 				}
