@@ -310,7 +310,10 @@ func TestStopContinuesTheExecutor(t *testing.T) {
 				if err := os.WriteFile(filepath.Join(h.server.Tasks()[0].Sandbox, "end"), nil, 0o644); err != nil {
 					t.Fatal(err)
 				}
-				environment.Eventually(t, patience, "the task to end", func() bool { c, err := h.docker.ContainerInspect(t.Context(), name); return err == nil && !c.State.Running })
+				environment.Eventually(t, patience, "the task to end", func() bool {
+					c, err := h.docker.ContainerInspect(t.Context(), name)
+					return err == nil && !c.State.Running
+				})
 				if !process.Stopped() {
 					t.Error("the executor was continued before the agent gave it up")
 				}

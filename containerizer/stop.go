@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mesos-docker-containerizer/containerizer/container"
-	"mesos-docker-containerizer/containerizer/pidfd"
 	"mesos-docker-containerizer/containerizer/record"
 )
 
@@ -47,16 +46,11 @@ func (s *Server) continueExecutor(name string) {
 	s.mu.Lock()
 	of := s.named[name]
 	s.mu.Unlock()
-	if of == nil || !of.executor.Stopped() {
+	if of == nil || !of.process.Stopped() {
 		return
 	}
-	executor, err := pidfd.Open(of.executor)
-	if err != nil {
-		return // it has ended
-	}
-	defer executor.Close()
 	of.logger.Warn("the executor is stopped (SIGSTOP) and the agent ends its container: continuing it, so that the agent sees its end",
-		zap.Int("pid", of.executor.PID), zap.NamedError("failed", executor.Signal(unix.SIGCONT)))
+		zap.Int("pid", of.executor.PID), zap.NamedError("failed", of.process.Signal(unix.SIGCONT)))
 }
 
 // running finds the session that has a container running.

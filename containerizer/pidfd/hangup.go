@@ -12,11 +12,7 @@ import (
 )
 
 // Stopped reports whether the process was stopped by a signal, and does nothing until it gets SIGCONT.
-func (p *Process) Stopped() bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.named.PID))
-	_, state, _ := strings.Cut(string(stat), ") ") // behind the name, which is in parentheses
-	return err == nil && strings.HasPrefix(state, "T") && !p.Ended()
-}
+func (p *Process) Stopped() bool { return p.named.Stopped() }
 
 // HangUp ends the connections that the process has to a Unix socket, for both sides, and returns how many there were. What has arrived can
 // still be read. The process keeps the descriptors. It needs Linux 5.6.
