@@ -287,14 +287,20 @@ func endsWhileDown(r *run) (string, error) {
 	return r.history(task), err
 }
 
-// runs gives the running container of a task; false if there is none. Where the Engine does not say, there may be one.
+// runs gives the running container of a task, which has its label or is named after the agent's id; false if there is none. Where the Engine does not say, there may be one.
 func (r *run) runs(task mesos.TaskInfo) (found container.Summary, ok bool) {
 	list, err := r.docker.ContainerList(context.Background(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("status", "running"))})
 	if err != nil {
 		return found, true
 	}
+	agents := "no id"
+	for _, u := range r.heardOf(task) {
+		if id := u.ContainerStatus.GetContainerID().GetValue(); id != "" {
+			agents = id
+		}
+	}
 	for _, c := range list {
-		if taskOf(c.Labels) == task.TaskID.Value {
+		if taskOf(c.Labels) == task.TaskID.Value || strings.Contains(c.Names[0], agents) {
 			return c, true
 		}
 	}
@@ -413,12 +419,12 @@ func inSession(r *run) (string, error) {
 	return seen + said, err
 }
 
-// statistics asks what the agent counts for a task that keeps 16 MB of memory, which no file stands behind: agents count that alone on
+// statistics asks what the agent counts for a task that keeps 48 MB of memory, which no file stands behind: agents count that alone on
 // version 1 of control groups.
 func statistics(r *run) (string, error) {
-	task := r.task(r.image, `kept=$(head -c 16777216 /dev/zero | tr '\0' x); `+waits, func(t *mesos.TaskInfo) { t.Resources[1] = scalar("mem", 256) })
+	task := r.task(r.image, `kept=$(head -c 50331648 /dev/zero | tr '\0' x); `+waits, func(t *mesos.TaskInfo) { t.Resources[1] = scalar("mem", 512) })
 	return r.started(task, func(update) error {
-		return until("statistics of the container's memory", func() bool { return r.statisticsOf(task.TaskID.Value) >= 16<<20 })
+		return until("statistics of the container's memory", func() bool { return r.statisticsOf(task.TaskID.Value) >= 48<<20 })
 	})
 }
 
