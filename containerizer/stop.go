@@ -22,9 +22,9 @@ type ending struct {
 // StopContainer ends the running container of a task whose executor is attached, by name or id: its stop signal now, SIGKILL after
 // the grace, past the Engine if that does not deliver it. A kill that was ordered for an earlier time stands. It returns when the
 // container has ended, or with ctx and its cause. Any other container is not touched, and ours is false at once. An executor that is
-// itself stopped is continued.
+// itself stopped is continued before that.
 func (s *Server) StopContainer(ctx context.Context, nameOrID string, grace time.Duration) (ours bool, err error) {
-	defer s.continueExecutor(nameOrID)
+	s.continueExecutor(nameOrID) // first: the Engine tells of no end whose output nobody takes
 	session, ending := s.running(nameOrID)
 	if session == nil {
 		return false, nil
@@ -49,7 +49,7 @@ func (s *Server) continueExecutor(name string) {
 	if of == nil || !of.process.Stopped() {
 		return
 	}
-	of.logger.Warn("the executor is stopped (SIGSTOP) and the agent ends its container: continuing it, so that the agent sees its end",
+	of.logger.Warn("the executor is stopped (SIGSTOP) and the agent ends its container: continuing it, so that it reports the end",
 		zap.Int("pid", of.executor.PID), zap.NamedError("failed", of.process.Signal(unix.SIGCONT)))
 }
 
