@@ -35,9 +35,9 @@ limits_are() {
 	done <$work.limits
 }
 
-# limited NAME [COMMAND] begins an app that all limits can be seen at.
+# limited NAME begins an app that all limits can be seen at.
 limited() {
-	mem=64 cpus=0.5 parameters='{"memory-swap": "96m", "pids-limit": "50"}' app "$1" 1 HOST "${2-sleep 3600}"
+	mem=64 cpus=0.5 parameters='{"memory-swap": "96m", "pids-limit": "50"}' app "$1" 1 HOST 'sleep 3600'
 	begin "$1"
 	await 30 run_now "$1" 1
 }
