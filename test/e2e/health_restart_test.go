@@ -13,10 +13,13 @@ import (
 // flagged is a task that is healthy as long as a file is there, and may fail twice in a row.
 func flagged(t *testing.T) mesos.TaskInfo {
 	info := sleeper(t)
-	info.HealthCheck = healthCommand("[ -e /well ]")
+	info.HealthCheck = healthCommand("[ -e /well ] || { touch /missed; exit 1; }")
 	info.HealthCheck.GracePeriodSeconds = new(patience.Seconds())
 	return info
 }
+
+// missOnce makes the task ill until a probe has found it so.
+const missOnce = "rm -f /well /missed; until [ -e /missed ]; do sleep 0.05; done; touch /well"
 
 // The daemon's restart costs no task its health: what was said is not said again, and the checks go on.
 func TestDaemonRestartsAmongHealthChecks(t *testing.T) {
@@ -49,7 +52,7 @@ func TestAgentRestartsAmongHealthChecks(t *testing.T) {
 		s.exec(t, "touch /well")
 		s.awaitHealth(t, "+")
 		d.die()
-		s.exec(t, "rm /well; sleep 1; touch /well")
+		s.exec(t, missOnce)
 		d.recover(t, true)
 		s.awaitRecovery(t)
 		s.finish(t)
@@ -63,7 +66,7 @@ func TestAgentRestartsAmongHealthChecks(t *testing.T) {
 		if err := h.agent.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		s.exec(t, "rm /well; sleep 1; touch /well")
+		s.exec(t, missOnce)
 		for _, step := range []func() error{h.agent.Start, h.agent.Recover, h.agent.Reconnect} {
 			if err := step(); err != nil {
 				t.Fatal(err)
