@@ -5,8 +5,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
+
+	"mesos-docker-containerizer/test/environment"
 )
 
 func TestExec(t *testing.T) {
@@ -57,7 +60,7 @@ func TestCloseOfAStream(t *testing.T) {
 	c, ref := newClient(t, socket), busyboxImage(t, socket)
 	id, _ := create(t, c, shell(ref, "sleep 1000"), nil)
 	start(t, c, id)
-	exec, err := c.CreateExec(t.Context(), id, container.ExecOptions{Cmd: []string{"sleep", "1000"}, AttachStdout: true})
+	exec, err := c.CreateExec(t.Context(), id, container.ExecOptions{Cmd: []string{"/bin/sh", "-c", "sleep 1000"}, AttachStdout: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +68,10 @@ func TestCloseOfAStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	environment.Eventually(t, time.Minute, "the process", func() bool {
+		state, err := c.InspectExec(t.Context(), exec)
+		return err == nil && state.Running && state.Pid != 0
+	})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
