@@ -32,11 +32,12 @@ func TestFlagsOfPulls(t *testing.T) {
 		{"always", []string{"--pull_policy=always"}, presentImage, "TASK_FAILED", []string{"registry.invalid"}},
 		{"cached", []string{"--pull_policy=always", "--pull_fallback=cached"}, presentImage, "TASK_RUNNING",
 			[]string{"registry.invalid", "may be out of date"}},
-		{"inactivity", []string{"--pull_inactivity_timeout=2secs"}, stalling, "TASK_FAILED", []string{"no progress for 2s", " of 4.1", "0 of 1 layers"}},
-		{"total", []string{"--executor_registration_timeout=3secs"}, stalling, "TASK_FAILED",
-			[]string{"executor_registration_timeout", "3s", "downloading, 0 of 1 layers"}},
+		{"inactivity", []string{"--pull_inactivity_timeout=6secs"}, stalling, "TASK_FAILED", []string{"no progress for 6s", " of 4.1", "0 of 1 layers"}},
+		{"total", []string{"--executor_registration_timeout=10secs"}, stalling, "TASK_FAILED",
+			[]string{"executor_registration_timeout", "10s", "downloading, 0 of 1 layers"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // a busy host takes seconds to come to a download, so two rows wait long
 			ref := tt.ref(t)
 			app := fmt.Sprintf(`{"id": "/%s", "cpus": 0.1, "mem": 32, "cmd": "true",
 				"container": {"type": "DOCKER", "docker": {"image": %q, "network": "NONE"}}}`, unique(t), ref)

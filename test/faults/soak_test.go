@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io/fs"
 	"net"
@@ -133,7 +134,9 @@ func parked(call string) bool {
 // goroutines asks the daemon how many it has.
 func (h *host) goroutines(t *testing.T) (n int) {
 	t.Helper()
-	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", h.own()+"/run/admin.sock") }}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", h.own()+"/run/admin.sock")
+	}}
 	defer transport.CloseIdleConnections()
 	answer, err := (&http.Client{Transport: transport}).Get("http://daemon/metrics")
 	if err != nil {
