@@ -14,17 +14,17 @@ import (
 
 const (
 	// quietInterval is how often the daemon looks whether it has done its work.
-	quietInterval = 10 * time.Second
+	quietInterval = 5 * time.Second
 
 	// quietAllocation is how much a daemon allocates at most in that time, in bytes, that has nothing to do but to watch and probe.
-	quietAllocation = 1 << 20
+	quietAllocation = 1 << 19
 
 	// worthwhile is how much has been allocated since memory was last given back, in bytes, for it to be worth the collection.
 	worthwhile = 1 << 20
 )
 
-// giveBack gives memory back to the kernel now and later, until ctx ends: the pages of the program whenever there is nothing to do but to
-// watch and probe, the heap when a time of work is over. allocated is the bytes ever allocated.
+// giveBack gives memory back to the kernel now and later, until ctx ends: the pages of the program at each look, since those in use are
+// back within milliseconds, and the heap when a time of work is over. allocated is the bytes ever allocated.
 func giveBack(ctx context.Context, allocated func() uint64, heap, program func()) {
 	heap()
 	program()
@@ -38,13 +38,11 @@ func giveBack(ctx context.Context, allocated func() uint64, heap, program func()
 		case <-ticker.C:
 		}
 		now := allocated()
-		if now-before < quietAllocation {
-			if now-given > worthwhile {
-				heap()
-				given = now
-			}
-			program()
+		if now-before < quietAllocation && now-given > worthwhile {
+			heap()
+			given = now
 		}
+		program()
 		before = now
 	}
 }

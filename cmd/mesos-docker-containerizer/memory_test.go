@@ -26,10 +26,10 @@ func TestMemoryIsGivenBackAfterWork(t *testing.T) {
 			{"the start", 0, 1, 1},
 			{"nothing to do", 0, 1, 2},
 			{"a little", quietAllocation / 2, 1, 3},
-			{"work", 8 << 20, 1, 3},
-			{"more work", 8 << 20, 1, 3},
-			{"work is over", 0, 2, 4},
-			{"nothing to do again", quietAllocation / 2, 2, 5},
+			{"work", 8 << 20, 1, 4},
+			{"more work", 8 << 20, 1, 5},
+			{"work is over", 0, 2, 6},
+			{"nothing to do again", quietAllocation / 2, 2, 7},
 		} {
 			synctest.Wait()
 			allocated.Add(step.allocate)
