@@ -123,14 +123,16 @@ func (d *document) scan(text []byte, path string, depth int) error {
 // members splits the text of an object, which is known to be valid JSON.
 func members(text []byte) []member {
 	var all []member
-	d := inside(text)
-	for d.More() {
-		key, _ := d.Token()
-		raw := decodeRaw(d)
-		if string(raw) == "null" {
-			raw = nil
+	for key, rest := next(text[1:]); key != nil; key, rest = next(rest) {
+		var m member
+		if json.Unmarshal(key, &m.key) != nil {
+			return all
 		}
-		all = append(all, member{key.(string), raw})
+		m.raw, rest = next(rest)
+		if string(m.raw) == "null" {
+			m.raw = nil
+		}
+		all = append(all, m)
 	}
 	return all
 }
@@ -138,25 +140,55 @@ func members(text []byte) []member {
 // elements yields the elements of a list, which is known to be valid JSON, with their indexes.
 func elements(text []byte) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
-		d := inside(text)
-		for i := 0; d.More(); i++ {
-			if !yield(i, decodeRaw(d)) {
+		i := 0
+		for element, rest := next(text[1:]); element != nil; element, rest = next(rest) {
+			if !yield(i, element) {
 				return
 			}
+			i++
 		}
 	}
 }
 
-// inside decodes what is within the brackets of valid JSON, so that no call of the decoder fails.
-func inside(text []byte) *json.Decoder {
-	d := json.NewDecoder(bytes.NewReader(text))
-	_, _ = d.Token()
-	return d
-}
-
-func decodeRaw(d *json.Decoder) (raw json.RawMessage) {
-	_ = d.Decode(&raw)
-	return raw
+// next returns the first value in the inside of an object or list, without copying it, and the text behind it. At the end of the
+// object or list the value is nil. A document is split once per level of nesting, so this must cost little: a json.Decoder for
+// each level would hold a copy of what is below it.
+func next(text []byte) (element, rest []byte) {
+	start := 0
+	for start < len(text) && strings.IndexByte(" \t\r\n,:", text[start]) >= 0 {
+		start++
+	}
+	depth := 0
+	for i := start; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return text[start : i+1], text[i+1:]
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 && i == start {
+				return nil, nil
+			}
+			if depth == 0 {
+				return text[start:i], text[i:]
+			}
+			if depth--; depth == 0 {
+				return text[start : i+1], text[i+1:]
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return text[start:i], text[i:]
+			}
+		}
+	}
+	return nil, nil
 }
 
 // member is one key of an object, in the document's order.

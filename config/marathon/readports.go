@@ -137,13 +137,16 @@ func (app *App) readPorts(o, c, docker *object) {
 func (app *App) readPortDefinitions(o *object) ([]port, value) {
 	definitions, ports := o.field("portDefinitions"), o.field("ports")
 	names, numbers := uniqueNames{}, map[uint32]bool{}
-	add := func(to []port, v value, p port) []port {
-		p.number, p.hostPort = readPort(v), new(uint32)
-		p.servicePort = p.number
-		if p.number != 0 && numbers[p.number] {
-			v.mistake("ports must be unique, and %d appears twice", p.number)
+	read := func(v value) uint32 {
+		number := readPort(v)
+		if number != 0 && numbers[number] {
+			v.mistake("ports must be unique, and %d appears twice", number)
 		}
-		numbers[p.number] = true
+		numbers[number] = true
+		return number
+	}
+	add := func(to []port, number uint32, p port) []port {
+		p.number, p.servicePort, p.hostPort = number, number, new(uint32)
 		return append(to, p)
 	}
 	var current, old []port
@@ -152,7 +155,7 @@ func (app *App) readPortDefinitions(o *object) ([]port, value) {
 			break
 		}
 		d := v.object()
-		current = add(current, d.field("port"), names.port(d))
+		current = add(current, read(d.field("port")), names.port(d))
 		d.close()
 	}
 	clear(numbers)
@@ -160,7 +163,7 @@ func (app *App) readPortDefinitions(o *object) ([]port, value) {
 		if tooManyPorts(ports, len(old)) {
 			break
 		}
-		old = add(old, v, port{protocols: []string{"tcp"}})
+		old = add(old, read(v), port{protocols: []string{"tcp"}})
 	}
 	if ip := o.field("ipAddress"); ip.present() && len(current)+len(old) > 0 {
 		ip.mistake("an app with an IP address of its own has no ports on the host; use portMappings")
