@@ -15,7 +15,8 @@ import (
 var errNotBegun = errors.New("ended without output")
 
 // cutSessions begins sessions in a container, eight at a time, cuts the client's connection in the middle of the output, and waits for
-// the end of each: the agent ends a session whose client has gone, so that WAIT_CONTAINER has to answer.
+// the end of each: WAIT_CONTAINER has to answer. The command ends by itself after 5 s, since what docker exec has begun stays in the
+// container. So this finds sessions that never end, and not those that go on after the cut.
 func (r *run) cutSessions(n int) error {
 	task := r.task(r.image, waits, func(t *mesos.TaskInfo) { t.Resources[1] = scalar("mem", 512) }) // docker exec leaves what it began
 	up, err := r.begin(task)

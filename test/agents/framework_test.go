@@ -25,6 +25,7 @@ type framework struct {
 	acks       sync.WaitGroup
 
 	mu      sync.Mutex
+	leaving bool // updates are not acknowledged any more
 	caller  calls.Caller
 	id      string
 	changed chan struct{} // closed and made anew at each change
@@ -65,7 +66,7 @@ func (f *framework) connect() error {
 		return fmt.Errorf("subscribe to the master: %w", err)
 	}
 	subscribed := false
-	f.note(func() { f.caller, f.failure, f.offers = caller, nil, nil })
+	f.note(func() { f.caller, f.failure, f.offers, f.leaving = caller, nil, nil, false })
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -82,6 +83,7 @@ func (f *framework) connect() error {
 		}
 	}()
 	f.disconnect = func() {
+		f.note(func() { f.leaving = true })
 		f.acks.Wait() // an agent with updates that nobody has acknowledged is never drained
 		cancel()
 		answer.Close()
@@ -120,6 +122,11 @@ func (f *framework) hear(ctx context.Context, e *scheduler.Event) {
 	})
 	if e.GetType() == scheduler.Event_UPDATE && len(e.Update.Status.UUID) > 0 {
 		status := e.Update.Status
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.leaving {
+			return // it comes again
+		}
 		f.acks.Go(func() { _ = f.send(ctx, calls.Acknowledge(status.AgentID.Value, status.TaskID.Value, status.UUID)) })
 	}
 }

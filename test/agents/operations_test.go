@@ -37,7 +37,7 @@ func (r *run) limitsOf(task mesos.TaskInfo) (string, error) {
 	return strings.Join(strings.Fields(string(out)), " "), err
 }
 
-// limits looks at them before and after a restart of the agent, which sets them anew when the executor is back.
+// limits looks at them before and after a restart of the agent, which sets them again when the executor is back.
 func limits(r *run) (string, error) {
 	task := r.task(r.image, waits, func(t *mesos.TaskInfo) { t.Resources = []mesos.Resource{scalar("cpus", 0.5), scalar("mem", 64)} })
 	var before, after string

@@ -287,7 +287,8 @@ func endsWhileDown(r *run) (string, error) {
 	return r.history(task), err
 }
 
-// runs gives the running container of a task, which has its label or is named after the agent's id; false if there is none. Where the Engine does not say, there may be one.
+// runs gives the running container of a task, which has its label or is named after the agent's id; false if there is none. Where the
+// Engine does not say, there may be one.
 func (r *run) runs(task mesos.TaskInfo) (found container.Summary, ok bool) {
 	list, err := r.docker.ContainerList(context.Background(), container.ListOptions{Filters: filters.NewArgs(filters.Arg("status", "running"))})
 	if err != nil {
