@@ -68,42 +68,46 @@ func (e exchange) send(fd int, request *http.Request, text []byte) (io.ReadWrite
 	if request.URL.Scheme == schemeHTTP {
 		// The runtime's poller learns of the socket only after the wait: an answer that has come by then wakes no thread.
 		sent, _ = unix.SendmsgN(fd, text, nil, nil, unix.MSG_NOSIGNAL) // of an error the second attempt tells
-		pauseToTick(e.ctx, 0, e.tick)
+		if request.Response == nil {                                   // else it follows a redirect, of which each would wait
+			pauseToTick(e.ctx, 0, e.tick)
+		}
 	}
 	file := os.NewFile(uintptr(fd), "socket")
-	var conn io.ReadWriteCloser = file
-	var err error
+	var conn io.ReadWriter = file
+	var socket io.Closer = file
 	if request.URL.Scheme == schemeHTTPS {
-		conn, err = secure(e.ctx, file)
+		secured, err := secure(e.ctx, file)
 		file.Close()
 		if err != nil {
 			return nil, err
 		}
+		conn, socket = secured, secured.NetConn() // Close of a tls.Conn waits for a server that does not read
 	}
-	stop := context.AfterFunc(e.ctx, func() { conn.Close() })
+	ends := endsWith{conn, socket, context.AfterFunc(e.ctx, func() { socket.Close() })}
 	if sent < len(text) {
 		if _, err := conn.Write(text[max(sent, 0):]); err != nil {
-			conn.Close()
+			ends.Close()
 			return nil, err
 		}
 	}
-	return endsWith{conn, stop}, nil
+	return ends, nil
 }
 
 // endsWith is a connection that a function closes unless it was stopped.
 type endsWith struct {
-	io.ReadWriteCloser
-	stop func() bool
+	io.ReadWriter
+	socket io.Closer
+	stop   func() bool
 }
 
 func (c endsWith) Close() error {
 	c.stop()
-	return c.ReadWriteCloser.Close()
+	return c.socket.Close()
 }
 
 // secure makes a TLS connection of a duplicate of the socket. As with curl -k no certificate is verified, for the probe sends nothing
 // that needs protection, and old versions of TLS are accepted.
-func secure(ctx context.Context, socket *os.File) (net.Conn, error) {
+func secure(ctx context.Context, socket *os.File) (*tls.Conn, error) {
 	plain, err := net.FileConn(socket)
 	if err != nil {
 		return nil, fmt.Errorf("use the connection: %w", err)

@@ -68,15 +68,30 @@ func processError(pid int, err error) error {
 	return fmt.Errorf("look at the container's process: %w", err)
 }
 
-// ownNetwork is the network namespace of the daemon's first thread.
-var ownNetwork = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
+var own struct {
+	sync.Mutex
+	network *os.File
+}
+
+// ownNetwork is the network namespace of the daemon's first thread. A failure is not kept: it would be that of every later probe.
+func ownNetwork() (*os.File, error) {
+	own.Lock()
+	defer own.Unlock()
+	if own.network == nil {
+		var err error
+		if own.network, err = os.Open("/proc/self/ns/net"); err != nil {
+			return nil, err
+		}
+	}
+	return own.network, nil
+}
 
 // socketIn creates a non-blocking TCP socket in a network namespace, which the socket keeps.
 //
 // The thread that enters the namespace is locked meanwhile. If it cannot return, it stays locked to the caller's goroutine and ends with
 // it, so that no other goroutine runs in a container's network.
 func socketIn(namespace *os.File, family int) (fd int, err error) {
-	own, err := ownNetwork()
+	home, err := ownNetwork()
 	if err != nil {
 		return -1, fmt.Errorf("open the daemon's own network: %w", err)
 	}
@@ -89,7 +104,7 @@ func socketIn(namespace *os.File, family int) (fd int, err error) {
 	if err != nil {
 		err = fmt.Errorf("create a socket in the container's network: %w", err)
 	}
-	if unix.Setns(int(own.Fd()), unix.CLONE_NEWNET) == nil {
+	if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
 		runtime.UnlockOSThread()
 	}
 	return fd, err
