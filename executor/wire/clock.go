@@ -18,3 +18,6 @@ func Anchor(t time.Time) time.Time {
 	}
 	return anchored
 }
+
+// SameTime reports whether two points in time, anchored or not, are one that was told twice. Their readings of the monotonic clock differ.
+func SameTime(a, b time.Time) bool { return a.Round(0).Equal(b.Round(0)) }

@@ -40,3 +40,16 @@ func TestAnchor(t *testing.T) {
 		t.Error("no time becomes one")
 	}
 }
+
+// A time that is told again is known to be the same.
+func TestSameTime(t *testing.T) {
+	told := time.Now().Add(time.Hour).Round(0)
+	for range 1000 {
+		if !SameTime(Anchor(told), Anchor(told)) {
+			t.Fatalf("%v is heard as two times", told)
+		}
+	}
+	if SameTime(Anchor(told), Anchor(told.Add(time.Millisecond))) {
+		t.Error("two times are heard as one")
+	}
+}
