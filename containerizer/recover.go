@@ -184,7 +184,9 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 	removal := container.Removal{
 		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Ran: ran, Logger: logger,
 		Due: func(c *engine.Container) time.Time {
-			if ended.IsZero() && !c.State.Running {
+			if c.State.Running { // perhaps again
+				ended = time.Time{}
+			} else if ended.IsZero() {
 				ended = time.Now()
 			}
 			return s.removalTime(c, ended)
