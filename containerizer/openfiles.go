@@ -13,8 +13,9 @@ const (
 	// filesOfDaemon is how many files a server has open without any task: sockets, the Engine's events, records, and calls of admins.
 	filesOfDaemon = 32
 
-	// filesPerTask is what a task needs: its executor's connection and pidfd, the container's pidfd, process and network of its check, and calls to the Engine.
-	filesPerTask = 8
+	// filesPerTask is what a task needs: its executor's connection and pidfd, two pidfds of the container, process, network and connection
+	// of a health check and of a check, a CNI network, and a call of the Engine.
+	filesPerTask = 12
 )
 
 // openFiles is how many files this process may open.
