@@ -15,13 +15,13 @@ import (
 var errInherited = errors.New("an earlier daemon may have asked for it")
 
 // ErrMayHaveRun says that a start has failed of which the Engine does not know, though the container's program may have run.
-var ErrMayHaveRun = errors.New("the Docker Engine was lost over the start of the container, or containerd was, and its program may have run; so it is not started again")
+var ErrMayHaveRun = errors.New("the Docker Engine was lost over the start of the container, or containerd or the daemon was, and its program may have run; so it is not started again")
 
 // Start starts the container, and not a second time. After an answer that was lost, or an internal error, the start is repeated only
 // if the Engine says that the container was never started, no process is in its cgroup, and its program cannot have run meanwhile: no
 // process of it was seen, and there was no cgroup when the Engine, or containerd, was lost. They know nothing afterwards of a program
 // that had been started and ended before they were back. The same holds for a container that an earlier daemon may have had started, if
-// that one's Engine is gone. The owner's patience does not count for answers
+// its output stream has ended since: with the Engine, or with a start that failed, which cannot be told apart. The owner's patience does not count for answers
 // that were lost, for a container may run unseen.
 //
 // With an error other than ErrVanished there is a container, and it may run.
