@@ -14,8 +14,7 @@ import (
 
 // dockerCommand is the agent's docker command as the daemon answers it, with pulls that are deferred.
 func (h *host) dockerCommand() func(home string, arguments ...string) (status int, stdout string) {
-	d := dockercli.New(dockercli.Options{Engine: h.options.Engine, Images: h.options.Images, Tasks: h.server, DeferPull: true, Logger: h.options.Logger})
-	h.t.Cleanup(d.Close)
+	d := h.newDocker(func(o *dockercli.Options) { o.DeferPull = true })
 	return func(home string, arguments ...string) (int, string) {
 		var stdout, stderr bytes.Buffer
 		status := d.Answer(h.t.Context(), dockercli.Call{Arguments: arguments, Home: home, Stdin: new(bytes.Buffer), Stdout: &stdout, Stderr: &stderr})

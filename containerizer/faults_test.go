@@ -70,10 +70,13 @@ func TestInternalErrors(t *testing.T) {
 			e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
 			e.awaitRunning()
 			h.stop()
-			p.Fault(fakeengine.Fail, http.MethodGet, path, 2)
+			const failures = 2
+			before := p.Count(http.MethodGet, path)
+			p.Fault(fakeengine.Fail, http.MethodGet, path, failures)
 			h.start()
 			e.reconnect(h.socket)
 			e.awaitRunning()
+			environment.Eventually(t, patience, "the failures", func() bool { return p.Count(http.MethodGet, path) > before+failures })
 			e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
 			if exit := e.awaitExit(); exit.Code != 137 && !exit.Gone { // an Engine on a busy host may tell of the end too late
 				t.Errorf("exit %+v", exit)

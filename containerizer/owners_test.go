@@ -21,7 +21,6 @@ import (
 	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli"
 	"mesos-docker-containerizer/containerizer/dockercli/protocol"
-	"mesos-docker-containerizer/containerizer/runspec/parameters"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/internal/transport/stdcopy"
 	"mesos-docker-containerizer/test/environment"
@@ -171,10 +170,7 @@ type runOwner struct {
 
 func newRunOwner(h *host) containerOwner {
 	o := &runOwner{h: h, signals: make(chan syscall.Signal, 1), ends: make(chan protocol.OutputEnd, 1), status: make(chan int, 1)}
-	o.docker = dockercli.New(dockercli.Options{
-		Engine: h.options.Engine, Images: h.options.Images, Parameters: parameters.NewSubprocess(), Logger: h.options.Logger,
-	})
-	h.t.Cleanup(o.docker.Close)
+	o.docker = h.newDocker(func(*dockercli.Options) {})
 	return o
 }
 

@@ -19,6 +19,7 @@ import (
 
 	ours "mesos-docker-containerizer/containerizer/container"
 	"mesos-docker-containerizer/containerizer/dockercli"
+	"mesos-docker-containerizer/containerizer/runspec/parameters"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeengine"
@@ -37,10 +38,20 @@ func (h *host) newAgent() *agent { return h.newAgentOf(h.server) }
 
 func (h *host) newAgentOf(tasks dockercli.Tasks) *agent {
 	h.t.Helper()
-	o := dockercli.Options{Engine: h.options.Engine, Images: h.options.Images, Tasks: tasks, Logger: h.options.Logger}
-	a := &agent{t: h.t, docker: dockercli.New(o)}
-	h.t.Cleanup(a.docker.Close)
-	return a
+	return &agent{t: h.t, docker: h.newDocker(func(o *dockercli.Options) { o.Tasks = tasks })}
+}
+
+// newDocker is what answers an agent's docker command.
+func (h *host) newDocker(change func(*dockercli.Options)) *dockercli.Docker {
+	of := h.server.Options()
+	o := dockercli.Options{
+		Engine: h.options.Engine, Images: of.Images, Tasks: h.server, Policy: of.Policy, GPUs: of.GPUs, Parameters: parameters.NewSubprocess(),
+		Logger: h.options.Logger,
+	}
+	change(&o)
+	d := dockercli.New(o)
+	h.t.Cleanup(d.Close)
+	return d
 }
 
 // answer is what a command came to.
