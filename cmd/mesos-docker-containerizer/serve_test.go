@@ -203,11 +203,11 @@ func TestFewOpenFiles(t *testing.T) {
 	directory := t.TempDir()
 	socket := filepath.Join(directory, "executor.sock")
 	daemon := startWith(t, func(c *exec.Cmd) {
-		c.Args = append([]string{"sh", "-c", `ulimit -n 64; exec "$0" "$@"`, c.Path}, c.Args[1:]...)
+		c.Args = append([]string{"sh", "-c", `ulimit -n 80; exec "$0" "$@"`, c.Path}, c.Args[1:]...)
 		c.Path = "/bin/sh"
 	}, "serve", "--run_dir="+directory, "--socket="+socket, "--docker_socket="+filepath.Join(directory, "nobody"))
 	daemon.await("the daemon serves")
-	daemon.await(`"limit":64,"for_each_task":8,"enough_for_tasks":4`)
+	daemon.await(`"limit":80,"for_each_task":12,"enough_for_tasks":4`)
 	launch := wire.Launch{Task: "t"}
 	attach := func(name string, state *wire.State) (*wire.Conn, wire.Message) {
 		conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
@@ -235,7 +235,7 @@ func TestFewOpenFiles(t *testing.T) {
 		switch {
 		case i < 4 && m.Accepted == nil:
 			t.Errorf("executor %d is told %+v, want it to be accepted", i, m)
-		case i >= 4 && (m.Refused == nil || !m.Refused.Permanent || !strings.Contains(m.Refused.Reason, "may open 64 files, enough for 4 tasks at a time, and has 4: raise LimitNOFILE")):
+		case i >= 4 && (m.Refused == nil || !m.Refused.Permanent || !strings.Contains(m.Refused.Reason, "may open 80 files, enough for 4 tasks at a time, and has 4: raise LimitNOFILE")):
 			t.Errorf("executor %d is told %+v, want a refusal that names LimitNOFILE", i, m)
 		}
 		if i >= 4 {
