@@ -37,6 +37,9 @@ func TestRead(t *testing.T) {
 		at("absent"): {err: "no such file"},
 	} {
 		content, err := Read(path, limit)
+		if failed, ok := errors.AsType[*os.PathError](err); err != nil && (!ok || failed.Path != path) {
+			t.Errorf("%s: %v does not name it", path, err)
+		}
 		if len(content) != want.size || (err == nil) != (want.err == "") || err != nil && !strings.Contains(err.Error(), want.err) {
 			t.Errorf("%s: %d bytes, %v; want %d, %q", path, len(content), err, want.size, want.err)
 		}

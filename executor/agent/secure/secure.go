@@ -11,7 +11,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -232,9 +231,5 @@ func loadRoots(file, directory string) (*x509.CertPool, error) {
 
 // readCredential reads a file that the task may have named.
 func readCredential(path string) ([]byte, error) {
-	content, err := regularfile.Read(path, maxCredentialFile)
-	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
-		err = fmt.Errorf("%s: %w", path, err)
-	}
-	return content, err
+	return regularfile.Read(path, maxCredentialFile)
 }

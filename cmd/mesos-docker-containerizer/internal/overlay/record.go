@@ -29,9 +29,6 @@ const maxRecord = 16 << 20
 func ReadRecord(path string) (Record, error) {
 	var r Record
 	content, err := regularfile.Read(filepath.Join(path, RecordName), maxRecord)
-	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
-		err = fmt.Errorf("%s: %w", filepath.Join(path, RecordName), err)
-	}
 	if err != nil {
 		return r, fmt.Errorf("record of the setup: %w", err)
 	}
