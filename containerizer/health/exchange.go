@@ -3,7 +3,6 @@ package health
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -32,7 +31,7 @@ type exchange struct {
 var _ http.RoundTripper = exchange{}
 
 func (e exchange) RoundTrip(request *http.Request) (*http.Response, error) {
-	address := net.JoinHostPort(request.URL.Hostname(), cmp.Or(request.URL.Port(), defaultPorts[request.URL.Scheme]))
+	address := net.JoinHostPort(request.URL.Hostname(), portOf(request.URL))
 	to, err := netip.ParseAddrPort(address)
 	if err != nil || !to.Addr().IsLoopback() {
 		return nil, fmt.Errorf("%s is not on the container's loopback", address)
@@ -68,7 +67,8 @@ func (e exchange) send(fd int, request *http.Request, text []byte) (io.ReadWrite
 	if request.URL.Scheme == schemeHTTP {
 		// The runtime's poller learns of the socket only after the wait: an answer that has come by then wakes no thread.
 		sent, _ = unix.SendmsgN(fd, text, nil, nil, unix.MSG_NOSIGNAL) // of an error the second attempt tells
-		if request.Response == nil {                                   // else it follows a redirect, of which each would wait
+		// A redirect is followed at once: a chain of them would wait for a tick each.
+		if request.Response == nil {
 			pauseToTick(e.ctx, 0, e.tick)
 		}
 	}

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,11 +90,7 @@ func (p *prober) redirect(next *http.Request, before []*http.Request) error {
 	host := next.URL.Hostname()
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 		next.Host = next.URL.Host // the Host header keeps the name
-		port := next.URL.Port()
-		if port == "" {
-			port = defaultPorts[next.URL.Scheme]
-		}
-		next.URL.Host = net.JoinHostPort(loopback(p.spec.HTTP.IPv6).String(), port)
+		next.URL.Host = net.JoinHostPort(loopback(p.spec.HTTP.IPv6).String(), portOf(next.URL))
 		return nil
 	}
 	if address, err := netip.ParseAddr(host); err == nil && address.Zone() == "" && address.IsLoopback() {
@@ -103,6 +100,9 @@ func (p *prober) redirect(next *http.Request, before []*http.Request) error {
 }
 
 var defaultPorts = map[string]string{schemeHTTP: "80", schemeHTTPS: "443"}
+
+// portOf is the port of a URL, or its scheme's.
+func portOf(u *url.URL) string { return cmp.Or(u.Port(), defaultPorts[u.Scheme]) }
 
 // hostHeader returns the Host header without the scheme's default port, as browsers and curl send it.
 func hostHeader(u *url.URL) string {
