@@ -193,7 +193,7 @@ func (s *session) take(m wire.Message) {
 	}
 	switch {
 	case m.Kill != nil:
-		m.Kill.Deadline, m.Kill.Sent = wire.Anchor(m.Kill.Deadline), wire.Anchor(m.Kill.Sent)
+		m.Kill.Anchor()
 		if ordered := s.container.StopDeadline(); ordered.IsZero() || !wire.SameTime(ordered, m.Kill.Deadline) {
 			if m.Kill.Unhealthy && ordered.IsZero() && m.Kill.Sent.IsZero() { // else an earlier daemon has counted it
 				s.server.options.Metrics.TaskKilledForHealth()

@@ -92,7 +92,7 @@ func (e *executor) anchor() {
 	state := &e.task.state
 	state.PrepareDeadline = wire.Anchor(state.PrepareDeadline)
 	if state.Kill != nil {
-		state.Kill.Deadline, state.Kill.Sent = wire.Anchor(state.Kill.Deadline), wire.Anchor(state.Kill.Sent)
+		state.Kill.Anchor()
 	}
 }
 

@@ -19,5 +19,8 @@ func Anchor(t time.Time) time.Time {
 	return anchored
 }
 
+// Anchor is Anchor for both times of the order.
+func (k *Kill) Anchor() { k.Deadline, k.Sent = Anchor(k.Deadline), Anchor(k.Sent) }
+
 // SameTime reports whether two points in time, anchored or not, are one that was told twice. Their readings of the monotonic clock differ.
 func SameTime(a, b time.Time) bool { return a.Round(0).Equal(b.Round(0)) }
