@@ -101,11 +101,8 @@ func KillContainer(container string) error {
 // members are the pids of all processes in control groups of containers, by the ids of those.
 var members survey.Survey[map[string][]int]
 
-// processesOf are the pids in a container's cgroup.
+// processesOf are the pids in a container's cgroup, by the container's whole id.
 func processesOf(container string) (pids []int) {
-	if !wholeID(container) {
-		return nil // it might be a part of another cgroup's name
-	}
 	return members.Get(func() map[string][]int {
 		found := map[string][]int{}
 		entries, _ := os.ReadDir("/proc")
@@ -121,11 +118,6 @@ func processesOf(container string) (pids []int) {
 		}
 		return found
 	})[container]
-}
-
-// wholeID reports whether a text is the id of a container, of which Engines write 64 hexadecimal digits.
-func wholeID(container string) bool {
-	return len(container) == 64 && strings.Trim(container, "0123456789abcdef") == ""
 }
 
 func inContainer(pid int, container string) (bool, error) {
