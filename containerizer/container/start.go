@@ -21,8 +21,8 @@ var ErrMayHaveRun = errors.New("the Docker Engine was lost over the start of the
 // if the Engine says that the container was never started, no process is in its cgroup, and its program cannot have run meanwhile: no
 // process of it was seen, and there was no cgroup when the Engine, or containerd, was lost. They know nothing afterwards of a program
 // that had been started and ended before they were back. The same holds for a container that an earlier daemon may have had started, if
-// its output stream has ended since: with the Engine, or with a start that failed, which cannot be told apart. The owner's patience does not count for answers
-// that were lost, for a container may run unseen.
+// its output stream has ended since: with the Engine, or with a start that failed, which cannot be told apart. The owner's patience does
+// not count for answers that were lost, for a container may run unseen.
 //
 // With an error other than ErrVanished there is a container, and it may run.
 func (c *Container) Start(ctx context.Context) error {
