@@ -60,9 +60,7 @@ func TestAdminSeesTasks(t *testing.T) {
 		t.Errorf("report %+v", r)
 	}
 	for _, e := range []*executor{e, puller} {
-		e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
-		e.awaitExit()
-		e.done()
+		e.end()
 	}
 	h.awaitNoContainers()
 	environment.Eventually(t, patience, "the tasks to go", func() bool { return len(ask()) == 0 })

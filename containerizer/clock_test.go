@@ -48,9 +48,7 @@ func TestOutputAfterTheClockWasSetBack(t *testing.T) {
 		e.next()
 	}
 	awaitText(t, e, "after\n")
-	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
-	e.awaitExit()
-	e.done()
+	e.end()
 	h.awaitNoContainers()
 }
 

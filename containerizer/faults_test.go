@@ -131,9 +131,7 @@ func TestOutputAfterABrokenConnection(t *testing.T) {
 		e.next()
 	}
 	awaitText(t, e, "first\n")
-	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
-	e.awaitExit()
-	e.done()
+	e.end()
 	h.awaitNoContainers()
 }
 

@@ -272,6 +272,14 @@ func (e *executor) awaitExit() *wire.Exited {
 	}
 }
 
+// end kills the task, and lets the server remove the container when it has ended.
+func (e *executor) end() {
+	e.t.Helper()
+	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
+	e.awaitExit()
+	e.done()
+}
+
 // done lets the server remove the container.
 func (e *executor) done() {
 	e.t.Helper()

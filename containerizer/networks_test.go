@@ -283,9 +283,7 @@ func TestCNILeftByADeadDaemon(t *testing.T) {
 			if running := e.awaitRunning(); fmt.Sprint(running.Networks) != "[{red [10.123.78.2]}]" {
 				t.Errorf("networks %+v", running.Networks)
 			}
-			e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
-			e.awaitExit()
-			e.done()
+			e.end()
 		})
 	}
 	c.nothingLeft()

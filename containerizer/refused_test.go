@@ -122,6 +122,24 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 	}
 }
 
+// wantAgain awaits the end of a task whose program is "exit 5": of one that was started once more than before, or of one that was not, since
+// it may have run.
+func wantAgain(e *executor, starts func() int, before int, again bool) {
+	e.t.Helper()
+	want := before
+	if again {
+		want++
+		if exit := e.awaitExit(); exit.Code != 5 {
+			e.t.Errorf("exit %+v", exit)
+		}
+	} else {
+		mustName(e.t, e.awaitExit().Message, "may have run", "not started again")
+	}
+	if n := starts(); n != want {
+		e.t.Errorf("there are %d starts, want %d", n, want)
+	}
+}
+
 func program(*testing.T) *exec.Cmd { return exec.Command("sleep", "1000") }
 
 // An Engine that is lost over a start knows nothing of a program that was started and has ended when it is back. A cgroup tells that the
@@ -153,18 +171,7 @@ func TestStartOverWhichTheEngineIsLost(t *testing.T) {
 			}
 			p.Away()
 			p.Back()
-			want := 1
-			if c.again {
-				want = 2
-				if exit := e.awaitExit(); exit.Code != 5 {
-					t.Errorf("exit %+v", exit)
-				}
-			} else {
-				mustName(t, e.awaitExit().Message, "may have run", "not started again")
-			}
-			if n := starts(); n != want {
-				t.Errorf("it was started %d times", n)
-			}
+			wantAgain(e, starts, 1, c.again)
 			e.done()
 			h.awaitNoContainers()
 		})
@@ -196,20 +203,10 @@ func TestStartOverWhichDaemonAndEngineAreLost(t *testing.T) {
 				go left.wait() // it is this process's to reap
 			}
 			starts := func() int { return p.Count(http.MethodPost, `/containers/.*/start`) }
-			want := starts()
+			before := starts()
 			h.start()
 			e.reconnect(h.socket)
-			if c.again {
-				want++
-				if exit := e.awaitExit(); exit.Code != 5 {
-					t.Errorf("exit %+v", exit)
-				}
-			} else {
-				mustName(t, e.awaitExit().Message, "may have run", "not started again")
-			}
-			if n := starts(); n != want {
-				t.Errorf("there are %d starts, want %d", n, want)
-			}
+			wantAgain(e, starts, before, c.again)
 			e.done()
 			h.awaitNoContainers()
 		})
