@@ -45,7 +45,7 @@ begin with their priority, which it takes off.
 Exit status: 0 when told to end, 1 when it cannot run or fails, 2 when a flag or setting is wrong.
 `
 
-// errToldToEnd is what a command of an agent may show that was cut short. The signal's own words would speak of another process.
+// errToldToEnd is what the log says of work that was cut short. The words of the signal would speak of another process.
 var errToldToEnd = errors.New("mesos-docker-containerizer is told to end")
 
 // serve is the daemon.

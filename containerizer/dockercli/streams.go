@@ -59,8 +59,8 @@ func (s *streams) receiveCall(limit time.Duration) (Call, error) {
 	call := Call{
 		Home:    string(asked.Home),
 		Stdin:   s.stdin,
-		Stdout:  s.conn.Writer(protocol.KindStdout),
-		Stderr:  s.conn.Writer(protocol.KindStderr),
+		Stdout:  awaited{s.ctx, s.conn.Writer(protocol.KindStdout)},
+		Stderr:  awaited{s.ctx, s.conn.Writer(protocol.KindStderr)},
 		Signals: s.signals,
 		Terminal: Terminal{
 			Stdin: asked.StdinTerminal, Stdout: asked.StdoutTerminal,
@@ -76,6 +76,20 @@ func (s *streams) receiveCall(limit time.Duration) (Call, error) {
 		s.resize(*asked.Size)
 	}
 	return call, nil
+}
+
+// awaited is a writer that fails once ctx has ended. What a command says from then on tells of the daemon's end, and not of its own: the
+// client asks the next daemon.
+type awaited struct {
+	ctx context.Context
+	to  io.Writer
+}
+
+func (w awaited) Write(p []byte) (int, error) {
+	if w.ctx.Err() != nil {
+		return 0, context.Cause(w.ctx)
+	}
+	return w.to.Write(p)
 }
 
 // receive passes on the client's frames until the client leaves or sends an invalid one. It never waits for the command, so it
