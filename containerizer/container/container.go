@@ -105,6 +105,7 @@ type Container struct {
 	tty       bool
 	mayAppear bool // a create was asked for, and how that ended is not known
 	claimed   bool // the id is the word of FindByID's caller, and was not looked at
+	networks  int  // that it was created with; of one that an earlier daemon has created, at least
 	inherited inherited
 
 	looks   chan struct{} // buffered: Wait is to look at the container
@@ -160,6 +161,7 @@ func (c *Container) ID() string { return c.id }
 // take makes a container that was found the one of c.
 func (c *Container) take(found *engine.Container) {
 	c.id, c.tty, c.mayAppear, c.claimed = found.ID, found.Config.Tty, false, false
+	c.networks = networksOf(found)
 }
 
 func (c *Container) owns(found *engine.Container) bool {

@@ -20,6 +20,17 @@ type Spec struct {
 	Platform   *ocispec.Platform // nil for the host's
 }
 
+// networks is how many networks the container is created on, at least.
+func (s Spec) networks() int {
+	switch {
+	case s.HostConfig.NetworkMode.IsContainer():
+		return 0
+	case s.Networking == nil:
+		return 1
+	}
+	return max(len(s.Networking.EndpointsConfig), 1)
+}
+
 // Create creates the container, and only one, whatever becomes of the answers: what was lost is found by inspecting the name. It
 // may be called again after an error, for instance when the image is there. Warnings are the Engine's and meant for a person.
 //
@@ -38,6 +49,7 @@ func (c *Container) Create(ctx context.Context, spec Spec) (warnings []string, e
 		id, warnings, err := c.createOnce(ctx, spec)
 		if err == nil {
 			c.id, c.tty, c.mayAppear = id, spec.Config.Tty, false
+			c.networks = spec.networks()
 			return warnings, nil
 		}
 		if engine.IsInternal(err) {

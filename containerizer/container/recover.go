@@ -48,6 +48,7 @@ func (c *Container) FindByID(ctx context.Context, id string) (*engine.Container,
 // asked for, and goes on as long as the Engine lives.
 type inherited struct {
 	found  bool
+	lost   bool // a network, at a start that an earlier daemon has asked for
 	ended  bool // the owner was given a stream, which has ended
 	losses int  // of the Engine at that time
 }
@@ -57,7 +58,7 @@ func (c *Container) inherit(found *engine.Container) {
 	c.output.mu.Lock()
 	ended := !c.output.open && !c.output.end.Ended.IsZero()
 	c.output.mu.Unlock()
-	c.inherited = inherited{found: true, ended: ended, losses: c.losses()}
+	c.inherited = inherited{found: true, lost: StartedAt(found).IsZero() && c.networkLost(found), ended: ended, losses: c.losses()}
 }
 
 // startLost reports whether an Engine may have been asked to start the container that is there no more. Which it was nobody can tell

@@ -22,11 +22,14 @@ var ErrMayHaveRun = errors.New("the Docker Engine was lost over the start of the
 // process of it was seen, and there was no cgroup when the Engine, or containerd, was lost. They know nothing afterwards of a program
 // that had been started and ended before they were back. The same holds for a container that an earlier daemon may have had started, if
 // its output stream has ended since: with the Engine, or with a start that failed, which cannot be told apart. The owner's patience does
-// not count for answers that were lost, for a container may run unseen.
+// not count for answers that were lost, for a container may run unseen. A container that has lost a network is not started again.
 //
 // With an error other than ErrVanished there is a container, and it may run.
 func (c *Container) Start(ctx context.Context) error {
 	refused := refusals{Container: c}
+	if c.inherited.lost {
+		return fmt.Errorf("a start has failed that an earlier daemon asked for: %w", errNetworkLost)
+	}
 	if c.startLost() {
 		f := failedStart{err: errInherited, begun: true, losses: uncertain}
 		if started, err := c.settleStart(ctx, f, &refused); started || err != nil {
@@ -89,6 +92,8 @@ func (c *Container) settleStart(ctx context.Context, f failedStart, refused *ref
 			return false, err
 		case !StartedAt(found).IsZero():
 			return true, nil
+		case over == nil && c.networkLost(found):
+			over = fmt.Errorf("%w; %w", f.err, errNetworkLost)
 		}
 		left, runs := c.processLeft()
 		if left && !seen {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -43,6 +44,25 @@ func TestRunThatTheEngineRefuses(t *testing.T) {
 				t.Errorf("%s, fault %v: %+v", path, kind, got)
 			}
 		}
+	}
+}
+
+// A host port that is taken is docker's failure, however often the start is made: Engine 29 does a second one, without the port.
+func TestRunWithATakenHostPort(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	d, b := newRunner(t)
+	name := b.named()
+	got := answer(t.Context(), d, "run", "--name", name, "-p", taken.Addr().String()+":80", b.image, "true")
+	if got.Status != statusUsage || !strings.HasPrefix(got.Stderr, "docker: ") || got.Stdout != "" {
+		t.Errorf("%+v", got)
+	}
+	if c, err := b.api.ContainerInspect(t.Context(), name); err != nil || c.State.Status != "created" {
+		t.Errorf("%+v, %v", c.State, err)
 	}
 }
 

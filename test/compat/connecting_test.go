@@ -24,17 +24,19 @@ func connecting() []row {
 			product: "exposes each port that it publishes",
 		},
 		{
-			name: "port-twice", request: "a host port of a running container again: start",
+			name: "port-twice", request: "a host port of a running container again: start, Networks then, and a second start",
 			ask: func(t *testing.T, e *engine) string {
 				ports := object{"Cmd": []string{"sleep", "60"}, "ExposedPorts": object{"80/tcp": object{}}, "HostConfig": object{"PortBindings": object{"80/tcp": []object{{"HostIp": "127.0.0.1", "HostPort": "18463"}}}}}
 				e.started(t, ports)
 				second := e.must(t, ports)
 				a := e.ask(t, "POST", "/containers/"+second+"/start", nil)
 				state := e.inspect(t, second)
-				return fmt.Sprintf("%v; ExitCode %s, Error is set %t", a, state.at("State.ExitCode"), state.at("State.Error") != `""`)
+				return fmt.Sprintf("%v; ExitCode %s, Error is set %t; in no network %t; %v", a, state.at("State.ExitCode"), state.at("State.Error") != `""`,
+					state.at("NetworkSettings.Networks") == "{}", e.ask(t, "POST", "/containers/"+second+"/start", nil))
 			},
-			answers: []said{{"20.10", "500; ExitCode 128, Error is set true"}},
-			product: "the task fails at the start with the Engine's words, as the host's fault",
+			answers: []said{{"20.10", "500; ExitCode 128, Error is set true; in no network false; 500"},
+				{"29", "500; ExitCode 128, Error is set true; in no network true; 204"}},
+			product: "the task fails at the start with the Engine's words, as the host's fault; does not start again what has lost a network",
 		},
 		{
 			name: "network-unknown", request: "NetworkMode of a network that is not there: create, start",
