@@ -17,8 +17,8 @@ type result struct {
 // figures are what was measured on one route; zero is not measured.
 type figures struct {
 	host, bridge, together, kill time.Duration
-	memory                       float64 // MB a task
-	waterfall                    map[string]time.Duration
+	memory                       float64                  // MB a task
+	launching, killing           map[string]time.Duration // by step, of launchSteps and killSteps
 }
 
 // showScenarios is a table with a row a scenario, and below it what was seen where that is not what should have been.
@@ -81,8 +81,17 @@ func showFigures(routes []route, of map[route]figures) string {
 	row("all at once to the last RUNNING, ms", "%.0f", ms(func(f figures) time.Duration { return f.together }))
 	row("kill to KILLED, ms", "%.0f", ms(func(f figures) time.Duration { return f.kill }))
 	row("memory a task, MB", "%.2f", func(f figures) float64 { return f.memory })
-	for _, step := range steps[1:] {
-		row("  "+step+", ms", "%.0f", ms(func(f figures) time.Duration { return f.waterfall[step] }))
+	for _, fall := range []struct {
+		of    func(figures) map[string]time.Duration
+		steps []string
+	}{
+		{func(f figures) map[string]time.Duration { return f.launching }, launchSteps},
+		{func(f figures) map[string]time.Duration { return f.killing }, killSteps},
+	} {
+		fmt.Fprintf(w, "from \"%s\" to\n", fall.steps[0])
+		for _, step := range fall.steps[1:] {
+			row("  \""+step+"\", ms", "%.0f", ms(func(f figures) time.Duration { return fall.of(f)[step] }))
+		}
 	}
 	w.Flush()
 	return b.String()

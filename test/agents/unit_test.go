@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,9 +50,28 @@ func TestStepsOf(t *testing.T) {
 			line(31, "Sending queued task 't-1' to executor 't-1' of framework F") +
 			line(50, "Handling status update TASK_STARTING (Status UUID: u) for task t-1 of framework F") +
 			line(90, "Handling status update TASK_RUNNING (Status UUID: u) for task t-11 of framework F") +
-			line(95, "Handling status update TASK_RUNNING (Status UUID: u) for task t-1 of framework F")
-		got := waterfall([]map[string]time.Time{stepsOf(log, "t-1", now)})
+			line(95, "Handling status update TASK_RUNNING (Status UUID: u) for task t-1 of framework F") +
+			line(200, "Asked to kill task t-11 of framework F") + line(210, "Asked to kill task t-1 of framework F") +
+			line(220, "Handling status update TASK_KILLING (Status UUID: u) for task t-1 of framework F from executor(1)@127.0.0.1:1") +
+			line(300, "Handling status update TASK_KILLED (Status UUID: v) for task t-1 of framework F from executor(1)@127.0.0.1:1") +
+			line(310, "Forwarding the update TASK_KILLED (Status UUID: v) for task t-1 of framework F to master@127.0.0.1:5050") +
+			line(900, "Forwarding the update TASK_KILLED (Status UUID: v) for task t-1 of framework F to master@127.0.0.1:5050")
+		reached := stepsOf(log, "t-1", now)
+		got := waterfall(launchSteps, []map[string]time.Time{reached})
 		want := map[string]time.Duration{assigned: 0, forked: 10 * time.Millisecond, registered: 30 * time.Millisecond, sent: 31 * time.Millisecond, running: 95 * time.Millisecond}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+		// The framework, the kernel and the Engine tell the others.
+		asked := reached[killKnown].Add(-10 * time.Millisecond)
+		for step, ms := range map[string]time.Duration{killAsked: 0, signalled: 30, gone: 40, died: 60, heard: 120} {
+			reached[step] = asked.Add(ms * time.Millisecond)
+		}
+		got = waterfall(killSteps, []map[string]time.Time{reached})
+		want = map[string]time.Duration{}
+		for step, ms := range map[string]time.Duration{killAsked: 0, killKnown: 10, killing: 20, signalled: 30, gone: 40, died: 60, ended: 100, forwarded: 110, heard: 120} {
+			want[step] = ms * time.Millisecond
+		}
 		if !maps.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
@@ -61,7 +81,7 @@ func TestStepsOf(t *testing.T) {
 // A step that one launch did not show has no median.
 func TestWaterfallWithout(t *testing.T) {
 	at := time.Unix(1000, 0)
-	got := waterfall([]map[string]time.Time{{assigned: at, running: at.Add(time.Second)}, {assigned: at}})
+	got := waterfall(launchSteps, []map[string]time.Time{{assigned: at, running: at.Add(time.Second)}, {assigned: at}})
 	if want := map[string]time.Duration{assigned: 0}; !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -100,8 +120,13 @@ func TestTables(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}
 	}
-	got = showFigures([]route{stock, dropIn}, map[route]figures{stock: {host: time.Second}, dropIn: {host: 250 * time.Millisecond}})
-	if !strings.Contains(got, "1000") || !strings.Contains(got, "250 (0.25)") {
-		t.Errorf("figures:\n%s", got)
+	got = showFigures([]route{stock, dropIn}, map[route]figures{
+		stock:  {host: time.Second, killing: map[string]time.Duration{signalled: 100 * time.Millisecond}},
+		dropIn: {host: 250 * time.Millisecond, killing: map[string]time.Duration{signalled: 30 * time.Millisecond}},
+	})
+	for _, want := range []string{"1000 +250 \\(0.25\\)\n", "from \"framework kills\" to", "\"Engine tells its signal\", ms +100 +30 \\(0.30\\)\n"} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
 	}
 }
