@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,11 @@ func (c *cluster) callMaster(kind string, body map[string]any) error {
 	return response.Body.Close()
 }
 
-// errNoCall is the answer of an agent or master whose release does not know a call.
+// errNoCall is the answer of an agent or master whose release does not know a call, or not for such containers.
 var errNoCall = errors.New("this release has no such call")
+
+// refusals are what releases answer, with status 400, to what they have no call for.
+var refusals = []string{"Failed to find enum", "Nested containers are not supported"}
 
 func callV1(ctx context.Context, address string, call map[string]any) (*http.Response, error) {
 	body, err := json.Marshal(call)
@@ -56,13 +60,26 @@ func callV1(ctx context.Context, address string, call map[string]any) (*http.Res
 	if response.StatusCode != http.StatusOK {
 		defer response.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 500))
-		err := errors.New(strings.TrimSpace(string(text)))
-		if response.StatusCode == http.StatusBadRequest && strings.Contains(err.Error(), "Failed to find enum") || response.StatusCode == http.StatusNotImplemented {
-			err = errNoCall
-		}
-		return nil, fmt.Errorf("%s: %s: %w", call["type"], response.Status, err)
+		return nil, fmt.Errorf("%s: %s: %w", call["type"], response.Status, refusal(response.StatusCode, strings.TrimSpace(string(text))))
 	}
 	return response, nil
+}
+
+// refusal is the error of an answer other than 200; it wraps errNoCall where the release has no such call.
+func refusal(status int, text string) error {
+	unknown := slices.ContainsFunc(refusals, func(words string) bool { return strings.Contains(text, words) })
+	if status == http.StatusBadRequest && unknown || status == http.StatusNotImplemented {
+		return fmt.Errorf("%w: %s", errNoCall, text)
+	}
+	return errors.New(text)
+}
+
+// notOffered reports whether a scenario failed for a call alone that the release does not have.
+func notOffered(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !notOffered(err) })
+	}
+	return errors.Is(err, errNoCall)
 }
 
 // readRecord reads one record: its length in bytes, a newline, and that many bytes.

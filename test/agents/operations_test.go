@@ -68,10 +68,6 @@ func changedMemory(r *run) (string, error) {
 		response, err := r.callAgent(context.Background(), map[string]any{"type": "UPDATE_CONTAINER_MEMORY_LIMIT", "update_container_memory_limit": map[string]any{
 			"container_id": map[string]any{"value": u.ContainerStatus.GetContainerID().GetValue()}, "memory_limit": map[string]any{"value": 48},
 		}})
-		if errors.Is(err, errNoCall) {
-			after = "not changed: " + err.Error()
-			return nil
-		}
 		if err != nil {
 			return err
 		}
@@ -161,7 +157,7 @@ func drained(r *run) (string, error) {
 	agent := map[string]any{"agent_id": map[string]any{"value": up.GetAgentID().Value}}
 	err = r.callMaster("DRAIN_AGENT", map[string]any{"agent_id": agent["agent_id"], "max_grace_period": map[string]any{"seconds": 1}})
 	if errors.Is(err, errNoCall) {
-		return err.Error(), r.endNow(task)
+		return r.history(task), errors.Join(err, r.endNow(task))
 	}
 	if err != nil {
 		return r.history(task), err

@@ -40,7 +40,9 @@ func showScenarios(routes []route, names []string, results map[route]map[string]
 				mark = "-"
 			case got.err != nil:
 				mark = "DIFFERS"
-				if got.known != "" {
+				if notOffered(got.err) {
+					mark = "not offered"
+				} else if got.known != "" {
 					mark = "differs, as known"
 					fmt.Fprintf(&faults, "%s, %s, as known: %s\n", r, name, got.known)
 				}

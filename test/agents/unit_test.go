@@ -3,6 +3,7 @@ package agents
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -111,11 +112,34 @@ func TestReadRecord(t *testing.T) {
 	}
 }
 
+func TestRefusal(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		text   string
+		noCall bool
+	}{
+		{400, "Failed to parse body into Call protobuf: Failed to find enum for 'UPDATE_CONTAINER_MEMORY_LIMIT'", true},
+		{400, "Nested containers are not supported", true},
+		{501, "", true},
+		{400, "Root container c not found", false},
+		{500, "Nested containers are not supported", false},
+	} {
+		err := fmt.Errorf("session: %w", refusal(test.status, test.text))
+		if notOffered(err) != test.noCall || notOffered(errors.Join(err, nil)) != test.noCall || !strings.Contains(err.Error(), test.text) {
+			t.Errorf("%d %q: %v, want no such call %v", test.status, test.text, err, test.noCall)
+		}
+		if notOffered(errors.Join(err, errors.New("want TASK_KILLED"))) {
+			t.Errorf("%d %q: it hides what went wrong after it", test.status, test.text)
+		}
+	}
+}
+
 func TestTables(t *testing.T) {
 	got := showScenarios([]route{stock, custom}, []string{"one", "two"}, map[route]map[string]result{
-		stock: {"one": {seen: "RUNNING FAILED", err: errors.New("want FINISHED")}, "two": {}}, custom: {"one": {}},
+		stock:  {"one": {seen: "RUNNING FAILED", err: errors.New("want FINISHED")}, "two": {}},
+		custom: {"one": {err: fmt.Errorf("session: %w", refusal(400, "Failed to launch: Nested containers are not supported")), known: "it is another's"}},
 	})
-	for _, want := range []string{"one       DIFFERS  ok\n", "two       ok       -\n", "stock, one: want FINISHED; seen: RUNNING FAILED\n"} {
+	for _, want := range []string{"one       DIFFERS  not offered\n", "two       ok       -\n", "custom, one: session: this release has no such call: ", "stock, one: want FINISHED; seen: RUNNING FAILED\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}
