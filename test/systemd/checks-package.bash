@@ -38,6 +38,44 @@ upgrade_with_a_mistake() {
 	unharmed
 }
 
+# A mistake in an override counts as one in a flag's file does, and what the override says holds after the upgrade. A unit that is masked
+# while the daemon runs is left as it is.
+upgrade_with_an_override() {
+	local before overrides=/etc/systemd/system/$unit.d
+	before=$(shown MainPID)
+	mkdir -p $overrides
+	cat >$overrides/override.conf <<-'END'
+		[Service]
+		Environment="OTHER=two words" MESOS_DOCKER_CONTAINERIZER_PULL_PROGRESS_INTERVAL=71secs
+		EnvironmentFile=/root/variables
+		ExecStart=
+		ExecStart=/usr/bin/mesos-docker-containerizer \
+			"serve" --pull_inactivity_timeout=72mins
+	END
+	echo "MESOS_DOCKER_CONTAINERIZER_PREPARE_TIMEOUT='some time'" >/root/variables
+	systemctl daemon-reload
+	! install_package . "$work.log" || fail 'the mistake went through'
+	wants "$work.log" '"some time" is refused' 'The daemon from before runs on'
+	[[ $(shown MainPID) == "$before" ]] || fail 'the daemon was restarted'
+	unharmed
+	echo "MESOS_DOCKER_CONTAINERIZER_PREPARE_TIMEOUT=73mins" >/root/variables
+	dpkg --configure -a >"$work.log" 2>&1 || fail "$(cat "$work.log")"
+	unharmed
+	mesos-docker-containerizer config --running >"$work.log"
+	wants "$work.log" 71secs 72mins 73mins
+	[[ -z $(find /run -maxdepth 3 -name '*containerizer-check*') ]] || fail "left: $(find /run -maxdepth 3 -name '*containerizer-check*')"
+	rm -r $overrides /root/variables
+
+	before=$(shown MainPID)
+	systemctl mask --quiet $unit
+	install_package next "$work.log" || fail "$(cat "$work.log")"
+	wants "$work.log" 'the unit is masked'
+	[[ $(shown MainPID) == "$before" ]] || fail 'the masked unit was restarted'
+	systemctl unmask --quiet $unit
+	systemctl restart $unit
+	unharmed
+}
+
 # A stop by an admin is kept.
 upgrade_of_a_stopped_daemon() {
 	systemctl stop $unit
