@@ -51,9 +51,10 @@ install_beside_an_engine() {
 engine_can_limit() { { mesos-docker-containerizer doctor || true; } | grep -q '^OK *engine_limits'; }
 
 limits_of_a_task() {
+	local weight
 	limited limited
 	limits_are limited max
-	echo "NOTE: cpu.weight of 0.5 CPUs: $(limit limited cpu cpu.weight 2>/dev/null || echo none)"
+	! weight=$(limit limited cpu cpu.weight 2>/dev/null) || echo "NOTE: cpu.weight of 0.5 CPUs: $weight"
 }
 
 # The daemon is restarted for it, and the first task goes on as it is.
