@@ -54,10 +54,10 @@ type Conn struct {
 	// Of the receiving goroutine.
 	ahead  []byte // read from conn before the Conn was made
 	buffer []byte
-	files  []*os.File // passed with the frame that is being read
-	limit  int        // set by Restrict, with budget
-	budget *Budget    // nil for none
-	held   int        // bytes taken from it
+	file   *os.File // passed with the frame that is being read, nil for none
+	limit  int      // set by Restrict, with budget
+	budget *Budget  // nil for none
+	held   int      // bytes taken from it
 }
 
 // New takes over conn: closing the Conn closes it. Ahead is what was read from conn already; it comes before the rest.
@@ -144,13 +144,12 @@ func (c *Conn) send(kind byte, body []byte, file *os.File) error {
 // passed between two frames, after which it may be called again. After any other error nothing more can be received.
 func (c *Conn) Receive() (Frame, error) {
 	frame, err := c.receive()
-	if err == nil && len(c.files) > 0 {
-		frame.File, c.files = c.files[0], c.files[1:]
+	if err == nil {
+		frame.File = c.file
+	} else if c.file != nil {
+		c.file.Close()
 	}
-	for _, f := range c.files {
-		f.Close()
-	}
-	c.files = nil
+	c.file = nil
 	return frame, err
 }
 
@@ -211,7 +210,7 @@ func (c *Conn) body(size int) ([]byte, error) {
 	return buffer, nil
 }
 
-// read fills p and collects the files that are passed meanwhile. It returns io.EOF at the end of the connection, wherever that
+// read fills p and keeps the first file of the frame. It returns io.EOF at the end of the connection, wherever that
 // is.
 func (c *Conn) read(p []byte) (filled int, err error) {
 	for filled < len(p) {
@@ -257,7 +256,7 @@ func (c *Conn) pass(header []byte, file *os.File) (n int, err error) {
 	return n, sendErr
 }
 
-// readMessage reads what there is, up to the length of p, and keeps the files that were passed with it.
+// readMessage reads what there is, up to the length of p.
 func (c *Conn) readMessage(p []byte) (n int, err error) {
 	var oob [maxRights]byte
 	n, oobn, flags, _, err := c.unix.ReadMsgUnix(p, oob[:])
@@ -278,6 +277,8 @@ func (c *Conn) readMessage(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// collect keeps the first file of the frame. It closes others at once, since a frame may come in as many pieces as it has bytes, each with
+// files.
 func (c *Conn) collect(oob []byte) error {
 	if len(oob) == 0 {
 		return nil
@@ -293,11 +294,15 @@ func (c *Conn) collect(oob []byte) error {
 			continue // credentials or the like: nothing that has to be closed
 		}
 		for _, fd := range fds {
+			if c.file != nil {
+				syscall.Close(fd)
+				continue
+			}
 			// Non-blocking, so that reading it costs no thread.
 			if err := syscall.SetNonblock(fd, true); err != nil {
 				failed = fmt.Errorf("receive a file: %w", err)
 			}
-			c.files = append(c.files, os.NewFile(uintptr(fd), "passed by the peer"))
+			c.file = os.NewFile(uintptr(fd), "passed by the peer")
 		}
 	}
 	return failed

@@ -376,6 +376,50 @@ func TestUnwantedFilesAreClosed(t *testing.T) {
 	}
 }
 
+// TestFilesOfAnUnfinishedFrame: a peer that passes files with each byte of a frame, and does not finish it, does not fill our table either.
+func TestFilesOfAnUnfinishedFrame(t *testing.T) {
+	a, b := pair(t)
+	file := pipe(t, "")
+	var status syscall.Stat_t
+	if err := syscall.Fstat(int(file.Fd()), &status); err != nil {
+		t.Fatal(err)
+	}
+	c := New(b, plain, nil)
+	for range 20 {
+		if _, _, err := a.WriteMsgUnix([]byte{0}, syscall.UnixRights(int(file.Fd()), int(file.Fd())), nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := descriptorsOf(t, status.Ino); got > 2 { // ours, and the frame's
+		t.Errorf("%d descriptors of one file are open", got)
+	}
+	a.Close()
+	if _, err := c.Receive(); err != io.EOF {
+		t.Error(err)
+	}
+	if got := descriptorsOf(t, status.Ino); got > 1 {
+		t.Errorf("%d descriptors are open after the end", got)
+	}
+}
+
+// descriptorsOf counts this process's descriptors of a pipe.
+func descriptorsOf(t *testing.T, inode uint64) (count int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && target == fmt.Sprintf("pipe:[%d]", inode) {
+			count++
+		}
+	}
+	return count
+}
+
 func TestFilesNeedASocket(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
