@@ -59,7 +59,7 @@ const (
 	shutdownMargin = 2 * time.Second
 
 	// acknowledgementTimeout is the fail-safe of contract 3.3: an agent that does not acknowledge a terminal update
-	// for so long will not do so at all.
+	// for so long will not do so at all. The time that it is away does not count.
 	acknowledgementTimeout = 60 * time.Second
 
 	// drainTimeout bounds the wait for more of the output of a container that has exited. The Engine ends the stream by itself, and
@@ -95,6 +95,7 @@ type executor struct {
 	conn    sender // nil while the daemon is away
 	linkErr error  // the last failure to reach the daemon, or its refusal; nil for none
 
+	away           bool // the agent is, and may come back
 	reportsKilling bool // the framework accepts TASK_KILLING
 	custom         *mesos.ExecutorInfo
 	task           *task
@@ -173,8 +174,7 @@ func (e *executor) loop(ctx context.Context, events <-chan *agent.Event, gone <-
 		case <-e.drain.c():
 			e.onDrain()
 		case <-e.failSafe.c():
-			e.Logger.Warn("terminal update was not acknowledged", zap.Duration("waited", acknowledgementTimeout))
-			err = errFinished
+			err = e.onUnacknowledged()
 		}
 		if err != nil {
 			return err

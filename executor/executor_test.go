@@ -180,6 +180,45 @@ func TestUnacknowledgedEnd(t *testing.T) {
 	})
 }
 
+// An agent that is away cannot acknowledge an update, and gets it when it is back: its time begins then.
+func TestUnacknowledgedEndWhileTheAgentIsAway(t *testing.T) {
+	for name, before := range map[string]bool{"lost before the end": true, "lost after the end": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(h *harness) {
+				h.run(sleeper())
+				if before {
+					h.event(agent.Away)
+				}
+				h.say(exited(0))
+				finished := h.update(mesos.TASK_FINISHED)
+				if !before {
+					time.Sleep(acknowledgementTimeout / 2)
+					h.event(agent.Away)
+				}
+				time.Sleep(agent.DefaultRecoveryTimeout - time.Millisecond) // then the connection has it shut down
+				h.settle()
+				h.lives()
+				h.event(subscribed())
+				time.Sleep(acknowledgementTimeout - time.Millisecond)
+				h.settle()
+				h.lives()
+				h.acknowledge(finished)
+				h.ends(nil)
+			})
+		})
+	}
+	t.Run("back and silent", func(t *testing.T) {
+		inBubble(t, func(h *harness) {
+			h.run(sleeper())
+			h.event(agent.Away)
+			h.say(exited(0))
+			h.event(subscribed())
+			time.Sleep(acknowledgementTimeout)
+			h.ends(nil)
+		})
+	})
+}
+
 func TestOutputThatDoesNotEnd(t *testing.T) {
 	inBubble(t, func(h *harness) {
 		h.run(sleeper())

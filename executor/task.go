@@ -40,6 +40,10 @@ type task struct {
 }
 
 func (e *executor) onEvent(event *agent.Event) error {
+	if event == agent.Away {
+		e.away = true
+		return nil
+	}
 	switch event.GetType() {
 	case mesosexec.Event_SUBSCRIBED:
 		e.onSubscribed(event.GetSubscribed())
@@ -75,6 +79,9 @@ func (e *executor) onSubscribed(s *mesosexec.Event_Subscribed) {
 	}
 	if e.task == nil && len(e.refused) == 0 {
 		e.idle.set(launchTimeout)
+	}
+	if e.away = false; e.failSafe.t != nil {
+		e.failSafe.set(acknowledgementTimeout)
 	}
 	if e.Route != wire.RouteDropIn {
 		info := s.GetExecutorInfo()
@@ -166,6 +173,17 @@ func (e *executor) onAcknowledged(id mesos.TaskID, uuid []byte) error {
 	if e.task != nil {
 		e.send(wire.Message{Done: &wire.Done{}})
 	}
+	return errFinished
+}
+
+// onUnacknowledged ends an executor whose last update the agent does not acknowledge. One that is away cannot: then its connection says
+// for how long it is waited for.
+func (e *executor) onUnacknowledged() error {
+	e.failSafe.set(acknowledgementTimeout)
+	if e.away {
+		return nil
+	}
+	e.Logger.Warn("terminal update was not acknowledged", zap.Duration("waited", acknowledgementTimeout))
 	return errFinished
 }
 

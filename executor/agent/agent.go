@@ -18,6 +18,9 @@ import (
 // Event is one event of the executor API, in its v1 form whatever the protocol (contract 5.1).
 type Event = executor.Event
 
+// Away is the event by which a connection reports that it has lost an agent that may come back. If one does, a SUBSCRIBED event follows.
+var Away = &Event{Type: executor.Event_UNKNOWN}
+
 // Cursor is a position in the order in which updates were recorded. The zero Cursor stands before the first.
 type Cursor uint64
 

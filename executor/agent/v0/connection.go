@@ -12,8 +12,9 @@
 // # When the agent is away
 //
 // The link ends with the agent. The next agent, perhaps at another address, asks the executor to re-register. The sender of that
-// request is the agent from then on, with a new link. The connection sends the executor a SHUTDOWN event of its own, at most one
-// and none after the agent's, when
+// request is the agent from then on, with a new link. Where the framework checkpoints, the executor is sent agent.Away meanwhile.
+//
+// The connection sends the executor a SHUTDOWN event of its own, at most one and none after the agent's, when
 //   - the link could not be made or ended before the agent had registered us: at once, it will not do so any more;
 //   - the framework does not checkpoint and the link ended: at once, for the agent keeps no such executor;
 //   - the framework does checkpoint and no agent has taken us back within MESOS_RECOVERY_TIMEOUT.
@@ -110,6 +111,7 @@ type run struct {
 	subscribed executor.Event_Subscribed // the content of its answer
 
 	deadline *time.Timer // the time of our own SHUTDOWN to the executor; nil while there is no reason for one
+	lost     bool        // the executor is to be sent agent.Away
 	told     bool        // the executor has had a SHUTDOWN, from the agent or from us
 
 	peer     atomic.Pointer[netip.Addr] // the agent's address as seen on the last link
@@ -130,8 +132,14 @@ func (r *run) loop(ctx context.Context, messages <-chan message) error {
 		if r.deadline != nil {
 			deadline = r.deadline.C
 		}
+		var away chan<- *agent.Event
+		if r.lost {
+			away = r.events
+		}
 		var err error
 		select {
+		case away <- agent.Away: // an executor that does not receive delays no answer to the agent
+			r.lost = false
 		case m := <-messages:
 			err = r.receive(ctx, m)
 		case <-r.link.ended():
@@ -185,7 +193,7 @@ func (r *run) linkEnded(ctx context.Context) error {
 	case !r.registered || !r.env.Checkpoint:
 		return r.shutDown(ctx)
 	case r.deadline == nil:
-		r.deadline = time.NewTimer(r.env.RecoveryTimeout)
+		r.deadline, r.lost = time.NewTimer(r.env.RecoveryTimeout), true
 	}
 	return nil
 }
@@ -226,7 +234,7 @@ func (r *run) receive(ctx context.Context, m message) error {
 		r.registered, r.subscribed = true, *got.event.Subscribed
 		r.belongTo(got.agentID)
 	case executorReregistered:
-		r.registered = true
+		r.registered, r.lost = true, false
 		r.stopDeadline()
 		got.event.Subscribed.ExecutorInfo = r.subscribed.ExecutorInfo
 		got.event.Subscribed.FrameworkInfo = r.subscribed.FrameworkInfo

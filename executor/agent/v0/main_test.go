@@ -169,11 +169,14 @@ func (f *fixture) stop() {
 	}
 }
 
-// expect receives the next event, which must be of this type.
+// expect receives the next event, which must be of this type. It passes over agent.Away unless that is wanted.
 func (f *fixture) expect(want executor.Event_Type) *agent.Event {
 	f.t.Helper()
 	select {
 	case event := <-f.events:
+		if event == agent.Away && want != agent.Away.Type {
+			return f.expect(want)
+		}
 		if event.Type != want {
 			f.t.Fatalf("event %v, want %v", event.Type, want)
 		}
@@ -206,15 +209,20 @@ func (f *fixture) acknowledged(s mesos.TaskStatus) {
 	}
 }
 
-// quiet asserts that for a time neither an event comes nor Run ends.
+// quiet asserts that for a time neither an event other than agent.Away comes nor Run ends.
 func (f *fixture) quiet(d time.Duration) {
 	f.t.Helper()
-	select {
-	case event := <-f.events:
-		f.t.Fatalf("unexpected event %v", event.Type)
-	case err := <-f.result:
-		f.t.Fatalf("Run ended with %v", err)
-	case <-time.After(d):
+	for over := time.After(d); ; {
+		select {
+		case event := <-f.events:
+			if event != agent.Away {
+				f.t.Fatalf("unexpected event %v", event.Type)
+			}
+		case err := <-f.result:
+			f.t.Fatalf("Run ended with %v", err)
+		case <-over:
+			return
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ func (f *fixture) execute() (stop func()) {
 				switch event.Type {
 				case executor.Event_ACKNOWLEDGED:
 					f.outbox.acknowledge(event.Acknowledged)
-				case executor.Event_SUBSCRIBED:
+				case executor.Event_SUBSCRIBED, executor.Event_UNKNOWN: // agent.Away
 				default:
 					f.t.Errorf("event %v", event.Type)
 				}

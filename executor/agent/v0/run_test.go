@@ -14,6 +14,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 	"go.uber.org/zap/zaptest"
 
+	"mesos-docker-containerizer/executor/agent"
 	"mesos-docker-containerizer/test/fakeagent"
 )
 
@@ -69,6 +70,7 @@ func TestAgentRestart(t *testing.T) {
 			restart := func() {
 				t.Helper()
 				a.Stop()
+				f.expect(agent.Away.Type)
 				f.quiet(50 * time.Millisecond)
 				must(t, a.Start(anotherPort))
 				must(t, a.Reconnect())

@@ -8,7 +8,7 @@
 //
 // The first subscription and every later one are tried again, after a random pause of at most MESOS_SUBSCRIPTION_BACKOFF_MAX
 // and never more than 0.5 s, for as long as the agent cannot be reached or says that it is not ready (404, 5xx). Any other
-// refusal ends Run.
+// refusal ends Run. Where the framework checkpoints, the executor is sent agent.Away meanwhile.
 //
 // The connection sends the executor a SHUTDOWN event of its own, at most one and none after the agent's, when
 //   - it had been subscribed, the framework does not checkpoint, and the connection ended: at once, for the agent keeps no such
@@ -91,14 +91,15 @@ type run struct {
 	events chan<- *agent.Event
 
 	deadline time.Time // while not subscribed: the time of our own SHUTDOWN
+	lost     bool      // the executor is to be sent agent.Away
 	told     bool      // the executor has had a SHUTDOWN, from the agent or from us
 	failing  bool      // the last attempt failed; only the first failure in a row is a warning
 }
 
 // disconnected records the end of a subscription. The agent's time to accept the executor again starts now.
 func (r *run) disconnected(err error) {
-	r.deadline = time.Now()
-	if r.client.env.Checkpoint {
+	r.deadline, r.lost = time.Now(), r.client.env.Checkpoint
+	if r.lost {
 		r.deadline = r.deadline.Add(r.client.env.RecoveryTimeout)
 	}
 	r.failing = false
@@ -115,14 +116,26 @@ func (r *run) failed(err error) {
 	log("cannot subscribe with the agent yet, trying again", zap.Error(err))
 }
 
-// pause waits before the next attempt. It sends the executor a SHUTDOWN when the time for attempts is over.
+// pause waits before the next attempt, and sends agent.Away if the executor receives it meanwhile. It sends a SHUTDOWN when the time for
+// attempts is over.
 func (r *run) pause(ctx context.Context) error {
 	wait := backoff(r.client.env.SubscriptionBackoffMax)
 	if !r.told {
 		wait = min(wait, time.Until(r.deadline))
 	}
-	if err := agent.Sleep(ctx, wait); err != nil {
-		return err
+	for over := time.After(wait); over != nil; {
+		var away chan<- *agent.Event
+		if r.lost {
+			away = r.events
+		}
+		select {
+		case away <- agent.Away:
+			r.lost = false
+		case <-over:
+			over = nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if r.told || time.Now().Before(r.deadline) {
 		return nil

@@ -307,11 +307,14 @@ func (f *fixture) stop() {
 	}
 }
 
-// expect receives the next event, which must be of this type.
+// expect receives the next event, which must be of this type. It passes over agent.Away unless that is wanted.
 func (f *fixture) expect(want executor.Event_Type) *agent.Event {
 	f.t.Helper()
 	select {
 	case event := <-f.events:
+		if event == agent.Away && want != agent.Away.Type {
+			return f.expect(want)
+		}
 		if event.Type != want {
 			f.t.Fatalf("event %v, want %v", event.Type, want)
 		}
@@ -324,15 +327,20 @@ func (f *fixture) expect(want executor.Event_Type) *agent.Event {
 	return nil
 }
 
-// quiet asserts that for a time neither an event comes nor Run ends.
+// quiet asserts that for a time neither an event other than agent.Away comes nor Run ends.
 func (f *fixture) quiet(d time.Duration) {
 	f.t.Helper()
-	select {
-	case event := <-f.events:
-		f.t.Fatalf("unexpected event %v", event.Type)
-	case err := <-f.result:
-		f.t.Fatalf("Run ended with %v", err)
-	case <-time.After(d):
+	for over := time.After(d); ; {
+		select {
+		case event := <-f.events:
+			if event != agent.Away {
+				f.t.Fatalf("unexpected event %v", event.Type)
+			}
+		case err := <-f.result:
+			f.t.Fatalf("Run ended with %v", err)
+		case <-over:
+			return
+		}
 	}
 }
 
@@ -341,6 +349,9 @@ func (f *fixture) fails(words ...string) error {
 	f.t.Helper()
 	select {
 	case event := <-f.events:
+		if event == agent.Away {
+			return f.fails(words...)
+		}
 		f.t.Fatalf("event %v, want the end of Run", event.Type)
 	case err := <-f.result:
 		if err == nil || errors.Is(err, context.Canceled) {

@@ -177,6 +177,7 @@ func TestWithCheckpointShutdownComesAfterTheRecoveryTimeout(t *testing.T) {
 		f.expect(executor.Event_SUBSCRIBED)
 		before := time.Now()
 		stop()
+		f.expect(agent.Away.Type)
 		f.expect(executor.Event_SHUTDOWN)
 		if took := time.Since(before); took != 15*time.Minute {
 			t.Errorf("SHUTDOWN after %s, want exactly the recovery timeout", took)
@@ -371,7 +372,7 @@ func TestBrokenStreamSubscribesAgain(t *testing.T) {
 				for end := time.After(time.Minute); ; {
 					select {
 					case event := <-f.events:
-						if event.Type != executor.Event_SUBSCRIBED {
+						if event.Type != executor.Event_SUBSCRIBED && event != agent.Away {
 							t.Fatalf("event %v out of a broken stream", event.Type)
 						}
 						continue

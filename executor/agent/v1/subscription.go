@@ -41,7 +41,7 @@ func (r *run) subscription(parent context.Context) (subscribed bool, err error) 
 			return subscribed, cause(ctx, err)
 		}
 		if event.Type == executor.Event_SUBSCRIBED && !subscribed {
-			subscribed = true
+			subscribed, r.lost = true, false
 			attempt.Stop()
 			r.logger.Info("subscribed with the agent", zap.String("agent", r.client.endpoint()),
 				zap.Int("unacknowledged_tasks", len(tasks)), zap.Int("unacknowledged_updates", len(updates)))
