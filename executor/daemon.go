@@ -41,13 +41,21 @@ func (e *executor) onDaemonAway(err error) {
 		e.Logger.Warn("no connection to the daemon; dialling again", zap.Error(err))
 	}
 	e.linkErr = err
-	e.giveUpAfter(daemonTimeout)
+	e.limitWait()
 }
 
-// giveUpAfter limits the wait for a daemon that is away while no container can have been started.
-func (e *executor) giveUpAfter(d time.Duration) {
-	if e.conn == nil && e.task != nil && e.task.exit == nil && e.task.state.ContainerID == "" && (e.unanswered.t == nil || d < daemonTimeout) {
-		e.unanswered.set(d)
+// limitWait limits the wait for a daemon that is away while no container can have been started: to what is left of a kill's grace period,
+// else to daemonTimeout.
+func (e *executor) limitWait() {
+	if e.conn != nil || e.task == nil || e.task.exit != nil || e.task.state.ContainerID != "" {
+		return
+	}
+	left := daemonTimeout
+	if kill := e.task.state.Kill; kill != nil {
+		left = min(left, time.Until(kill.Deadline)+killMargin)
+	}
+	if left < daemonTimeout || e.unanswered.t == nil {
+		e.unanswered.set(left)
 	}
 }
 
@@ -233,7 +241,6 @@ func (e *executor) onDrain() {
 	}
 	if passed := e.task.output.passed.Load(); passed != e.task.drained {
 		e.task.drained = passed
-		e.task.drained = e.task.output.passed.Load()
 		e.drain.set(drainTimeout)
 		return
 	}

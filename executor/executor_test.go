@@ -389,23 +389,30 @@ func TestRefusalDoesNotEndARunningTask(t *testing.T) {
 // A daemon that took the launch and went away for good leaves the task an end in bounded time, and at once after a kill.
 func TestDaemonThatGoesAwayWhilePreparing(t *testing.T) {
 	for name, test := range map[string]struct {
-		kill bool
-		wait time.Duration
-		want mesos.TaskState
+		kill, killBefore bool
+		wait             time.Duration
+		want             mesos.TaskState
 	}{
-		"waiting": {false, daemonTimeout, mesos.TASK_FAILED},
-		"killed":  {true, grace + killMargin, mesos.TASK_KILLED},
+		"waiting":       {false, false, daemonTimeout, mesos.TASK_FAILED},
+		"killed":        {true, false, grace + killMargin, mesos.TASK_KILLED},
+		"killed before": {false, true, grace + killMargin, mesos.TASK_KILLED},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(h *harness) {
 				h.launch(sleeper())
 				h.update(mesos.TASK_STARTING)
 				h.say(wire.Message{Accepted: &wire.Accepted{}})
+				if test.killBefore {
+					h.kill("t", nil)
+				}
 				h.link <- linkEvent{err: errors.New("connection refused")}
 				if test.kill {
 					h.kill("t", nil)
 				}
-				time.Sleep(test.wait - time.Millisecond)
+				for range 2 { // each attempt to reach it fails
+					time.Sleep((test.wait - time.Millisecond) / 2)
+					h.link <- linkEvent{err: errors.New("connection refused")}
+				}
 				h.settle()
 				h.noUpdate()
 				time.Sleep(time.Millisecond)

@@ -79,7 +79,7 @@ func (e *executor) sendKill(grace time.Duration, why string) {
 	}
 	e.task.state.Kill = &kill
 	e.send(wire.Message{Kill: &kill})
-	e.giveUpAfter(time.Until(kill.Deadline) + killMargin)
+	e.limitWait()
 }
 
 // onKillSent notes that the stop signal of the latest kill was sent, and its grace period has begun.
