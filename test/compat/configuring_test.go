@@ -24,11 +24,11 @@ func configuring() []row {
 					a := own.ask(t, "POST", "/images/create?fromImage="+registry+"/app&tag=1", nil)
 					pulled := own.ask(t, "GET", "/images/"+registry+"/app:1/json", nil)
 					info := own.ask(t, "GET", "/info", nil)
-					all = append(all, fmt.Sprintf("pull %d, image %d, %s", a.status, pulled.status, info.at("RegistryConfig.InsecureRegistryCIDRs")))
+					all = append(all, fmt.Sprintf("pull %d, image %d, %s", a.status, pulled.status, sorted(t, info, "RegistryConfig.InsecureRegistryCIDRs")))
 				}
 				return strings.Join(all, "; ")
 			},
-			answers: []said{{"20.10", "pull 200, image 200, [\"127.0.0.0/8\"]; pull 200, image 200, [\"127.0.0.0/8\"]"}, {"28", "pull 200, image 200, [\"::1/128\",\"127.0.0.0/8\"]; pull 200, image 200, [\"::1/128\",\"127.0.0.0/8\"]"}},
+			answers: []said{{"20.10", "pull 200, image 200, [\"127.0.0.0/8\"]; pull 200, image 200, [\"127.0.0.0/8\"]"}, {"28", "pull 200, image 200, [\"127.0.0.0/8\" \"::1/128\"]; pull 200, image 200, [\"127.0.0.0/8\" \"::1/128\"]"}},
 			product: "leaves the way to the registry to the Engine",
 		},
 		{

@@ -42,6 +42,16 @@ func count(t *testing.T, a answer, path string) string {
 	return fmt.Sprint(len(list))
 }
 
+// sorted is a list of strings in JSON in one order, for Engines that give it in any.
+func sorted(t *testing.T, a answer, path string) string {
+	t.Helper()
+	var list []string
+	if err := json.Unmarshal([]byte(a.at(path)), &list); err != nil {
+		t.Fatalf("%v in %s", err, a.body)
+	}
+	return fmt.Sprintf("%q", slices.Sorted(slices.Values(list)))
+}
+
 // shared is a directory that the Engine sees too.
 func shared(t *testing.T) string {
 	t.Helper()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 
 	"mesos-docker-containerizer/internal/localagent"
@@ -106,7 +108,7 @@ func TestLogHelperThatDoesNotRead(t *testing.T) {
 				r.Path = "/bin/sh"
 			})
 			k.await(t, mesos.TASK_RUNNING)
-			awaitStandstill(t, k)
+			logged := awaitStandstill(t, k)
 			if test.kill {
 				if err := h.agent.Kill(k.ID, nil); err != nil {
 					t.Fatal(err)
@@ -129,8 +131,8 @@ func TestLogHelperThatDoesNotRead(t *testing.T) {
 			if err := reader.Close(); err != nil {
 				t.Error(err)
 			}
-			if got := <-lines; got < 85_000 {
-				t.Errorf("%d lines in order", got)
+			if got := <-lines; got < logged {
+				t.Errorf("%d lines in order of %d", got, logged)
 			}
 		})
 	}
@@ -150,7 +152,7 @@ func TestStoppedExecutor(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(k.Sandbox, "write"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	awaitStandstill(t, k)
+	logged := awaitStandstill(t, k)
 	k.tellEnd(t)
 	environment.Eventually(t, patience, "the container's end", func() bool {
 		c, err := h.docker.ContainerInspect(t.Context(), k.container(t))
@@ -160,26 +162,28 @@ func TestStoppedExecutor(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantMessage(t, k.end(t), mesos.TASK_FAILED, "Container exited with status 3")
-	if got := countNumbered(strings.NewReader(k.output(t, "stdout"))); got < 85_000 {
-		t.Errorf("%d lines in order", got)
+	if got := countNumbered(strings.NewReader(k.output(t, "stdout"))); got < logged {
+		t.Errorf("%d lines in order of %d", got, logged)
 	}
 }
 
-// awaitStandstill waits until a task cannot write any more: its log has more than an Engine keeps for a reader, and does not grow.
-func awaitStandstill(t *testing.T, k *task) {
+// awaitStandstill waits until a task cannot write any more: its log has more than an Engine keeps for a reader, and does not grow. It
+// returns the lines of the log.
+func awaitStandstill(t *testing.T, k *task) (lines int) {
 	t.Helper()
-	size := 0
+	var logged bytes.Buffer
 	environment.Eventually(t, patience, "the task to be held up", func() bool {
-		before := size
+		before := logged.Len()
 		log, err := k.h.docker.ContainerLogs(t.Context(), k.container(t), container.LogsOptions{ShowStdout: true})
 		if err != nil {
 			return false
 		}
 		defer log.Close()
-		n, err := io.Copy(io.Discard, log)
-		size = int(n)
-		return err == nil && size > 1_000_000 && size == before
+		logged.Reset()
+		_, err = stdcopy.StdCopy(&logged, io.Discard, log)
+		return err == nil && logged.Len() > 900_000 && logged.Len() == before
 	})
+	return bytes.Count(logged.Bytes(), []byte("\n"))
 }
 
 // countNumbered counts the lines of `probe write` that come in order, until the file is closed.

@@ -127,7 +127,11 @@ func TestGPUsByName(t *testing.T) {
 				for j, info := range tasks {
 					before := engineRestarts.Load()
 					k := h.launch(t, info)
-					k.await(t, mesos.TASK_RUNNING)
+					for status := range k.Updates(patiently(t)) {
+						if status.GetState() == mesos.TASK_RUNNING {
+							break
+						}
+					}
 					engineThere.RLock()
 					if err := os.WriteFile(filepath.Join(k.Sandbox, "end"), nil, 0o600); err != nil {
 						t.Error(err)
@@ -138,7 +142,9 @@ func TestGPUsByName(t *testing.T) {
 					switch {
 					case err == nil && status.GetState() == mesos.TASK_FINISHED:
 					case err == nil && !complains && engineRestarts.Load() != before:
-						mu.Lock() // on a loaded machine the Engine does not find all of its containers again, and kills those
+						// On a loaded machine the Engine does not find all of its containers again, and kills those. One over whose
+						// start the Engine was lost is not started again.
+						mu.Lock()
 						killed[name(j)] = true
 						mu.Unlock()
 					default:

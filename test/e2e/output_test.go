@@ -31,7 +31,7 @@ func wantNumbered(t *testing.T, text, prefix string, lines int) {
 func TestBulkOutput(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	const lines = 800_000 // of 13 bytes, on each stream
+	const lines = 300_000 // of 13 bytes, on each stream: several times what is kept on the way
 	k := h.launch(t, probe(t, "write", "-stdout", strconv.Itoa(lines), "-stderr", strconv.Itoa(lines), "-code", "3"))
 	status, err := k.Wait(patiently(t))
 	if err != nil {
