@@ -310,3 +310,43 @@ func TestForgottenOrphan(t *testing.T) {
 		t.Errorf("the container ended with %d", code)
 	}
 }
+
+// Another that restarts a container ends its task: a program that was started by nobody but him is not the task's. Where the Engine is seen
+// between the two it still tells how the first has ended.
+func TestContainerRestartedBehindOurBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		unseen bool // the Engine tells nothing until the second has begun
+		line   string
+	}{
+		"seen":                 {false, "sleep 1000"},
+		"unseen":               {true, "sleep 1000"},
+		"the second ends, too": {true, `echo >> "$MESOS_SANDBOX/runs"; [ $(wc -l < "$MESOS_SANDBOX/runs") = 2 ] || sleep 1000`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, p := newFailingHost(t)
+			e := h.newExecutor()
+			e.attach.Executor = t.Name() + "-again"
+			e.conn.Close()
+			e.connect(h.socket)
+			e.launch(dockerTask(t, environment.Busybox(t), test.line))
+			e.awaitRunning()
+			if test.unseen {
+				p.Fault(fakeengine.Fail, http.MethodGet, anyInspect, always)
+			}
+			if err := h.docker.ContainerRestart(t.Context(), e.state.ContainerID, container.StopOptions{Timeout: new(0)}); err != nil {
+				t.Fatal(err)
+			}
+			p.Mend()
+			exit := e.awaitExit()
+			if told := exit.Outcome == wire.OutcomeExited && exit.Code == 137; !told || test.unseen {
+				if exit.Outcome != wire.OutcomeUnknown || !exit.Gone {
+					t.Errorf("exit %+v", exit)
+				}
+				mustName(t, exit.Message, "started again", "docker restart")
+			}
+			e.done()
+			h.awaitNoContainers()
+		})
+	}
+}

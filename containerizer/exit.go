@@ -48,7 +48,7 @@ func (s *session) failure(err error) wire.Exited {
 
 // processGone reports whether an error says that a container's process has ended, and the Engine cannot tell how.
 func processGone(err error) bool {
-	return errors.Is(err, container.ErrVanished) || errors.As(err, new(*container.ForgottenError)) ||
+	return errors.Is(err, container.ErrVanished) || errors.Is(err, container.ErrRestarted) || errors.As(err, new(*container.ForgottenError)) ||
 		errors.As(err, new(*container.LostExitError))
 }
 

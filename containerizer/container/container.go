@@ -122,6 +122,9 @@ var (
 
 	// ErrVanished says that a container that had been created is not there any more.
 	ErrVanished = errors.New("the container was removed, and not by this daemon")
+
+	// ErrRestarted says that a container runs a second time, or has. How it ended before is not known.
+	ErrRestarted = errors.New("the container ended and was started again, and not by this daemon, as by docker restart; how it ended is not known")
 )
 
 // NameInUseError says that another container has the name. It wraps what the Engine said to the create.

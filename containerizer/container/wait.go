@@ -66,6 +66,7 @@ type wait struct {
 	letGo      context.CancelFunc // ends the stopping of a container that the Engine does not know; nil unless it is being stopped
 	stopSignal string             // empty where it is not known
 
+	started  time.Time         // when the Engine started the container; zero for one that is searched
 	found    *engine.Container // as inspected last; nil before
 	end      *End              // once it is known
 	asked    time.Time         // when the question was asked that was answered last
@@ -87,13 +88,13 @@ type answer struct {
 //
 // Output that broke off goes on from the Engine's log. Where the owner wants the whole output, Wait waits for the end of that, too.
 //
-// The error is ErrVanished, *ForgottenError, *LostExitError, the Engine's or the owner's refusal, or the cause of ctx.
+// The error is ErrVanished, ErrRestarted, *ForgottenError, *LostExitError, the Engine's or the owner's refusal, or the cause of ctx.
 func (c *Container) Wait(ctx context.Context, started *engine.Container) (end End, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	w := c.newWait()
 	defer func() { w.close(err) }()
 	defer cancel()
-	w.stopSignal = started.Config.StopSignal
+	w.stopSignal, w.started = started.Config.StopSignal, StartedAt(started)
 	if started.State.Running {
 		process, err := pidfd.OpenContainer(started.State.Pid, started.ID)
 		w.hold(ctx, process, err)
@@ -284,6 +285,9 @@ func (w *wait) take(ctx context.Context, a answer) error {
 		w.known()
 		w.asked = a.asked
 		if a.found != nil {
+			if w.process.Load().Ended() && !w.started.IsZero() && !StartedAt(a.found).Equal(w.started) {
+				return ErrRestarted
+			}
 			w.see(a.found)
 		} else {
 			w.end, w.ended = &End{Code: int(a.status)}, time.Now()
