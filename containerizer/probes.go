@@ -61,8 +61,10 @@ func (s *session) probe(ctx context.Context, c *engine.Container) {
 		}
 		var toldHealth, toldCheck lastSent
 		grace := time.Duration(s.info.task.GetHealthCheck().GetGracePeriodSeconds() * float64(time.Second))
+		losses := s.server.watch.lost()
 		run(s.probes.health, func(r health.Result) {
-			s.reportHealth(going, c.ID, s.probes.health.Kind, r, time.Since(container.StartedAt(c)) <= grace, &toldHealth)
+			s.reportHealth(going, c.ID, s.probes.health.Kind, r, losses, time.Since(container.StartedAt(c)) <= grace, &toldHealth)
+			losses = s.server.watch.lost()
 		})
 		run(s.probes.check, func(r health.Result) { s.reportCheck(s.probes.check.Kind, r, &toldCheck) })
 		both.Wait()
@@ -78,10 +80,11 @@ func (s *session) tell(result wire.Message, last *lastSent) {
 	s.conn.sendNews(result, last)
 }
 
-// reportHealth tells the result of a probe, unless it is bad and not by the task's fault.
-func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, inGrace bool, last *lastSent) {
+// reportHealth tells the result of a probe, unless it is bad and not by the task's fault. The losses are those of the Engine when the
+// probe before had ended.
+func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind, r health.Result, losses int, inGrace bool, last *lastSent) {
 	s.logger.Debug("health check", zap.Bool("healthy", r.Succeeded), zap.String("message", r.Message))
-	if !r.Succeeded && !s.blames(ctx, id, kind, r) || ctx.Err() != nil {
+	if !r.Succeeded && !s.blames(ctx, id, kind, r, losses) || ctx.Err() != nil {
 		s.running().Probed(metrics.ProbeNotCounted)
 		return
 	}
@@ -97,17 +100,17 @@ func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind,
 }
 
 // blames tells whether a failed probe says that the task is ill. It does not if the container has ended meanwhile, of which the
-// task's end tells better, nor if it was the Engine that could not run the command.
-func (s *session) blames(ctx context.Context, id string, kind health.Kind, r health.Result) bool {
+// task's end tells better, or is paused, as during docker commit, nor if it was the Engine that could not run the command: it is away,
+// or is about to be, or was replaced.
+func (s *session) blames(ctx context.Context, id string, kind health.Kind, r health.Result, losses int) bool {
 	limited, cancel := context.WithTimeout(ctx, blamePatience)
 	defer cancel()
-	c, err := s.server.engine.Inspect(limited, id)
+	e := s.server.engine
+	c, err := e.Inspect(limited, id)
 	switch {
-	case err == nil:
-		return c.State.Running
-	case engine.IsNotFound(err):
+	case err == nil && (!c.State.Running || c.State.Paused), engine.IsNotFound(err):
 		return false
-	case kind != health.Command || r.Ran:
+	case kind != health.Command || r.Ran, err == nil && s.server.watch.lost() == losses && e.Listens(limited):
 		return true
 	}
 	if ctx.Err() == nil {

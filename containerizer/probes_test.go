@@ -231,7 +231,8 @@ func TestProbing(t *testing.T) {
 	h.awaitNoContainers()
 }
 
-// A failed probe counts only if it tells of the task: not if the Engine could not carry it out, nor if the container has ended.
+// A failed probe counts only if it tells of the task: not if the Engine could not carry it out, nor if the container is paused or has
+// ended.
 func TestFailuresThatAreNotTheTasks(t *testing.T) {
 	h, p := newFailingHost(t)
 	e := h.newExecutor()
@@ -240,20 +241,50 @@ func TestFailuresThatAreNotTheTasks(t *testing.T) {
 	h.server.mu.Lock()
 	s := h.server.sessions[sessionKey(&e.attach, peer{Process: self(t), uid: uint32(os.Geteuid())})]
 	h.server.mu.Unlock()
+	losses := h.server.watch.lost()
 	blames := func(kind health.Kind, ran bool) bool {
-		return s.blames(t.Context(), e.state.ContainerID, kind, health.Result{Ran: ran})
+		return s.blames(t.Context(), e.state.ContainerID, kind, health.Result{Ran: ran}, losses)
 	}
 	if !blames(health.Command, false) || !blames(health.Command, true) || !blames(health.HTTP, false) {
 		t.Error("a failure does not count although all is well")
 	}
+	if err := h.docker.ContainerPause(t.Context(), e.state.ContainerID); err != nil {
+		t.Fatal(err)
+	}
+	if blames(health.Command, false) || blames(health.Command, true) || blames(health.HTTP, false) {
+		t.Error("a failure counts although the container is paused")
+	}
+	if err := h.docker.ContainerUnpause(t.Context(), e.state.ContainerID); err != nil {
+		t.Fatal(err)
+	}
+	notTheEngines := func(when string) {
+		t.Helper()
+		if blames(health.Command, false) {
+			t.Errorf("a command counts that the Engine, %s, could not run", when)
+		}
+		if !blames(health.Command, true) || !blames(health.TCP, true) || !blames(health.TCP, false) {
+			t.Errorf("a failure does not count for which the Engine, %s, was not needed", when)
+		}
+	}
 	p.Away()
-	if blames(health.Command, false) {
-		t.Error("a command counts that the Engine could not run")
-	}
-	if !blames(health.Command, true) || !blames(health.TCP, true) || !blames(health.TCP, false) {
-		t.Error("a failure does not count for which no Engine was needed")
-	}
+	notTheEngines("which is away")
 	p.Back()
+	environment.Eventually(t, patience, "the Engine to be back", func() bool { return h.server.watch.lost() > losses && h.server.watch.away() == nil })
+	notTheEngines("which was away")
+	if losses = h.server.watch.lost(); !blames(health.Command, false) {
+		t.Error("a failure does not count since the Engine is back")
+	}
+	before, socket := losses, p.Socket+".away"
+	if err := os.Rename(p.Socket, socket); err != nil { // what an Engine that ends does first
+		t.Fatal(err)
+	}
+	notTheEngines("which does not listen any more")
+	if err := os.Rename(socket, p.Socket); err != nil {
+		t.Fatal(err)
+	}
+	if after := h.server.watch.lost(); after != before {
+		t.Errorf("the Engine was lost %d times meanwhile", after-before)
+	}
 	e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now()}})
 	e.awaitExit()
 	if blames(health.HTTP, false) || blames(health.Command, true) {
