@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -73,20 +74,22 @@ const (
 // refusalPatience. While the Engine, or containerd behind it, is seen to be away, the time does not count.
 type refusals struct {
 	*Container
-	first time.Time // zero before the first refusal
+	cause error     // the first refusal; nil before
+	first time.Time // when that came
 	since time.Time // from when the time counts
 	wait  time.Duration
 }
 
 // pause waits before a call that has failed is repeated, as often as the Engine did not answer. It returns why the call is not repeated:
-// the call's error, ErrStopped, or the cause of ctx.
+// the call's error, ErrStopped, or the cause of ctx. An error of a repeated call may be about what the first has left, as "id already in
+// use" is on Engine 20.10 after a start that the runtime has refused, so the first is told, too.
 func (r *refusals) pause(ctx context.Context, err error) error {
 	if !engine.IsInternal(err) {
 		return r.pauseUnlessStopped(ctx, RetryInterval)
 	}
 	now := time.Now()
-	if r.first.IsZero() {
-		r.first, r.since = now, now
+	if r.cause == nil {
+		r.cause, r.first, r.since = err, now, now
 	}
 	if away, askErr := r.options.Engine.ContainerdAway(ctx); away || engine.IsUnavailable(askErr) {
 		r.since = now
@@ -94,6 +97,9 @@ func (r *refusals) pause(ctx context.Context, err error) error {
 	r.wait = min(max(2*r.wait, refusalWaitMin), refusalWaitMax)
 	next := now.Add(r.wait)
 	if limit := r.options.Patience; next.After(r.since.Add(refusalPatience)) || limit > 0 && next.After(r.first.Add(limit)) {
+		if err.Error() != r.cause.Error() {
+			return fmt.Errorf("%w; the first try: %w", err, r.cause)
+		}
 		return err
 	}
 	r.options.Logger.Warn("the Engine has failed at a call; making it again", zap.Duration("after", r.wait), zap.Error(err))

@@ -35,18 +35,22 @@ func TestRefusals(t *testing.T) {
 			t.Parallel()
 			c := New(Options{Engine: refusing(t, test.commit), Logger: zap.NewNop(), Patience: test.patience})
 			c.id = "x"
-			refused := refusals{Container: c}
-			if test.ago > 0 {
-				refused.first = time.Now().Add(-test.ago)
-				refused.since = refused.first
-			}
 			failure := c.options.Engine.Start(t.Context(), c.id)
 			if !engine.IsInternal(failure) {
 				t.Fatalf("the start fails with %v", failure)
 			}
-			err := refused.pause(t.Context(), failure)
-			if test.repeated && err != nil || !test.repeated && !errors.Is(err, failure) {
-				t.Errorf("%v, repeated is to be %t", err, test.repeated)
+			for cause, text := range map[error]string{
+				failure: failure.Error(), errors.New("the reason"): failure.Error() + "; the first try: the reason",
+			} {
+				refused := refusals{Container: c}
+				if test.ago > 0 {
+					refused.cause, refused.first = cause, time.Now().Add(-test.ago)
+					refused.since = refused.first
+				}
+				err := refused.pause(t.Context(), failure)
+				if test.repeated && err != nil || !test.repeated && (!errors.Is(err, failure) || !engine.IsInternal(err) || err.Error() != text) {
+					t.Errorf("%v, want %s; repeated is to be %t", err, text, test.repeated)
+				}
 			}
 		})
 	}
