@@ -106,20 +106,21 @@ func (e *executorConn) sendOnce(m wire.Message, file *os.File) {
 	e.enqueue(outgoing{m, file})
 }
 
-// lastSent is what was sent last of one kind, and on which connection: on another the executor need not have heard of it.
+// lastSent is what was sent last of probes of one kind, and on which connection: on another the executor need not have heard of it.
 type lastSent struct {
-	out     *outbox
-	message wire.Message
+	out    *outbox
+	health *wire.Health
+	check  *wire.Check
 }
 
-// sendNews is sendOnce, unless the same was sent last.
+// sendNews is sendOnce of the result of a probe, unless the same was sent last.
 func (e *executorConn) sendNews(m wire.Message, last *lastSent) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.out == last.out && reflect.DeepEqual(m, last.message) {
+	if e.out == last.out && reflect.DeepEqual(m.Health, last.health) && reflect.DeepEqual(m.Check, last.check) {
 		return
 	}
-	*last = lastSent{e.out, m}
+	*last = lastSent{e.out, m.Health, m.Check}
 	e.enqueue(outgoing{message: m})
 }
 

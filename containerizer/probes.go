@@ -53,17 +53,18 @@ func (s *session) probe(ctx context.Context, c *engine.Container) {
 		going, cancel := cancelOn(ctx, s.container.Stopping(), container.ErrStopped)
 		defer cancel()
 		target := health.Target{ContainerID: c.ID, PID: c.State.Pid, Engine: s.server.engine}
+		started := container.StartedAt(c)
 		var both sync.WaitGroup
 		run := func(spec *health.Spec, report func(health.Result)) {
 			if spec != nil {
-				both.Go(func() { health.Run(going, *spec, target, container.StartedAt(c), report) })
+				both.Go(func() { health.Run(going, *spec, target, started, report) })
 			}
 		}
 		var toldHealth, toldCheck lastSent
 		grace := time.Duration(s.info.task.GetHealthCheck().GetGracePeriodSeconds() * float64(time.Second))
 		losses := s.server.watch.lost()
 		run(s.probes.health, func(r health.Result) {
-			s.reportHealth(going, c.ID, s.probes.health.Kind, r, losses, time.Since(container.StartedAt(c)) <= grace, &toldHealth)
+			s.reportHealth(going, c.ID, s.probes.health.Kind, r, losses, time.Since(started) <= grace, &toldHealth)
 			losses = s.server.watch.lost()
 		})
 		run(s.probes.check, func(r health.Result) { s.reportCheck(s.probes.check.Kind, r, &toldCheck) })
@@ -94,7 +95,9 @@ func (s *session) reportHealth(ctx context.Context, id string, kind health.Kind,
 	}
 	s.running().Probed(result)
 	s.running().Health(is)
-	s.at.learn(func(f *facts) { f.health = is })
+	if s.health() != is {
+		s.at.learn(func(f *facts) { f.health = is })
+	}
 	s.at.probed(r.Succeeded, r.Message, inGrace)
 	s.tell(wire.Message{Health: &wire.Health{Healthy: r.Succeeded, Message: r.Message}}, last)
 }

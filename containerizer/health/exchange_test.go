@@ -47,7 +47,7 @@ func TestEndOfTLSWaitsForNoServer(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	request := httptest.NewRequest(http.MethodGet, "https://"+to.String(), nil)
-	conn, err := exchange{ctx: ctx}.send(fd, request, []byte("GET / HTTP/1.1\r\n\r\n"))
+	conn, err := (&exchange{ctx: ctx}).send(fd, request, []byte("GET / HTTP/1.1\r\n\r\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -35,14 +36,24 @@ func (p *prober) http(ctx context.Context) Result {
 	if p.request == nil {
 		target := p.spec.HTTP.url()
 		p.what = "HTTP GET " + shown(target)
-		var err error
-		if p.request, err = p.spec.HTTP.request(target); err != nil {
+		request, err := p.spec.HTTP.request(target)
+		if err != nil {
 			return p.failed(ctx, p.what, err)
 		}
+		var text bytes.Buffer
+		if err := request.Write(&text); err != nil {
+			return p.failed(ctx, p.what, err)
+		}
+		p.request, p.text = request, text.Bytes()
 	}
 	what := p.what
-	client := &http.Client{Transport: exchange{ctx, &p.network, p.spec.tick()}, CheckRedirect: p.redirect}
-	response, err := client.Do(p.request)
+	exchange := &exchange{ctx: ctx, network: &p.network, tick: p.spec.tick()}
+	response, err := exchange.ask(p.request, p.text)
+	if err == nil && response.StatusCode/100 == 3 { // most probes do without a client, which takes as long as the rest
+		exchange.first = response
+		client := &http.Client{Transport: exchange, CheckRedirect: p.redirect}
+		response, err = client.Do(p.request)
+	}
 	if err != nil {
 		return p.failed(ctx, what, withoutURL(err))
 	}

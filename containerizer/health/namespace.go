@@ -21,6 +21,7 @@ type containerNetwork struct {
 	target    Target
 	process   *pidfd.Process
 	namespace *os.File
+	own       bool // the network is the daemon's own
 }
 
 // socket creates a non-blocking TCP socket in the network.
@@ -32,6 +33,9 @@ func (n *containerNetwork) socket(family int) (fd int, err error) {
 	}
 	if n.process.Ended() {
 		return -1, processError(n.target.PID, os.ErrNotExist)
+	}
+	if n.own {
+		return newSocket(family)
 	}
 	return socketIn(n.namespace, family)
 }
@@ -49,7 +53,7 @@ func (n *containerNetwork) open() error {
 		process.Close()
 		return processError(n.target.PID, err)
 	}
-	n.process, n.namespace = process, namespace
+	n.process, n.namespace, n.own = process, namespace, isOwn(namespace)
 	return nil
 }
 
@@ -86,6 +90,25 @@ func ownNetwork() (*os.File, error) {
 	return own.network, nil
 }
 
+// isOwn tells whether a network namespace is the daemon's own, which needs no entering.
+func isOwn(namespace *os.File) bool {
+	home, err := ownNetwork()
+	if err != nil {
+		return false
+	}
+	is, err := namespace.Stat()
+	own, ownErr := home.Stat()
+	return err == nil && ownErr == nil && os.SameFile(is, own)
+}
+
+func newSocket(family int) (fd int, err error) {
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return -1, fmt.Errorf("create a socket in the container's network: %w", err)
+	}
+	return fd, nil
+}
+
 // socketIn creates a non-blocking TCP socket in a network namespace, which the socket keeps.
 //
 // The thread that enters the namespace is locked meanwhile. If it cannot return, it stays locked to the caller's goroutine and ends with
@@ -100,10 +123,7 @@ func socketIn(namespace *os.File, family int) (fd int, err error) {
 		runtime.UnlockOSThread()
 		return -1, fmt.Errorf("enter the container's network: %w", err)
 	}
-	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
-	if err != nil {
-		err = fmt.Errorf("create a socket in the container's network: %w", err)
-	}
+	fd, err = newSocket(family)
 	if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
 		runtime.UnlockOSThread()
 	}

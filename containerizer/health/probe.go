@@ -18,6 +18,7 @@ type prober struct {
 	target   Target
 	network  containerNetwork
 	request  *http.Request // of an HTTP check, nil before the first probe
+	text     []byte        // of the request, as it is sent
 	what     string        // names the request in messages
 	leftover string        // exec ID of a command that timed out and may still run
 }
@@ -29,18 +30,19 @@ func newProber(spec Spec, target Target) *prober {
 
 // probe makes one probe within its timeout.
 func (p *prober) probe(session context.Context) (result Result) {
-	ctx, cancel := context.WithCancel(session)
+	var ctx context.Context
+	var cancel context.CancelFunc
+	if p.spec.Timeout > 0 {
+		ctx, cancel = context.WithTimeout(session, p.spec.Timeout)
+	} else {
+		ctx, cancel = context.WithCancel(session)
+	}
 	defer cancel()
 	defer func() {
 		if !result.Succeeded {
 			p.network.close() // the process may have moved to another network
 		}
 	}()
-	if p.spec.Timeout > 0 {
-		var expire context.CancelFunc
-		ctx, expire = context.WithTimeout(ctx, p.spec.Timeout)
-		defer expire()
-	}
 	switch p.spec.Kind {
 	case HTTP:
 		return p.http(ctx)

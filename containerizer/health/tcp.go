@@ -90,7 +90,7 @@ func connect(ctx context.Context, fd int, to unix.Sockaddr) error {
 			continue
 		case err != nil && !errors.Is(err, unix.EISCONN):
 			return &connectError{err}
-		case connectedToItself(fd):
+		case connectedToItself(fd, to):
 			return &connectError{unix.ECONNREFUSED}
 		}
 		return nil
@@ -99,13 +99,9 @@ func connect(ctx context.Context, fd int, to unix.Sockaddr) error {
 
 // connectedToItself detects a socket whose own port is the port it connects to. TCP connects such a socket to itself although no
 // server listens. It happens with ports of the ephemeral range.
-func connectedToItself(fd int) bool {
+func connectedToItself(fd int, to unix.Sockaddr) bool {
 	own, err := unix.Getsockname(fd)
-	if err != nil {
-		return false
-	}
-	peer, err := unix.Getpeername(fd)
-	return err == nil && addressOf(own) == addressOf(peer)
+	return err == nil && addressOf(own) == addressOf(to)
 }
 
 func addressOf(s unix.Sockaddr) netip.AddrPort {
