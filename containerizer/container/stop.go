@@ -71,22 +71,27 @@ type stop struct {
 // Stop asks for the container's end. A later order replaces an earlier one, and has the signal sent again, as a repeated `docker stop`
 // does, unless it says that it was sent. Before the start it ends Create and Start. It may be called by any goroutine.
 func (c *Container) Stop(order StopOrder) {
-	o := &c.stop
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	order = order.within(time.Now())
-	o.order, o.due = order, later(order.killAt(), time.Now())
-	close(o.changed)
-	o.changed = make(chan struct{})
-	o.once.Do(func() { close(o.ordered) })
+	c.stop.replace(order, func(StopOrder) bool { return true })
 }
 
 // StopWithin orders a stop from now on, unless one was ordered that comes earlier.
 func (c *Container) StopWithin(grace time.Duration) {
-	deadline := time.Now().Add(grace)
-	if order, _ := c.stop.current(); !c.StopOrdered() || deadline.Before(order.killAt()) {
-		c.Stop(StopOrder{Deadline: deadline, Grace: grace})
+	order := StopOrder{Deadline: time.Now().Add(grace), Grace: grace}
+	c.stop.replace(order, func(earlier StopOrder) bool { return order.Deadline.Before(earlier.killAt()) })
+}
+
+// replace takes an order if it is the first, or takes the place of the one before.
+func (o *stop) replace(order StopOrder, wins func(over StopOrder) bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.due.IsZero() && !wins(o.order) {
+		return
 	}
+	o.order = order.within(time.Now())
+	o.due = later(o.order.killAt(), time.Now())
+	close(o.changed)
+	o.changed = make(chan struct{})
+	o.once.Do(func() { close(o.ordered) })
 }
 
 // Stopping is closed with the first stop.

@@ -3,6 +3,7 @@ package container
 import (
 	"net/http"
 	"os/exec"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,5 +116,22 @@ func TestStopIsDue(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A stop that one orders for later does not replace what another orders for earlier at the same time.
+func TestStopsAtTheSameTime(t *testing.T) {
+	for range 5000 {
+		c := New(Options{Logger: zap.NewNop()})
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() { c.StopWithin(time.Hour) })
+		}
+		all.Go(func() { c.Stop(StopOrder{Deadline: time.Now()}) })
+		all.Go(func() { c.StopWithin(time.Hour) })
+		all.Wait()
+		if left := c.GraceLeft(0); left > time.Minute {
+			t.Fatalf("the container may run for another %v", left)
+		}
 	}
 }
