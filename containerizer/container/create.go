@@ -130,8 +130,11 @@ func (c *Container) makeRoom(ctx context.Context, found *engine.Container, confl
 	}
 	c.options.Logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
 	err := c.options.Engine.Remove(ctx, found.ID)
-	if err == nil {
+	switch {
+	case err == nil:
 		c.options.Removed()
+	case engine.IsConflict(err), engine.IsUnavailable(err): // another removes it, or it may have been removed
+		return c.pauseUnlessStopped(ctx, RetryInterval)
 	}
 	return err
 }
