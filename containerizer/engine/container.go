@@ -35,19 +35,24 @@ func (c *Client) Create(ctx context.Context, name string, cfg *container.Config,
 		return "", nil, &Error{Op: op, Object: name, kind: errdefs.ErrInvalidArgument, text: "no configuration was given"}
 	}
 	var created container.CreateResponse
-	err = c.containerCall(ctx, op, name, CreateLimit, func(ctx context.Context, api *client.Client) error {
-		var err error
-		created, err = api.ContainerCreate(ctx, cfg, host, net, platform, name)
-		if err == nil && created.ID == "" {
-			err = errors.New("the answer has no container id")
+	for again := true; ; again = false {
+		err = c.containerCall(ctx, op, name, CreateLimit, func(ctx context.Context, api *client.Client) error {
+			var err error
+			created, err = api.ContainerCreate(ctx, cfg, host, net, platform, name)
+			if err == nil && created.ID == "" {
+				err = errors.New("the answer has no container id")
+			}
+			return err
+		})
+		if !IsNotFound(err) {
+			return created.ID, created.Warnings, err
 		}
-		return err
-	})
-	if IsNotFound(err) {
 		_, imageErr := c.InspectImage(ctx, cfg.Image, platform)
-		err = explainMissing(err, imageErr, IsImageNotFound)
+		if imageErr == nil && again { // it may have come between the two calls, by another's pull
+			continue
+		}
+		return "", nil, explainMissing(err, imageErr, IsImageNotFound)
 	}
-	return created.ID, created.Warnings, err
 }
 
 // explainMissing settles what a 404 of create or start was about, which the Engine says only in words: the object that was inspected
