@@ -108,9 +108,11 @@ func (s *Store) Put(r *Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending[name] = append(text, '\n')
-	s.live[name] = r.End == nil
-	if r.End != nil {
+	s.live[name] = true
+	if r.State() == Ended {
 		delete(s.live, name)
+	}
+	if r.End != nil {
 		s.remember(&kept) // nothing changes it any more
 	}
 	select {

@@ -236,3 +236,17 @@ func processorTime(t *testing.T) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// The record of a task that has ended goes in its time, also where nobody knows how it ended.
+func TestRecordOfAnUnknownEndGoes(t *testing.T) {
+	s := NewStore(t.TempDir(), zap.NewNop())
+	for name, end := range map[string]*End{"known": {Outcome: "exited"}, "unknown": nil} {
+		s.Put(&Record{Task: name, Steps: []Step{{State: Running, At: began}}})
+		s.Put(&Record{Task: name, Steps: []Step{{State: Ended, At: began}}, End: end})
+	}
+	s.flush()
+	s.tidy(time.Now().Add(keepFor + time.Minute))
+	if len(s.index) > 0 {
+		t.Errorf("%d records stay", len(s.index))
+	}
+}
