@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"os"
 	"reflect"
+	"slices"
 	"sync"
 
 	"mesos-docker-containerizer/containerizer/container"
@@ -91,10 +92,11 @@ func (o *outbox) write() {
 	}
 }
 
-// sendSticky says something that holds from now on: an executor that attaches again is told again.
+// sendSticky says something that holds from now on: an executor that attaches again is told again. Of several kills the last holds.
 func (e *executorConn) sendSticky(m wire.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.sticky = slices.DeleteFunc(e.sticky, func(earlier wire.Message) bool { return m.Kill != nil && earlier.Kill != nil })
 	e.sticky = append(e.sticky, m)
 	e.enqueue(outgoing{message: m})
 }

@@ -91,3 +91,31 @@ func TestStuckExecutorHoldsNobodyUp(t *testing.T) {
 	e.done()
 	h.awaitNoContainers()
 }
+
+// However often something is said that holds, an executor that attaches again is told the latest once.
+func TestWhatHoldsIsToldOnce(t *testing.T) {
+	var e executorConn
+	e.sendSticky(wire.Message{Created: &wire.Created{ContainerID: "c"}})
+	for i := range 2 * sendQueue {
+		e.sendSticky(wire.Message{Kill: &wire.Kill{Deadline: time.Unix(int64(i), 0)}})
+	}
+	e.sendSticky(wire.Message{Gone: &wire.Gone{}})
+	here, there := connected(t)
+	out := e.setConn(here)
+	var writer sync.WaitGroup
+	writer.Go(out.write)
+	e.end(out)
+	writer.Wait()
+	here.Close()
+	var got []wire.Message
+	for {
+		m, _, err := there.Receive()
+		if err != nil {
+			break
+		}
+		got = append(got, m)
+	}
+	if len(got) != 3 || got[0].Created == nil || got[1].Kill == nil || got[1].Kill.Deadline.Unix() != 2*sendQueue-1 || got[2].Gone == nil {
+		t.Errorf("%d messages: %+v", len(got), got)
+	}
+}
