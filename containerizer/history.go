@@ -60,7 +60,7 @@ func (h *history) enter(state record.State, text string, fields ...zap.Field) {
 // change is enter, with what else is known now. The function must not block.
 func (h *history) change(state record.State, text string, more func(*record.Record), fields ...zap.Field) {
 	h.note(func(r *record.Record) {
-		if r.Stop != nil && state == record.Running { // found running by a daemon that was told to stop it
+		if r.Stop != nil && shown[state].admins == StateRunning { // found running by a daemon that was told to stop it, or by a late probe
 			return
 		}
 		if more != nil {

@@ -69,6 +69,7 @@ func TestHistory(t *testing.T) {
 		{func() { h.stopping(record.Stop{By: "the agent asked for it", Deadline: time.Now()}) },
 			told{zap.InfoLevel, record.Stopping, StateStopping, metrics.TaskRunning, "stopping because the agent asked for it"}},
 		{func() { h.stopping(record.Stop{By: "again", Deadline: time.Now()}) }, told{noLine, record.Stopping, StateStopping, metrics.TaskRunning, "stopping because the agent asked for it"}},
+		{func() { h.enter(record.Healthy, "a probe that was under way") }, told{noLine, record.Stopping, StateStopping, metrics.TaskRunning, "stopping because the agent asked for it"}},
 		{func() { h.ended(wire.Exited{Outcome: wire.OutcomeExited, Code: 143}, "ended") }, told{zap.InfoLevel, record.Ended, StateEnded, metrics.TaskEnded, "ended"}},
 		{func() { h.enter(record.Running, "late"); h.stopping(record.Stop{By: "late", Deadline: time.Now()}) }, told{noLine, record.Ended, StateEnded, metrics.TaskEnded, "ended"}},
 	} {
