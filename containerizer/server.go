@@ -314,32 +314,43 @@ func sessionKey(a *wire.Attach, p peer) string {
 
 // session finds the executor's session or opens one.
 func (s *Server) session(ctx context.Context, a *wire.Attach, p peer) (*session, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	key := sessionKey(a, p)
-	if found := s.sessions[key]; found != nil {
-		return found, nil
+	of, process, err := s.openSession(key, a, p)
+	if err != nil || process == nil {
+		return of, err
 	}
-	if err := s.files.admit(a, len(s.sessions)); err != nil {
-		return nil, err
+	if a.State != nil { // before run begins, so that it starts nothing that was killed; without the lock, for it reads the task's record
+		of.catchUp(a.State)
 	}
-	process, err := pidfd.Open(p.Process)
-	if err != nil {
-		return nil, err
-	}
-	opened := newSession(s, a, p)
-	s.sessions[key] = opened
 	s.group.Go(func() {
 		defer process.Close()
-		opened.run(ctx, process)
+		of.run(ctx, process)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.sessions, key)
-		if s.named[opened.name] == opened {
-			delete(s.named, opened.name)
+		if s.named[of.name] == of {
+			delete(s.named, of.name)
 		}
 	})
-	return opened, nil
+	return of, nil
+}
+
+// openSession returns the session of a key. The process, which the caller closes, comes with a new one alone.
+func (s *Server) openSession(key string, a *wire.Attach, p peer) (*session, *pidfd.Process, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.sessions[key]; found != nil {
+		return found, nil, nil
+	}
+	if err := s.files.admit(a, len(s.sessions)); err != nil {
+		return nil, nil, err
+	}
+	process, err := pidfd.Open(p.Process)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.sessions[key] = newSession(s, a, p)
+	return s.sessions[key], process, nil
 }
 
 // enlist makes a session known by its task and its container's name. It fails when another live session has the name.

@@ -97,9 +97,6 @@ func newSession(s *Server, a *wire.Attach, p peer) *session {
 		unwatch:  func() {},
 	}
 	opened.at.changed = func() { opened.report() }
-	if a.State != nil { // before run begins, so that it starts nothing that was killed
-		opened.catchUp(a.State)
-	}
 	return opened
 }
 
