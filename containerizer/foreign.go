@@ -32,9 +32,7 @@ func (f *foreignKills) hear(event engine.Event) {
 	defer f.mu.Unlock()
 	switch event.Action {
 	case "kill":
-		if len(f.kills) < maxMissed {
-			f.kills = append(f.kills, event)
-		}
+		f.kills = appendLatest(f.kills, event)
 	case "die":
 		select {
 		case <-f.died:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/fakeengine"
@@ -69,6 +70,28 @@ func TestForeignEnds(t *testing.T) {
 			e.done()
 			h.awaitNoContainers()
 		})
+	}
+}
+
+// Of many signals the latest are known, and with them the one that a container ends by, whether its session has heard them or is yet to.
+func TestLatestKillsAreKnown(t *testing.T) {
+	f := &foreignKills{died: make(chan struct{})}
+	w := newWatch(nil, "", nil, nil)
+	last := engine.Event{Name: "c", Action: "kill", Signal: "15"}
+	for range 3 * maxMissed {
+		f.hear(engine.Event{Name: "c", Action: "kill", Signal: "1"})
+		w.wakeFor(engine.Event{Name: "c", Action: "kill", Signal: "1"})
+	}
+	f.hear(last)
+	if n := len(f.kills); n > maxMissed || f.kills[n-1] != last {
+		t.Errorf("the session knows %+v", f.kills)
+	}
+	w.wakeFor(last)
+	w.wakeFor(engine.Event{Name: "c", Action: "die"})
+	var told []engine.Event
+	defer w.subscribe("c", func(e engine.Event) { told = append(told, e) })()
+	if n := len(told); n > maxMissed || told[n-1].Action != "die" || told[n-2] != last {
+		t.Errorf("a session that comes later is told %+v", told)
 	}
 }
 

@@ -24,6 +24,12 @@ const listenInterval = 100 * time.Millisecond
 // maxMissed bounds the events that are kept of one container.
 const maxMissed = 8
 
+// appendLatest keeps the last maxMissed events, among which are those of a container's end.
+func appendLatest(kept []engine.Event, next engine.Event) []engine.Event {
+	kept = append(kept, next)
+	return kept[max(0, len(kept)-maxMissed):]
+}
+
 // watch is the one stream of Engine events. An event wakes the session of its container, which then inspects; it carries no
 // meaning itself, because the Engine drops events under load. After every gap in the stream all sessions are woken. What happens
 // to a container that no session has asked for, and every opening of the stream, is reason for a scan.
@@ -203,8 +209,8 @@ func (w *watch) wakeFor(event engine.Event) func(engine.Event) {
 	wake := w.wakes[event.Name]
 	switch event.Action {
 	case "kill", "die":
-		if kept := w.missed[event.Name]; wake == nil && len(kept) < maxMissed {
-			w.missed[event.Name] = append(kept, event)
+		if wake == nil {
+			w.missed[event.Name] = appendLatest(w.missed[event.Name], event)
 		}
 	default: // it is another container, or there is none any more
 		delete(w.missed, event.Name)
