@@ -10,6 +10,9 @@
 //	pull_bytes_*      what the registry sent for these, against what it sent for the pulls of the baseline
 //	executor_pss_50   proportional memory of one executor while 50 run
 //	daemon_pss_50     the daemon's, with 50 tasks
+//	daemon_peak_300   the daemon's at most while 300 tasks are launched at once (launch_par300_host),
+//	daemon_pss_300    and a minute later
+//	daemon_back_300   how long after the last TASK_RUNNING the daemon's memory was last a tenth above that
 //	scrape_300_*      a scrape of the metrics with 300 tasks of 200 apps, by the version of control groups
 //	view_300_*        a view of the status page with 300 tasks
 //	http_checks_100   share of a processor that the daemon takes to probe 100 tasks over HTTP, each every second

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
@@ -103,21 +102,10 @@ func (b *bench) outputFigures(ctx context.Context, h *host) error {
 		return err
 	}
 	began := time.Now()
-	peak := 0.0
-	watching, stop := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		for watching.Err() == nil {
-			if now, err := pss(pid); err == nil {
-				peak = max(peak, now)
-			}
-			pause(watching, 100*time.Millisecond)
-		}
-	})
+	seen := watchPSS(ctx, pid)
 	_, _, err = reached(ctx, task, mesos.TASK_FINISHED)
 	ours := time.Since(began)
-	stop()
-	watch.Wait()
+	memory := peak(seen())
 	if err != nil {
 		return err
 	}
@@ -138,7 +126,7 @@ func (b *bench) outputFigures(ctx context.Context, h *host) error {
 	rate := func(d time.Duration) float64 { return float64(b.output) / d.Seconds() }
 	b.figures = append(b.figures,
 		figure{Name: "output", Value: rate(ours), Baseline: rate(bare), Ratio: rate(ours) / rate(bare), Unit: "MB/s", goal: "ratio 1"},
-		figure{Name: "output_executor_pss", Value: peak, Unit: "MB"})
+		figure{Name: "output_executor_pss", Value: memory, Unit: "MB"})
 	return nil
 }
 

@@ -22,15 +22,16 @@ func main() {
 	parallel := flag.Int("parallel", 50, "launches at once")
 	rounds := flag.Int("rounds", 3, "rounds of launches at once")
 	endings := flag.Int("endings", 20, "exits and kills")
+	crowd := flag.Int("crowd", 300, "tasks with which the daemon's memory is measured; 0 leaves that out")
 	checks := flag.Int("checks", 100, "tasks with a health check; 0 leaves that out")
 	output := flag.Int("output", 1000, "megabytes of output; 0 leaves that out")
 	stale := flag.Int("stale", 0, "containers that a daemon finds at its start; 0 leaves that out, which takes minutes")
-	only := flag.Bool("only-load", false, "only scrapes, views, checks, output and stale containers")
+	only := flag.Bool("only-load", false, "only scrapes, views, memory with many tasks, checks, output and stale containers")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{sequence: *sequence, parallel: *parallel, rounds: *rounds, endings: *endings, checks: *checks, output: *output, stale: *stale, onlyLoad: *only}
+	b := bench{sequence: *sequence, parallel: *parallel, rounds: *rounds, endings: *endings, crowd: *crowd, checks: *checks, output: *output, stale: *stale, onlyLoad: *only}
 	if err := b.run(ctx, *programs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -39,7 +40,7 @@ func main() {
 
 type bench struct {
 	sequence, parallel, rounds, endings int
-	checks, output, stale               int
+	crowd, checks, output, stale        int
 	onlyLoad                            bool
 	figures                             []figure
 }
@@ -72,6 +73,7 @@ func (b *bench) run(ctx context.Context, programs string) (err error) {
 	steps := append([]func() error{func() error { return b.warmUp(ctx, h) }}, launches...)
 	for _, step := range append(steps,
 		func() error { return b.viewFigures(ctx) },
+		func() error { return b.crowdFigures(ctx, h) },
 		func() error { return b.checkFigure(ctx, h) },
 		func() error { return b.outputFigures(ctx, h) },
 		func() error { return b.staleFigure(ctx, h) }, // the last, for another daemon
