@@ -178,6 +178,18 @@ func TestCommandWithFailingEngine(t *testing.T) {
 	}
 }
 
+// interrupted makes a probe whose session ends once something is so.
+func interrupted(t *testing.T, p *prober, what string, so func() bool) Result {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	result := make(chan Result, 1)
+	go func() { result <- p.probe(ctx) }()
+	await(t, what, so)
+	cancel()
+	return <-result
+}
+
 // recorder keeps the ids of the commands.
 type recorder struct {
 	Engine
@@ -190,7 +202,7 @@ func (r *recorder) CreateExec(ctx context.Context, idOrName string, o container.
 	return id, err
 }
 
-// A command that the Engine starts after the time of its probe is ended when it appears, and none is left behind, however often
+// A command that the Engine starts after the end of its probe is ended when it appears, and none is left behind, however often
 // it happens.
 func TestCommandThatIsStartedLate(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -212,8 +224,9 @@ func TestCommandThatIsStartedLate(t *testing.T) {
 				commands := &recorder{Engine: newEngine(t, proxy.Socket)}
 				late := target
 				late.Engine = commands
-				p := newProber(script("sleep 4000", 500*time.Millisecond), late)
-				if got := p.probe(t.Context()); got.Ran || got.Succeeded || got.Message == "" {
+				p := newProber(script("sleep 4000", patience), late)
+				asked := func() bool { return proxy.Count(http.MethodPost, `/exec/[^/]+/start`) > 0 }
+				if got := interrupted(t, p, "the request to start", asked); got.Ran || got.Succeeded || got.Message == "" {
 					t.Errorf("%+v", got)
 				}
 				proxy.Release()
@@ -274,9 +287,9 @@ func TestCommandIsEndedLater(t *testing.T) {
 	proxy := fakeengine.New(t, environment.Socket(t))
 	failing := target
 	failing.Engine = newEngine(t, proxy.Socket)
-	p := newProber(script("sleep 4000", 500*time.Millisecond), failing)
+	p := newProber(script("sleep 4000", patience), failing)
 	proxy.Fault(fakeengine.Fail, http.MethodGet, `/exec/[^/]+/json`, 2)
-	if got := p.probe(t.Context()); got.Message != "Command timed out after 500ms" {
+	if got := interrupted(t, p, "the command", func() bool { return len(children(t, target)) > 0 }); got.Ran || got.Succeeded {
 		t.Errorf("%+v", got)
 	}
 	if got := p.probe(t.Context()); got.Ran || !strings.Contains(got.Message, "an earlier command that timed out could not be killed") {
