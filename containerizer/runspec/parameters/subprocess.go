@@ -38,12 +38,13 @@ type Subprocess struct {
 	// slots bounds how many children run at once: each has some 20 MB, and more than there are CPUs would only wait.
 	slots chan struct{}
 
-	maxReply int // bytes
+	maxReply int           // bytes
+	timeout  time.Duration // parseTimeout, but in tests
 }
 
 // NewSubprocess returns a parser that runs as many children at once as there are CPUs to run them.
 func NewSubprocess() *Subprocess {
-	return &Subprocess{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), maxReply: maxReply}
+	return &Subprocess{slots: make(chan struct{}, runtime.GOMAXPROCS(0)), maxReply: maxReply, timeout: parseTimeout}
 }
 
 // Parse starts a child and returns its answer. Besides *runspec.OptionError it fails when ctx ends, when the child cannot be
@@ -90,7 +91,7 @@ func (s *Subprocess) ask(ctx context.Context, asked request) (reply, error) {
 
 // run starts the child, hands it its input and returns its output.
 func (s *Subprocess) run(ctx context.Context, input []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, parseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	// /proc/self/exe is this program even when its file has been replaced by an upgrade.
 	command := exec.CommandContext(ctx, "/proc/self/exe", Subcommand)

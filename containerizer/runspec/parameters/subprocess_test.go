@@ -104,6 +104,7 @@ func TestSubprocessIsConfined(t *testing.T) {
 
 func TestSubprocessBounds(t *testing.T) {
 	parser := NewSubprocess()
+	parser.timeout = time.Hour // what is tested is the limit of processor time, for which a child on a busy host waits long
 	t.Run("memory or processor time, as the host is slow", func(t *testing.T) {
 		if raceEnabled {
 			t.Skip("the race detector itself fails, in its own words, when memory is short")
@@ -128,6 +129,15 @@ func TestSubprocessBounds(t *testing.T) {
 		}
 		if got := len(result.Config.Env[0]); got != 5<<20+2 {
 			t.Errorf("the variable has %d bytes", got)
+		}
+	})
+	t.Run("stuck", func(t *testing.T) {
+		impatient := NewSubprocess()
+		impatient.timeout = time.Millisecond
+		_, err := impatient.Parse(t.Context(), requestFor())
+		var fault *runspec.Error
+		if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &fault) {
+			t.Errorf("error %v, want that it took too long", err)
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {
