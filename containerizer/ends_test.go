@@ -203,9 +203,9 @@ func breakAll(p *fakeengine.Proxy, kind fakeengine.Kind, path string) {
 	}
 }
 
-// impatient lets the Engine owe an exit for a moment only.
+// impatient restarts the server, for which the Engine may owe an exit for a moment only.
 func (h *host) impatient() {
-	h.adjust = func(s *Server) { s.lostExit = time.Second }
+	h.adjust = func(s *Server) { s.lostExit, s.stoppedExit = time.Second, stoppedExitTimeout }
 	h.restart()
 	<-h.server.Recovered()
 }
@@ -265,6 +265,7 @@ func TestKillWhileTheEngineIsSilent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, p := newFailingHost(t)
+			h.impatient()
 			e := h.newExecutor()
 			e.launch(dockerTask(t, environment.Busybox(t), "trap '' TERM; echo ready; while :; do sleep 0.05; done"))
 			e.awaitRunning()

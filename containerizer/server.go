@@ -138,6 +138,7 @@ type Server struct {
 
 	scanInterval time.Duration // the constant, but in tests
 	lostExit     time.Duration // lostExitTimeout, but in tests
+	stoppedExit  time.Duration // stoppedExitTimeout, but in tests
 	progress     atomic.Int64  // Options.ProgressInterval, which can change
 
 	mu       sync.Mutex          // guards what follows
@@ -186,7 +187,7 @@ func New(o Options) (*Server, error) {
 		networks:  cni.NewBook(filepath.Join(o.StateDirectory, "cni"), o.Logger),
 		frames:    transport.NewBudget(foreignFrames),
 
-		scanInterval: scanInterval, lostExit: lostExitTimeout,
+		scanInterval: scanInterval, lostExit: lostExitTimeout, stoppedExit: stoppedExitTimeout,
 	}
 	s.SetProgressInterval(o.ProgressInterval)
 	o.Metrics.Ask(s.state, s.isRecovered)

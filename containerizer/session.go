@@ -27,6 +27,9 @@ var errExecutorGone = errors.New("the executor has died")
 // lostExitTimeout is how long the Engine may take to report the exit of a task whose process is gone.
 const lostExitTimeout = 60 * time.Second
 
+// stoppedExitTimeout is the same for a task that was killed. Its end has to be told within 5 s of the kill's deadline.
+const stoppedExitTimeout = 4 * time.Second
+
 // session is the life of one executor's task, and the owner of its container. run is the task from top to bottom. What the executor
 // says comes from serve (connection.go).
 type session struct {
@@ -111,7 +114,7 @@ func (s *session) launch(order wire.Launch) {
 		}
 		s.container = container.New(container.Options{
 			Engine: s.server.engine, Owner: s, Name: containerName(&s.attach, order.Task, s.executor), Late: s.server.late, Logger: s.logger,
-			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostAt: s.server.watch.lostAt, LostExit: s.server.lostExit, Removed: s.server.options.Metrics.ContainerRemoved,
+			Abandoned: s.server.abandoned, Losses: s.server.watch.lost, LostAt: s.server.watch.lostAt, LostExit: s.server.lostExit, StoppedExit: s.server.stoppedExit, Removed: s.server.options.Metrics.ContainerRemoved,
 			OutputLost: s.outputLost, StopSent: s.stopSent, StopGrace: s.stopGrace, Trusted: s.user == nil,
 			Gone: s.processGone,
 		})

@@ -69,9 +69,12 @@ type Options struct {
 	// LostAt is when the Engine went away for the n-th time, from 0. Nil for an owner without Position in its OutputEnd.
 	LostAt func(n int) time.Time
 
-	// LostExit is how long an Engine that answers may take to report the end of a container whose process is gone. For one that was to
-	// be stopped it is some seconds. Zero for ever.
+	// LostExit is how long an Engine that answers may take to report the end of a container whose process is gone. Zero for ever.
 	LostExit time.Duration
+
+	// StoppedExit is the same for a container that was to be stopped, from its end on or from the stop's deadline on, whichever is first,
+	// and also for an Engine that does not answer. It is not used without LostExit.
+	StoppedExit time.Duration
 
 	// StopGrace is what is left between stop signal and SIGKILL to a container that the Engine does not know any more.
 	StopGrace time.Duration

@@ -5,14 +5,8 @@ import (
 	"time"
 )
 
-const (
-	// killedPatience is how long the Engine may take to report the end of a container that was to be stopped, from that end on or from
-	// the stop's deadline on, whichever is first. The owner has to tell of such an end within 5 s of the deadline.
-	killedPatience = 4 * time.Second
-
-	// leastPatience is how long it may take in any case.
-	leastPatience = time.Second
-)
+// leastPatience is how long the Engine may take in any case to report the end of a container that was to be stopped.
+const leastPatience = time.Second
 
 // LostExitError says that the Engine has not told of the end of a container whose process is gone (contract 3.3: some Engines
 // never do).
@@ -25,13 +19,16 @@ func (e *LostExitError) Error() string {
 // lostExit counts how long the Engine has owed the exit of a container whose process is gone. The time in which it answers nothing
 // does not count: it will tell the exit when it is back.
 type lostExit struct {
-	limit time.Duration // zero for none
-	left  time.Duration
-	gone  time.Time // when the end of the process was noticed; zero before
-	last  time.Time // until when the time was counted
+	limit   time.Duration // zero for none
+	stopped time.Duration // Options.StoppedExit
+	left    time.Duration
+	gone    time.Time // when the end of the process was noticed; zero before
+	last    time.Time // until when the time was counted
 }
 
-func newLostExit(limit time.Duration) lostExit { return lostExit{limit: limit, left: limit} }
+func newLostExit(limit, stopped time.Duration) lostExit {
+	return lostExit{limit: limit, stopped: stopped, left: limit}
+}
 
 // begin notes that the process is gone.
 func (l *lostExit) begin() {
@@ -61,7 +58,7 @@ func (l *lostExit) giveUp(deadline time.Time) time.Time {
 		return time.Time{}
 	}
 	least := l.gone.Add(leastPatience)
-	if at := earlier(l.gone, deadline).Add(killedPatience); at.After(least) {
+	if at := earlier(l.gone, deadline).Add(l.stopped); at.After(least) {
 		return at
 	}
 	return least

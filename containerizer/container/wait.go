@@ -122,7 +122,7 @@ func (c *Container) Wait(ctx context.Context, started *engine.Container) (end En
 }
 
 func (c *Container) newWait() *wait {
-	w := &wait{Container: c, interval: lookInterval, answers: make(chan answer, 1), lostExit: newLostExit(c.options.LostExit)}
+	w := &wait{Container: c, interval: lookInterval, answers: make(chan answer, 1), lostExit: newLostExit(c.options.LostExit, c.options.StoppedExit)}
 	w.question = w.inspect
 	return w
 }

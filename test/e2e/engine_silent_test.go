@@ -88,10 +88,14 @@ func TestLogHelperThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	for name, test := range map[string]struct {
-		kill   bool
-		state  mesos.TaskState
-		status string
-	}{"of a killed task": {true, mesos.TASK_KILLED, "137"}, "of a task that ends": {false, mesos.TASK_FAILED, "3"}} {
+		kill bool
+		want func(*testing.T, mesos.TaskStatus)
+	}{
+		"of a killed task": {true, func(t *testing.T, status mesos.TaskStatus) { wantForcedEnd(t, status, mesos.TASK_KILLED) }},
+		"of a task that ends": {false, func(t *testing.T, status mesos.TaskStatus) {
+			wantMessage(t, status, mesos.TASK_FAILED, "Container exited with status 3")
+		}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fifo := filepath.Join(t.TempDir(), "fifo")
@@ -123,7 +127,7 @@ func TestLogHelperThatDoesNotRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantMessage(t, status, test.state, "Container exited with status "+test.status)
+			test.want(t, status)
 			k.end(t)
 			if strings.Contains(k.output(t, "stderr"), "is cut") {
 				t.Error("output was cut")

@@ -256,3 +256,14 @@ func wantMessage(t *testing.T, status mesos.TaskStatus, state mesos.TaskState, w
 		}
 	}
 }
+
+// wantForcedEnd checks the end of a task that the daemon has ended with SIGKILL. It waits for the status for some seconds only, and an
+// Engine on a busy host may tell it later.
+func wantForcedEnd(t *testing.T, status mesos.TaskStatus, state mesos.TaskState) {
+	t.Helper()
+	words := "Container exited with status 137"
+	if strings.Contains(status.GetMessage(), "has not reported its exit within") {
+		words = ""
+	}
+	wantMessage(t, status, state, words)
+}
