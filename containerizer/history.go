@@ -36,10 +36,11 @@ type history struct {
 // open begins the history of a task, or goes on with the one that an earlier daemon has recorded.
 func (h *history) open(of record.Record, state *wire.State, store *record.Store, logger *zap.Logger) {
 	if state != nil {
+		process := of.Process // one of an earlier version has recorded none
 		if store.Load(&of) && !state.Exited {
 			of.End = nil // of which the executor has not heard
 		}
-		of.ContainerID = state.ContainerID
+		of.ContainerID, of.Process = state.ContainerID, process
 	}
 	h.mu.Lock()
 	h.store, h.logger, h.record = store, logger, of

@@ -106,7 +106,7 @@ func TestHistory(t *testing.T) {
 func TestHistoryGoesOnAfterARestart(t *testing.T) {
 	for name, exited := range map[string]bool{"its end is settled": true, "its end is open": false} {
 		state := t.TempDir()
-		of := record.Record{Task: "web.1", Container: "c"}
+		of := record.Record{Task: "web.1", Container: "c"} // of an earlier version, which did not record the executor's process
 		life := func(taken *wire.State, act func(*history)) *history {
 			store := record.NewStore(state, zap.NewNop())
 			h := &history{changed: func() {}}
@@ -121,12 +121,13 @@ func TestHistoryGoesOnAfterARestart(t *testing.T) {
 			h.enter(record.Running, "running")
 			h.ended(wire.Exited{Outcome: wire.OutcomeExited, Code: 3}, "ended")
 		})
+		of.Process = record.Process{PID: 7}
 		h := life(&wire.State{Exited: exited}, func(h *history) { h.ended(wire.Exited{Outcome: wire.OutcomeExited, Code: 4}, "ended") })
 		want := 4
 		if exited {
 			want = 3
 		}
-		if h.record.End.Code != want || h.record.Steps[0].State != record.Launched {
+		if h.record.End.Code != want || h.record.Steps[0].State != record.Launched || h.record.Process.PID != 7 {
 			t.Errorf("%s: %+v", name, h.record)
 		}
 		life(nil, func(h *history) {

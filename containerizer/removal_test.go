@@ -315,6 +315,12 @@ func TestStopContinuesTheExecutor(t *testing.T) {
 				t.Fatal(err)
 			}
 			environment.Eventually(t, patience, "the executor to be stopped", process.Stopped)
+			h.server.mu.Lock()
+			of := h.server.named[name]
+			h.server.mu.Unlock()
+			if wire.Process(of.at.record.Process) != process {
+				t.Errorf("the record names the executor %+v, want %+v", of.at.record.Process, process)
+			}
 			want := 137
 			if ends {
 				want = 3

@@ -120,7 +120,7 @@ func (s *session) launch(order wire.Launch) {
 		})
 		s.at.open(record.Record{
 			Task: order.Task, Framework: s.attach.Framework, Executor: s.attach.Executor, Route: string(s.attach.Route),
-			Sandbox: s.attach.Sandbox, Container: s.container.Name(),
+			Sandbox: s.attach.Sandbox, Container: s.container.Name(), Process: record.Process(s.executor),
 		}, s.attach.State, s.server.options.Records, s.logger)
 		close(s.launched)
 	})

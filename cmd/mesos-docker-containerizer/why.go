@@ -11,6 +11,7 @@ import (
 
 	"mesos-docker-containerizer/config"
 	"mesos-docker-containerizer/containerizer/record"
+	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/internal/lookup"
 )
 
@@ -50,6 +51,7 @@ func why(own *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
+		found.Stopped = wire.Process(found.Process).Stopped()
 		if *asJSON {
 			return json.NewEncoder(t.stdout).Encode(found)
 		}

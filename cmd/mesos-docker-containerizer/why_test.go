@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -11,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"mesos-docker-containerizer/containerizer/record"
+	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/test/environment"
 	"mesos-docker-containerizer/test/environment/testimage"
 	"mesos-docker-containerizer/test/memoryregistry"
@@ -140,6 +144,30 @@ func TestWhyExplainsTwelveFaults(t *testing.T) {
 	}
 	if len(files) != len(faults) {
 		t.Errorf("%d records", len(files))
+	}
+}
+
+// An executor that a signal has stopped is told of, and no process that has its pid by now.
+func TestWhyOfAStoppedExecutor(t *testing.T) {
+	stopped, err := wire.FindProcess(environment.StoppedProcess(t))
+	must(t, err)
+	other := stopped
+	other.StartTime--
+	directory := t.TempDir()
+	records := record.NewStore(directory, zap.NewNop())
+	for task, process := range map[string]wire.Process{"stopped": stopped, "other": other, "unknown": {}} {
+		records.Put(&record.Record{Task: task, Process: record.Process(process), Steps: []record.Step{{State: record.Running, At: time.Now()}}})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	records.Run(ctx) // writes them
+	advice := fmt.Sprintf("do: kill -CONT %d: the executor is stopped (SIGSTOP), so that Mesos hears of no end and no kill arrives\n", stopped.PID)
+	for task, want := range map[string]bool{"stopped": true, "other": false, "unknown": false} {
+		p := start(t, "why", "--run_dir="+directory, task)
+		p.wantStatus(exitOK)
+		if strings.HasSuffix(p.out(), advice) != want || !want && strings.Contains(p.out(), "CONT") {
+			t.Errorf("%s: it says\n%s", task, p.out())
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ const killed = 137
 // Advice is the next step for a person; empty where there is nothing to do.
 func (r *Record) Advice() string {
 	switch {
+	case r.Stopped:
+		return fmt.Sprintf("kill -CONT %d: the executor is stopped (SIGSTOP), so that Mesos hears of no end and no kill arrives", r.Process.PID)
 	case r.End == nil:
 		return r.adviceAlive()
 	case r.Refusal != nil:

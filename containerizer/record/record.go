@@ -46,6 +46,8 @@ type Record struct {
 	Container   string `json:"container"` // its name
 	ContainerID string `json:"container_id,omitempty"`
 
+	Process Process `json:"executor_process,omitzero"` // the executor's
+
 	Asked Asked `json:"asked"`
 
 	// Steps are the changes of state, oldest first. Of many the first and the latest are kept, and Skipped counts the others.
@@ -59,7 +61,17 @@ type Record struct {
 	Memory  *Memory  `json:"memory,omitempty"`
 	End     *End     `json:"end,omitempty"`
 
+	// Stopped says that a signal has stopped the executor. The caller of Why sets it.
+	Stopped bool `json:"-"`
+
 	sandboxGone bool // set by Find
+}
+
+// Process is wire.Process.
+type Process struct {
+	PID       int    `json:"pid"`
+	StartTime uint64 `json:"start_time"`
+	BootID    string `json:"boot_id"`
 }
 
 // Asked is what the task asks for.

@@ -63,6 +63,14 @@ func TestWhy(t *testing.T) {
 			"end: exit status 137, signal SIGKILL",
 			"do: find out who sent SIGKILL; it was the kernel, for lack of memory, if `dmesg` shows that; the task may have printed more: /sandbox/stderr",
 		}},
+		"killed, with an executor that is stopped": {Record{Steps: []Step{step(Running, 0, ""), step(Stopping, 5, "")}, Process: Process{PID: 4711}, Stopped: true,
+			Stop: &Stop{By: "the agent asked for it", At: began.Add(5 * time.Second), Deadline: began.Add(8 * time.Second)}}, []string{
+			"web.1 stopping for 55s, since 2026-01-02 03:04:10",
+			"asked: not known, the task was not translated, route drop-in, framework f",
+			"steps: running 5s, stopping 55s until now",
+			"stopped: at 03:04:10 because the agent asked for it; SIGKILL after 3s",
+			"do: kill -CONT 4711: the executor is stopped (SIGSTOP), so that Mesos hears of no end and no kill arrives",
+		}},
 		"waiting for the Engine": {Record{Steps: []Step{step(Waiting, 0, "waiting for the Docker Engine")}}, []string{
 			"web.1 waiting for 1m0s, since 2026-01-02 03:04:05",
 			"asked: not known, the task was not translated, route drop-in, framework f",

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,11 +16,10 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sys/unix"
-
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/executor/wire"
+	"mesos-docker-containerizer/test/environment"
 )
 
 func TestAllIsWell(t *testing.T) {
@@ -169,13 +167,7 @@ func TestFindings(t *testing.T) {
 			h.Containers = containers{one(mine, "running", time.Now())}
 		}, "containers", OK, "none left over"},
 		"its executor is stopped": {func(h *host) {
-			cmd := exec.Command("sleep", "1000")
-			must(h.t, cmd.Start())
-			h.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-			must(h.t, unix.Kill(cmd.Process.Pid, unix.SIGSTOP))
-			_, err := unix.Wait4(cmd.Process.Pid, nil, unix.WUNTRACED, nil) // until it is
-			must(h.t, err)
-			p, err := wire.FindProcess(cmd.Process.Pid)
+			p, err := wire.FindProcess(environment.StoppedProcess(h.t))
 			must(h.t, err)
 			halted := gone
 			halted.ExecutorPID, halted.ExecutorStartTime, halted.BootID = p.PID, p.StartTime, p.BootID
