@@ -2,7 +2,10 @@ package containerizer
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -118,6 +121,33 @@ func TestStrayContainerWithoutEvent(t *testing.T) {
 	<-h.server.Recovered()
 	h.stray()
 	environment.Eventually(t, patience, "the container to be removed", func() bool { return p.Count(http.MethodDelete, `/containers/.*`) > 0 })
+	h.awaitNoContainers()
+}
+
+// What a dying containerd leaves of the control groups of a container goes after that, and nothing of a container that is there.
+func TestControlGroupsThatAreLeft(t *testing.T) {
+	h := newHost(t)
+	h.adjust = func(s *Server) { s.scanInterval = 100 * time.Millisecond }
+	h.restart()
+	other, e := h.newExecutor(), h.newExecutor()
+	other.attach.Executor += "-other"
+	other.conn.Close()
+	other.connect(h.socket)
+	var groups []string
+	for _, e := range []*executor{other, e} {
+		e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
+		e.awaitRunning()
+		groups = append(groups, makeCgroup(t, e.state.ContainerID))
+	}
+	e.end()
+	environment.Eventually(t, patience, "the control group to be removed", func() bool {
+		_, err := os.Stat(groups[1])
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if _, err := os.Stat(groups[0]); err != nil {
+		t.Error(err)
+	}
+	other.end()
 	h.awaitNoContainers()
 }
 

@@ -61,7 +61,7 @@ func (s *Server) recover(ctx context.Context) {
 // list asks the Engine until it answers. Its error is that of ctx.
 func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 	for {
-		s.removed.Clear()
+		s.clearRemoved()
 		list, err := s.engine.List(ctx, engine.InstanceLabel(s.instance.id))
 		if err == nil {
 			return list, nil
@@ -73,6 +73,21 @@ func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 		if err := container.Pause(ctx, container.RetryInterval); err != nil {
 			return nil, err
 		}
+	}
+}
+
+// clearRemoved forgets the containers that were removed since the last list, and removes what is left of their control groups.
+func (s *Server) clearRemoved() {
+	ids := map[string]bool{}
+	for id := range s.removed.Range {
+		ids[id.(string)] = true
+		s.removed.Delete(id)
+	}
+	if len(ids) == 0 {
+		return
+	}
+	if err := cgroup.RemoveLeft(ids); err != nil {
+		s.options.Logger.Warn("control groups of containers that are gone stay", zap.Error(err))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
@@ -57,6 +58,22 @@ func findParent(membership string, mounts []*mountinfo.Info, agents string) (Par
 		}
 	}
 	return parent, nil
+}
+
+// RemoveLeft removes what is left of the groups of containers that are gone, by their whole ids, with what is below. A containerd that dies
+// over the end of a container leaves them.
+func RemoveLeft(ids map[string]bool) error { return removeLeft("/sys/fs/cgroup", ids) }
+
+func removeLeft(root string, ids map[string]bool) error {
+	var left []string
+	_ = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && slices.ContainsFunc(IDs(path), func(id string) bool { return ids[id] }) {
+			left = append(left, path)
+		}
+		return nil // also for a group that has gone meanwhile
+	})
+	slices.Reverse(left) // those below first
+	return RemoveEmpty(left)
 }
 
 // RemoveEmpty removes groups that no process and no other group is in. The kernel keeps all others.

@@ -42,6 +42,33 @@ func TestParent(t *testing.T) {
 	}
 }
 
+// Of the groups of containers that are gone those stay that are in use, and others' are not looked at.
+func TestRemoveLeft(t *testing.T) {
+	root := t.TempDir()
+	mine, other := strings.Repeat("0a", 32), strings.Repeat("0b", 32)
+	for _, directory := range []string{
+		"cpu/docker/" + mine + "/below/it", "memory/docker/" + mine, "system.slice/docker-" + mine + ".scope", "pids/docker/" + mine + "/used", "pids/docker/" + mine + "/free",
+		"memory/docker/" + other, "memory/docker/" + mine[:12],
+	} {
+		if err := os.MkdirAll(filepath.Join(root, directory), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "pids/docker", mine, "used/process"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeLeft(root, map[string]bool{mine: true}); err == nil || !strings.Contains(err.Error(), mine+"/used") {
+		t.Errorf("the error: %v", err)
+	}
+	left, err := filepath.Glob(root + "/*/*/*")
+	scopes, _ := filepath.Glob(root + "/*/docker-*")
+	free, _ := filepath.Glob(root + "/pids/docker/*/free")
+	want := []string{root + "/memory/docker/" + mine[:12], root + "/memory/docker/" + other, root + "/pids/docker/" + mine}
+	if err != nil || !slices.Equal(left, want) || len(scopes)+len(free) != 0 {
+		t.Errorf("left: %q, %q, %q, %v", left, scopes, free, err)
+	}
+}
+
 // Groups that are in use stay, and what has gone is no mistake.
 func TestRemoveEmpty(t *testing.T) {
 	root := t.TempDir()
