@@ -178,7 +178,11 @@ func (s *session) catchUp(state *wire.State) {
 	if state.Kill != nil {
 		s.take(wire.Message{Kill: state.Kill})
 	}
-	if !state.HasOutput && !state.Exited {
+	switch {
+	case state.Exited:
+	case state.OutputOver:
+		s.container.OutputOver()
+	case !state.HasOutput:
 		broken := state.Position == nil || state.Position.Broken
 		s.container.OutputEnded(outputEnd(&wire.Resume{Since: state.OutputSince, Ended: state.OutputEnded, Broken: broken, Uncertain: true, Unreadable: state.Unreadable, Position: state.Position}))
 	}

@@ -182,11 +182,12 @@ func TestStartOverWhichTheEngineIsLost(t *testing.T) {
 // of the output, which is attached before the start.
 func TestStartOverWhichDaemonAndEngineAreLost(t *testing.T) {
 	for name, c := range map[string]struct {
-		ended, waits, again bool
+		ended, over, waits, again bool
 	}{
-		"the daemon alone":               {false, false, true},
-		"both":                           {true, false, false},
-		"before the program was started": {true, true, true},
+		"the daemon alone":               {again: true},
+		"both":                           {ended: true},
+		"both, over a stopped executor":  {over: true}, // which has yet to read the end of its stream
+		"before the program was started": {ended: true, waits: true, again: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, p := newFailingHost(t)
@@ -198,6 +199,7 @@ func TestStartOverWhichDaemonAndEngineAreLost(t *testing.T) {
 				e.output.Close()
 				e.output, e.state.OutputEnded = nil, time.Now()
 			}
+			e.state.OutputOver = c.over
 			if c.waits {
 				left, _ := putInCgroup(t, e.state.ContainerID, initProcess(t))
 				go left.wait() // it is this process's to reap

@@ -87,7 +87,9 @@ func (e *executor) attach() {
 		state := e.task.state
 		state.HasOutput = e.task.output != nil
 		state.Exited = e.task.exit != nil
-		if !state.HasOutput {
+		if state.HasOutput {
+			state.OutputOver = hungUp(e.task.output.ReadCloser)
+		} else {
 			state.Position = e.task.received.position(e.task.outputBroken)
 		}
 		attach.State = &state

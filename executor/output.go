@@ -218,20 +218,36 @@ func (s *sink) finish(last stdcopy.Record, until time.Time) {
 
 // pendingBytes is how much has arrived on a stream and was not read, with the headers of its frames; 0 if that cannot be told.
 func pendingBytes(stream io.ReadCloser) int {
-	file, ok := stream.(syscall.Conn)
-	if !ok {
-		return 0
-	}
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return 0
-	}
 	var n int32
-	_ = raw.Control(func(fd uintptr) {
+	withDescriptor(stream, func(fd uintptr) {
 		// FIONREAD of a socket, which has the number of TIOCINQ.
 		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
 			n = 0
 		}
 	})
 	return int(n)
+}
+
+// hungUp reports whether the other end of a stream is gone, of which some may not have been read yet; false if that cannot be told.
+func hungUp(stream io.ReadCloser) (gone bool) {
+	const pollHangUp = 0x10 // POLLHUP, which is always told
+	withDescriptor(stream, func(fd uintptr) {
+		p := struct {
+			fd              int32
+			events, revents int16
+		}{fd: int32(fd)}
+		var now syscall.Timespec
+		n, _, _ := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+		gone = n == 1 && p.revents&pollHangUp != 0
+	})
+	return gone
+}
+
+// withDescriptor calls look with the descriptor of a stream that has one.
+func withDescriptor(stream io.ReadCloser, look func(fd uintptr)) {
+	if file, ok := stream.(syscall.Conn); ok {
+		if raw, err := file.SyscallConn(); err == nil {
+			_ = raw.Control(look)
+		}
+	}
 }

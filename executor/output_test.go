@@ -223,15 +223,24 @@ func TestOutputGoesOnFromALogWithoutNewlines(t *testing.T) {
 	}
 }
 
-// What is cut is said in bytes.
-func TestPendingBytes(t *testing.T) {
+// socketPair is a connection as the Engine's.
+func socketPair(t *testing.T) (reader, writer *os.File) {
+	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reader, writer := os.NewFile(uintptr(fds[0]), "reader"), os.NewFile(uintptr(fds[1]), "writer")
-	defer reader.Close()
-	defer writer.Close()
+	reader, writer = os.NewFile(uintptr(fds[0]), "reader"), os.NewFile(uintptr(fds[1]), "writer")
+	t.Cleanup(func() {
+		reader.Close()
+		writer.Close()
+	})
+	return reader, writer
+}
+
+// What is cut is said in bytes, and what is over is known before it was read.
+func TestPendingBytes(t *testing.T) {
+	reader, writer := socketPair(t)
 	if n := pendingBytes(reader); n != 0 {
 		t.Errorf("%d bytes in an empty stream", n)
 	}
@@ -241,9 +250,43 @@ func TestPendingBytes(t *testing.T) {
 	if n := pendingBytes(reader); n != 7 {
 		t.Errorf("%d bytes of 7", n)
 	}
-	if n := pendingBytes(io.NopCloser(strings.NewReader("x"))); n != 0 {
-		t.Errorf("%d bytes in what is no file", n)
+	if hungUp(reader) {
+		t.Error("the other end is gone while it is there")
 	}
+	writer.Close()
+	if !hungUp(reader) || pendingBytes(reader) != 7 {
+		t.Error("the other end is there, or the rest is not, when it is gone")
+	}
+	other := io.NopCloser(strings.NewReader("x"))
+	if n := pendingBytes(other); n != 0 || hungUp(other) {
+		t.Errorf("%d bytes in what is no file, or its end", n)
+	}
+}
+
+// An executor that was stopped while the Engine and the daemon died tells the next daemon so before it has read the end of its stream.
+func TestNewDaemonIsToldThatTheStreamIsOver(t *testing.T) {
+	reader, writer := socketPair(t)
+	inBubble(t, func(h *harness) {
+		h.launch(sleeper())
+		h.say(wire.Message{Created: &wire.Created{ContainerID: "c"}})
+		h.link <- linkEvent{message: wire.Message{Output: &wire.Output{}}, file: struct {
+			*stream
+			syscall.Conn
+		}{newStream(), reader}}
+		h.settle()
+		for _, over := range []bool{false, true} {
+			if over {
+				writer.Close()
+			}
+			h.link <- linkEvent{err: errors.New("connection reset")}
+			h.settle()
+			h.daemon.take()
+			h.connect()
+			if state := h.daemon.take()[0].Attach.State; !state.HasOutput || state.OutputOver != over {
+				t.Errorf("state: %+v, want that it is over: %v", state, over)
+			}
+		}
+	})
 }
 
 // What was read ahead of the copying comes before the rest of the stream, and nothing of it is missing, in whatever order they read.

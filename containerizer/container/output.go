@@ -62,6 +62,8 @@ type output struct {
 	opened int       // losses of the Engine when the stream was opened, or first heard of
 	past   *Past     // what the stream is if it is one from the past; nil for any other
 
+	over bool // the owner was given a stream by an earlier daemon of which only the rest is to be read
+
 	lost    int  // how often a call for the end broke, of an owner that does not count losses itself
 	refused bool // the Engine has answered that it does not give the log
 
@@ -145,6 +147,14 @@ func (c *Container) OutputEnded(end OutputEnd) {
 	}
 	c.output.mu.Unlock()
 	c.Look()
+}
+
+// OutputOver notes that the stream which an earlier daemon has given the owner comes to its end: the Engine does not send any more. It may be
+// called by any goroutine.
+func (c *Container) OutputOver() {
+	c.output.mu.Lock()
+	defer c.output.mu.Unlock()
+	c.output.over = true
 }
 
 // AbandonOutput says that the owner is gone: Wait does not wait for what it was given, or will be.

@@ -49,14 +49,14 @@ func (c *Container) FindByID(ctx context.Context, id string) (*engine.Container,
 type inherited struct {
 	found  bool
 	lost   bool // a network, at a start that an earlier daemon has asked for
-	ended  bool // the owner was given a stream, which has ended
+	ended  bool // the owner was given a stream, which has ended, or is about to
 	losses int  // of the Engine at that time
 }
 
 func (c *Container) inherit(found *engine.Container) {
 	c.take(found)
 	c.output.mu.Lock()
-	ended := !c.output.open && !c.output.end.Ended.IsZero()
+	ended := c.output.over || !c.output.open && !c.output.end.Ended.IsZero()
 	c.output.mu.Unlock()
 	c.inherited = inherited{found: true, lost: StartedAt(found).IsZero() && c.networkLost(found), ended: ended, losses: c.losses()}
 }

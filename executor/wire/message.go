@@ -102,6 +102,10 @@ type State struct {
 	HasOutput   bool      `json:"has_output,omitempty"`
 	OutputSince time.Time `json:"output_since,omitzero"`
 
+	// OutputOver is true while the executor holds an output stream whose other end is gone, as with the Engine's death, so that only the
+	// rest is to be read. Older executors do not say it.
+	OutputOver bool `json:"output_over,omitempty"`
+
 	// OutputEnded is when the last stream ended, zero if there was none.
 	OutputEnded time.Time `json:"output_ended,omitzero"`
 
