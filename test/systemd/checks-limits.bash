@@ -79,11 +79,16 @@ apparmor() {
 }
 
 # As docs/operating.md has it: the first process alone ends for lack of memory; a child's end counts for what the first makes of it.
+# They wait until the daemon sees their memory: what ends before that has no figures.
 out_of_memory() {
 	local name
 	for name in 'first exec tail /dev/zero' 'child tail /dev/zero; exit 3'; do
-		mem=32 parameters='{"memory-swap": "32m"}' app "memory-${name%% *}" 1 HOST "${name#* }"
+		mem=32 parameters='{"memory-swap": "32m"}' app "memory-${name%% *}" 1 HOST "until test -e /seen; do sleep 1; done; ${name#* }"
 		begin "memory-${name%% *}"
+	done
+	for name in first child; do
+		await 40 memory_seen memory-$name
+		docker exec "$(docker ps --quiet --filter name=mdc-local-memory-$name)" sh -c ': >/seen'
 	done
 	for name in first child; do
 		await 40 have_ended memory-$name 1
@@ -95,6 +100,10 @@ out_of_memory() {
 	await 20 gone memory-first
 	await 20 gone memory-child
 	[[ $(docker ps --all --quiet --filter label=mesos-docker-containerizer.instance | wc -l) == 1 ]] || fail "$(docker ps --all)"
+}
+
+memory_seen() {
+	mesos-docker-containerizer ps --json | jq --exit-status --arg app "$1." 'any(.[]; (.task | startswith($app)) and .memory_used.usage > 0)' >/dev/null
 }
 
 begin_of_the_reboot() {
