@@ -28,7 +28,7 @@ type executorConn struct {
 // outbox is the queue of one connection.
 type outbox struct {
 	conn  *wire.Conn
-	queue chan outgoing // closed by end
+	queue chan *outgoing // closed by end; pointers, since most queues stay empty
 }
 
 // outgoing is a message, with a file that is closed once it was sent, or cannot be.
@@ -42,7 +42,7 @@ type outgoing struct {
 func (e *executorConn) setConn(conn *wire.Conn) *outbox {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := &outbox{conn: conn, queue: make(chan outgoing, sendQueue)}
+	out := &outbox{conn: conn, queue: make(chan *outgoing, sendQueue)}
 	if e.closed {
 		conn.Close()
 		return out
@@ -52,7 +52,7 @@ func (e *executorConn) setConn(conn *wire.Conn) *outbox {
 	}
 	e.out = out
 	for _, m := range e.sticky {
-		e.enqueue(outgoing{message: m})
+		e.enqueue(&outgoing{message: m})
 	}
 	return out
 }
@@ -98,14 +98,14 @@ func (e *executorConn) sendSticky(m wire.Message) {
 	defer e.mu.Unlock()
 	e.sticky = slices.DeleteFunc(e.sticky, func(earlier wire.Message) bool { return m.Kill != nil && earlier.Kill != nil })
 	e.sticky = append(e.sticky, m)
-	e.enqueue(outgoing{message: m})
+	e.enqueue(&outgoing{message: m})
 }
 
 // sendOnce says something that is dropped while the executor is away. It takes over the file, which may be nil.
 func (e *executorConn) sendOnce(m wire.Message, file *os.File) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.enqueue(outgoing{m, file})
+	e.enqueue(&outgoing{m, file})
 }
 
 // lastSent is what was sent last of probes of one kind, and on which connection: on another the executor need not have heard of it.
@@ -123,11 +123,11 @@ func (e *executorConn) sendNews(m wire.Message, last *lastSent) {
 		return
 	}
 	*last = lastSent{e.out, m.Health, m.Check}
-	e.enqueue(outgoing{message: m})
+	e.enqueue(&outgoing{message: m})
 }
 
 // enqueue needs e.mu.
-func (e *executorConn) enqueue(next outgoing) {
+func (e *executorConn) enqueue(next *outgoing) {
 	if e.out != nil {
 		select {
 		case e.out.queue <- next:
