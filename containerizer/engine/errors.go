@@ -71,10 +71,7 @@ func IsInvalid(err error) bool { return isKind(err, errdefs.ErrInvalidArgument) 
 
 // IsInternal reports that the Engine has failed at what it was asked, for a reason that it gives only in words: a host port that is
 // taken, a mount that fails, or a containerd that is away.
-func IsInternal(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && e.kind == errdefs.ErrInternal
-}
+func IsInternal(err error) bool { return isKind(err, errdefs.ErrInternal) }
 
 // IsUnavailable reports that the Engine gave no answer that could be understood: socket missing, connection refused, connection
 // lost in the middle, an answer that is not the Engine API's, or a deadline (its limit or the caller's). The outcome is unknown.

@@ -44,10 +44,7 @@ func (c *Client) Events(ctx context.Context, since time.Time, label string) (*Ev
 	for _, action := range watched {
 		filter.Add("event", string(action))
 	}
-	options := events.ListOptions{Filters: filter}
-	if !since.IsZero() {
-		options.Since = timestamp(since)
-	}
+	options := events.ListOptions{Since: timestamp(since), Filters: filter}
 
 	started := time.Now()
 	var (

@@ -27,20 +27,13 @@ func (c *Client) AttachOutput(ctx context.Context, id string) (*os.File, error) 
 // come, in the form of AttachOutput and with the same ownership. It is for the time after a restart of the Engine, which ends
 // every attached stream but, with live-restore, not the containers.
 func (c *Client) LogOutput(ctx context.Context, id string, since time.Time) (*os.File, error) {
-	o := LogOptions{Follow: true}
-	if !since.IsZero() {
-		o.Since = timestamp(since)
-	}
-	return c.openLog(ctx, "follow the log of container", id, o)
+	return c.openLog(ctx, "follow the log of container", id, LogOptions{Follow: true, Since: timestamp(since)})
 }
 
 // PastOutput opens what the Engine has kept of a container's output from a time (the zero time for the beginning) to just before
 // another (the zero time for the end). The file ends there; it is otherwise that of LogOutput.
 func (c *Client) PastOutput(ctx context.Context, id string, since, until time.Time) (*os.File, error) {
-	var o LogOptions
-	if !since.IsZero() {
-		o.Since = timestamp(since)
-	}
+	o := LogOptions{Since: timestamp(since)}
 	if !until.IsZero() {
 		o.Until = timestamp(until.Add(-time.Nanosecond)) // the Engine takes both bounds in
 	}
@@ -58,8 +51,11 @@ func (c *Client) openLog(ctx context.Context, op, id string, o LogOptions) (*os.
 	})
 }
 
-// timestamp is a time as the Engine's queries take it, in seconds and nanoseconds.
+// timestamp is a time as the Engine's queries take it, in seconds and nanoseconds; empty for the zero time.
 func timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
 	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
 }
 
