@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
@@ -20,16 +21,7 @@ const (
 
 // String returns the name of the kind in messages.
 func (k Kind) String() string {
-	switch k {
-	case Command:
-		return "COMMAND"
-	case HTTP:
-		return "HTTP"
-	case TCP:
-		return "TCP"
-	default:
-		return "unknown"
-	}
+	return cmp.Or(map[Kind]string{Command: "COMMAND", HTTP: "HTTP", TCP: "TCP"}[k], "unknown")
 }
 
 // Spec is one valid check, from FromHealthCheck or FromCheck. Of the last three fields only that of its Kind is set.

@@ -105,24 +105,19 @@ func missing(field string, kind Kind) error {
 	return fmt.Errorf("%s: it must be set in a check of type %s", field, kind)
 }
 
+var kinds = map[mesos.HealthCheck_Type]Kind{mesos.HealthCheck_COMMAND: Command, mesos.HealthCheck_HTTP: HTTP, mesos.HealthCheck_TCP: TCP}
+
 // healthCheckKind returns the type, or the type that the master would fill in.
 func healthCheckKind(check *mesos.HealthCheck) Kind {
 	switch {
-	case check.Type == mesos.HealthCheck_COMMAND:
-		return Command
-	case check.Type == mesos.HealthCheck_HTTP:
-		return HTTP
-	case check.Type == mesos.HealthCheck_TCP:
-		return TCP
 	case check.Type != mesos.HealthCheck_UNKNOWN:
-		return 0
+		return kinds[check.Type]
 	case check.Command != nil:
 		return Command
 	case check.HTTP != nil:
 		return HTTP
-	default:
-		return 0
 	}
+	return 0
 }
 
 func schemeOf(h *mesos.HealthCheck_HTTPCheckInfo) string {
