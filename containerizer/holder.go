@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	docker "github.com/docker/docker/api/types/container"
@@ -39,15 +38,14 @@ const (
 	leaveLimit = 10 * time.Second
 )
 
-// joining is a task's part in networks that plugins join. The zero value is that of a task without.
+// joining is a task's part in networks that plugins join. The zero value is that of a task without. It is run's alone, and
+// settleNetworks's while the container runs.
 type joining struct {
 	request   *cni.Request // nil if an earlier daemon has joined them
 	planned   *cni.Plan    // of the request
 	attached  *cni.Attachment
-	namespace *os.File // nil while it is not known
-
-	mu     sync.Mutex
-	holder *container.Container // nil if there is none; guarded by mu
+	namespace *os.File             // nil while it is not known
+	holder    *container.Container // nil if there is none
 }
 
 // held is the name of the container that a container holds the network for.
@@ -101,9 +99,7 @@ func (s *session) hold(ctx context.Context, spec *runspec.Spec) (*engine.Contain
 		}
 	}
 	holder := s.newHolder()
-	j.mu.Lock()
 	j.holder = holder
-	j.mu.Unlock()
 	wanted := holderSpec(spec, holder.Name())
 	_, err := holder.Create(ctx, wanted)
 	if engine.IsImageNotFound(err) {
@@ -227,10 +223,7 @@ func writeTo(file string, how int, text string) error {
 
 // dropHolder removes the holder, of this daemon or of an earlier one, if there is one.
 func (s *session) dropHolder(ctx context.Context) error {
-	j := &s.networks
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	holder := j.holder
+	holder := s.networks.holder
 	if holder == nil {
 		holder = s.newHolder()
 		if found, err := holder.Find(ctx); err != nil || found == nil {
@@ -242,7 +235,7 @@ func (s *session) dropHolder(ctx context.Context) error {
 			return err // it is removed later
 		}
 	}
-	j.holder = nil
+	s.networks.holder = nil
 	return nil
 }
 
