@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"mesos-docker-containerizer/containerizer/cgroup"
 	"mesos-docker-containerizer/containerizer/statuspage"
 )
 
@@ -27,22 +26,13 @@ func (s *Server) Status() statuspage.Facts {
 		}
 		task := statuspage.Task{
 			Task: t.Task, App: t.App, Image: t.Image, State: string(t.State), Doing: t.Doing, Health: string(t.Health),
-			Ports: t.Ports, Started: t.Started, Memory: session.memory.now(), Steps: session.at.steps(),
+			Ports: t.Ports, Started: t.Started, Steps: session.at.steps(),
 		}
+		used, _ := session.usage() // none without a running container
+		task.Memory = used.Memory
 		task.Memory.Limit = cmp.Or(task.Memory.Limit, t.Memory)
 		facts.Tasks = append(facts.Tasks, task)
 	}
 	slices.SortFunc(facts.Tasks, func(a, b statuspage.Task) int { return strings.Compare(a.Task, b.Task) })
 	return facts
-}
-
-// now asks the kernel for the counters of the running container; zero without one.
-func (m *memory) now() (now cgroup.Memory) {
-	m.mu.Lock()
-	group := m.group
-	m.mu.Unlock()
-	if group != nil {
-		now, _ = group.Memory() // or it has ended
-	}
-	return now
 }
