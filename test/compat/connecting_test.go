@@ -51,6 +51,26 @@ func connecting() []row {
 			product: "reads the 404 of a start as a mistake of the task where the container is there",
 		},
 		{
+			name: "network-made-again", request: "NetworkMode of a network by its name, by its id; the network is removed and made again under its name before the start",
+			ask: func(t *testing.T, e *engine) string {
+				replaced := func(mode func(name string) string) answer {
+					name := e.network(t)
+					id := e.must(t, object{"Cmd": []string{"sleep", "60"}, "HostConfig": object{"NetworkMode": mode(name)}})
+					e.ask(t, "DELETE", "/networks/"+name, nil)
+					e.ask(t, "POST", "/networks/create", object{"Name": name})
+					defer e.ask(t, "DELETE", "/containers/"+id+"?force=1", nil)
+					return e.ask(t, "POST", "/containers/"+id+"/start", nil)
+				}
+				byName := replaced(func(name string) string { return name })
+				byID := replaced(func(name string) string {
+					return strings.Trim(e.ask(t, "GET", "/networks/"+name, nil).at("Id"), `"`)
+				})
+				return fmt.Sprintf("%v; %v", byName, byID)
+			},
+			answers: []said{{"20.10", "204; 204"}, {"26", "204; 404"}},
+			product: "names the network as the task does; on newer Engines a task that names it by its id fails, as its own mistake",
+		},
+		{
 			name: "address-in-inspect", request: "NetworkSettings.IPAddress and .MacAddress of a running container on the bridge, in the Engine's newest version",
 			ask: func(t *testing.T, e *engine) string {
 				id := e.started(t, object{"Cmd": []string{"sleep", "60"}})

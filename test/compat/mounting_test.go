@@ -171,6 +171,18 @@ func mounting() []row {
 			product: "passes the volumes; a refusal is the task's mistake",
 		},
 		{
+			name: "file-over-directory", request: "Binds of a file on a directory of the image: start, State",
+			ask: func(t *testing.T, e *engine) string {
+				file := filepath.Join(shared(t), "f")
+				if err := os.WriteFile(file, nil, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return e.failedStart(t, e.must(t, object{"HostConfig": object{"Binds": []string{file + ":/etc"}}}))
+			},
+			answers: []said{{"20.10", "400; Status \"created\", ExitCode 127, StartedAt zero; events none"}},
+			product: "looks at the program in the container before it says, of a status of 126 or 127, that it cannot be run",
+		},
+		{
 			name: "device-missing", request: "Devices with a path that is not there: create, start, State",
 			ask: func(t *testing.T, e *engine) string {
 				id, a := e.create(t, object{"HostConfig": object{"Devices": []object{{"PathOnHost": "/dev/nosuch", "PathInContainer": "/dev/nosuch", "CgroupPermissions": "rwm"}}}})
