@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"mesos-docker-containerizer/executor/agent"
 	"mesos-docker-containerizer/executor/wire"
 	"mesos-docker-containerizer/internal/transport"
 )
@@ -71,10 +72,7 @@ func (l *link) run(ctx context.Context) {
 
 // pause waits for about wait and returns the next, longer wait.
 func pause(ctx context.Context, wait time.Duration) time.Duration {
-	select {
-	case <-time.After(wait/2 + rand.N(wait)):
-	case <-ctx.Done():
-	}
+	_ = agent.Sleep(ctx, wait/2+rand.N(wait)) // its error is ctx's, which the caller sees
 	return min(2*wait, redialMax)
 }
 

@@ -27,22 +27,13 @@ var format = transport.Format{
 
 // Conn sends and receives messages. One goroutine may receive while others send.
 type Conn struct {
-	frames *transport.Conn
+	*transport.Conn
 }
 
 // NewConn takes over unix: closing the Conn closes it.
 func NewConn(unix *net.UnixConn) *Conn {
 	return &Conn{transport.New(unix, format, nil)}
 }
-
-// Close closes the connection.
-func (c *Conn) Close() error { return c.frames.Close() }
-
-// CloseWrite ends this side's part of the connection. What the peer has sent can still be received; Close would lose it.
-func (c *Conn) CloseWrite() error { return c.frames.CloseWrite() }
-
-// SetReadDeadline bounds a Receive, as net.Conn does.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.frames.SetReadDeadline(t) }
 
 // Send writes one message and, when file is not nil, passes a duplicate of it; the caller keeps its own. After an error, other
 // than transport.ErrFrameTooLarge, nothing more can be sent.
@@ -51,18 +42,15 @@ func (c *Conn) Send(m Message, file *os.File) error {
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
 	}
-	return c.frames.Send(0, body, file)
+	return c.Conn.Send(0, body, file)
 }
-
-// Restrict has Receive take only frames that the budget, and the limit in bytes, allow: see transport.Conn.
-func (c *Conn) Restrict(limit int, budget *transport.Budget) { c.frames.Restrict(limit, budget) }
 
 // Receive returns the next message and the file that came with an Output, which the caller owns, or nil. Files that come with
 // any other message are closed. It returns io.EOF when the peer closed between two frames. After any other error nothing more
 // can be received.
 func (c *Conn) Receive() (Message, *os.File, error) {
-	frame, err := c.frames.Receive()
-	defer c.frames.Release()
+	frame, err := c.Conn.Receive()
+	defer c.Conn.Release()
 	if err != nil {
 		return Message{}, nil, err
 	}

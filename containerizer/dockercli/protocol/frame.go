@@ -95,26 +95,17 @@ var format = transport.Format{
 
 // Conn sends and receives frames. One goroutine may receive while others send.
 type Conn struct {
-	frames *transport.Conn
-	file   *os.File // came with the last frame and was not taken; of the receiving goroutine
+	*transport.Conn
+	file *os.File // came with the last frame and was not taken; of the receiving goroutine
 }
 
 // newConn takes over conn. The bytes ahead were read from it already.
 func newConn(conn net.Conn, ahead []byte) *Conn {
-	return &Conn{frames: transport.New(conn, format, ahead)}
+	return &Conn{Conn: transport.New(conn, format, ahead)}
 }
 
-// Close closes the connection and ends whatever is being sent or received.
-func (c *Conn) Close() error { return c.frames.Close() }
-
-// SetDeadline bounds what is sent and received, as net.Conn does.
-func (c *Conn) SetDeadline(t time.Time) error { return c.frames.SetDeadline(t) }
-
-// SetReadDeadline bounds a Receive, as net.Conn does.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.frames.SetReadDeadline(t) }
-
 // Send writes one frame. It takes as long as the peer does. After an error nothing more can be sent.
-func (c *Conn) Send(kind Kind, body []byte) error { return c.frames.Send(byte(kind), body, nil) }
+func (c *Conn) Send(kind Kind, body []byte) error { return c.Conn.Send(byte(kind), body, nil) }
 
 // SendJSON sends v as the body of a frame.
 func (c *Conn) SendJSON(kind Kind, v any) error { return c.SendFile(kind, v, nil) }
@@ -125,11 +116,11 @@ func (c *Conn) SendFile(kind Kind, v any, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	return c.frames.Send(byte(kind), body, file)
+	return c.Conn.Send(byte(kind), body, file)
 }
 
 // SendAlive sends KindAlive, unless another frame is being sent.
-func (c *Conn) SendAlive() error { return c.frames.TrySend(byte(KindAlive), nil) }
+func (c *Conn) SendAlive() error { return c.Conn.TrySend(byte(KindAlive), nil) }
 
 // Receive returns the next frame. Its body is valid until the next call, which also closes a file that came with it and was not
 // taken. It returns io.EOF when the peer closed between two frames. After any other error than that of a deadline between two
@@ -138,7 +129,7 @@ func (c *Conn) Receive() (Kind, []byte, error) {
 	if file := c.File(); file != nil {
 		file.Close()
 	}
-	frame, err := c.frames.Receive()
+	frame, err := c.Conn.Receive()
 	c.file = frame.File
 	return Kind(frame.Kind), frame.Body, err
 }
