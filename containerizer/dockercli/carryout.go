@@ -77,7 +77,7 @@ func (r *running) orSignal(ctx context.Context, err error) error {
 // carryOut waits for the end of the container; started is nil if it has to be started first. If a signal prevents the start, carryOut
 // removes the container. Otherwise it leaves one that did not start, as docker does.
 func (r *running) carryOut(ctx context.Context, started *engine.Container) error {
-	if r.detach {
+	if r.known.Detach {
 		return r.carryOutDetached(ctx, started)
 	}
 	if started == nil {
@@ -105,12 +105,14 @@ func (r *running) carryOut(ctx context.Context, started *engine.Container) error
 	return exited(status)
 }
 
+// carryOutDetached prints the container's id last, so that the client of a daemon that is lost before has not printed it yet.
 func (r *running) carryOutDetached(ctx context.Context, started *engine.Container) error {
-	fmt.Fprintln(r.call.Stdout, r.known.ID)
-	if started != nil {
-		return nil
+	var err error
+	if started == nil {
+		err = r.failedWith(r.container.Start(ctx), "")
 	}
-	return r.failedWith(r.container.Start(ctx), "")
+	fmt.Fprintln(r.call.Stdout, r.known.ID)
+	return err
 }
 
 // begin hands the output over and then starts the container, so that the client gets every byte, and a started container always has a

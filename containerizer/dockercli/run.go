@@ -96,7 +96,6 @@ type running struct {
 	id        string             // of the call
 	known     protocol.Container // to the client
 	container *container.Container
-	detach    bool
 
 	// What follows is not known of a run that is taken up by its container's id.
 	line    *runspec.RunLine
@@ -126,12 +125,12 @@ func (r *running) own(known protocol.Container) {
 
 // adopt takes what the command line says.
 func (r *running) adopt(line *runspec.RunLine) {
-	r.line, r.sandbox, r.detach = line, r.sandboxOf(line), line.Detach
+	r.line, r.sandbox = line, r.sandboxOf(line)
 	config := line.Config
 	r.own(protocol.Container{
 		Name: cmp.Or(line.Name, "mesos-docker-cli-"+strings.ToLower(r.id)),
 		TTY:  config.Tty, Stdin: config.AttachStdin, Stdout: config.AttachStdout, Stderr: config.AttachStderr,
-		SigProxy: line.SigProxy, Remove: line.HostConfig.AutoRemove && !line.Detach,
+		SigProxy: line.SigProxy, Remove: line.HostConfig.AutoRemove && !line.Detach, Detach: line.Detach,
 	})
 }
 

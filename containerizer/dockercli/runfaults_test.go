@@ -1,7 +1,9 @@
 package dockercli
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
@@ -63,6 +65,41 @@ func TestRunWithATakenHostPort(t *testing.T) {
 	}
 	if c, err := b.api.ContainerInspect(t.Context(), name); err != nil || c.State.Status != "created" {
 		t.Errorf("%+v, %v", c.State, err)
+	}
+}
+
+// A run that waits for nothing is that for the next daemon, too, whenever its own was lost, and prints its container's id once.
+func TestDetachedRunOutlivesTheDaemon(t *testing.T) {
+	t.Parallel()
+	for when, fault := range map[string]fakeengine.Kind{"before the start": fakeengine.Break, "after the start": fakeengine.LoseAnswer} {
+		proxy := fakeengine.New(t, environment.Socket(t))
+		d, b := newRunner(t, func(o *Options) { o.Engine = engineAt(t, proxy.Socket) })
+		proxy.Fault(fault, http.MethodPost, `/containers/.*/start`, 1000)
+		proxy.Fault(fakeengine.Break, http.MethodGet, `/containers/.*/json`, 1000) // so that the daemon does not know what became of it
+		var stdout, stderr bytes.Buffer
+		client := newRunClient(&stdout, &stderr)
+		ctx, cancel := context.WithCancel(t.Context())
+		name := b.named()
+		call := Call{
+			Arguments: []string{"run", "-d", "--name", name, b.image, "sleep", "1000"}, ID: rand.Text(), Client: client,
+			Stdout: awaited{ctx, &stdout}, Stderr: awaited{ctx, &stderr},
+		}
+		lost := make(chan int)
+		go func() { lost <- d.Answer(ctx, call) }()
+		environment.Eventually(t, time.Minute, "the start", func() bool {
+			return proxy.Count(http.MethodPost, `/containers/.*/start`) > 0 && (fault == fakeengine.Break || b.state(name) == "running")
+		})
+		cancel()
+		<-lost
+		proxy.Mend()
+		known := client.container
+		call.Again, call.Stdout, call.Stderr = &protocol.Again{Container: &known}, &stdout, &stderr
+		limited, end := context.WithTimeout(t.Context(), time.Minute)
+		defer end()
+		status := d.Answer(limited, call)
+		if status != statusOK || stdout.String() != known.ID+"\n" || stderr.Len() > 0 || client.outputs > 0 || b.state(known.ID) != "running" {
+			t.Errorf("%s: status %d, %q, %q, %d streams, the container is %s", when, status, &stdout, &stderr, client.outputs, b.state(known.ID))
+		}
 	}
 }
 

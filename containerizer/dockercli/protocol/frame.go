@@ -186,6 +186,7 @@ type Container struct {
 
 	SigProxy bool `json:"sig_proxy,omitempty"` // signals are the container's
 	Remove   bool `json:"remove,omitempty"`    // at its end
+	Detach   bool `json:"detach,omitempty"`    // its end is not waited for
 }
 
 // Again is the client's knowledge of a run that it repeats.
