@@ -440,9 +440,15 @@ func runExecutor(socket string) int {
 	conn.Send(wire.Message{Launch: &order.Launch}, nil)
 	out := json.NewEncoder(os.Stdout)
 	for {
-		m, _, err := conn.Receive() // an output file stays open until this process dies
+		m, output, err := conn.Receive()
 		if err != nil {
 			break
+		}
+		if output != nil {
+			go func() {
+				_, _ = io.Copy(io.Discard, output)
+				_ = conn.Send(wire.Message{Resume: &wire.Resume{Since: time.Now(), Ended: time.Now()}}, nil) // unless the server is away
+			}()
 		}
 		out.Encode(m)
 	}
