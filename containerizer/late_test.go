@@ -137,7 +137,7 @@ func TestControlGroupsThatAreLeft(t *testing.T) {
 	for _, e := range []*executor{other, e} {
 		e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
 		e.awaitRunning()
-		groups = append(groups, makeCgroup(t, e.state.ContainerID))
+		groups = append(groups, environment.Cgroup(t, e.state.ContainerID))
 	}
 	e.end()
 	environment.Eventually(t, patience, "the control group to be removed", func() bool {

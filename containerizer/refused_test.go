@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -25,7 +24,7 @@ type leftover struct {
 // putInCgroup starts a process in a cgroup that is named as the container's.
 func putInCgroup(t *testing.T, container string, command *exec.Cmd) (left leftover, cgroup string) {
 	t.Helper()
-	cgroup = makeCgroup(t, container)
+	cgroup = environment.Cgroup(t, container)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -38,21 +37,6 @@ func putInCgroup(t *testing.T, container string, command *exec.Cmd) (left leftov
 		t.Fatal(err)
 	}
 	return left, cgroup
-}
-
-// makeCgroup makes an empty cgroup that is named as the container's.
-func makeCgroup(t *testing.T, container string) string {
-	t.Helper()
-	hierarchy := "/sys/fs/cgroup"
-	if _, err := os.Stat(hierarchy + "/cgroup.procs"); err != nil {
-		hierarchy += "/memory" // cgroup version 1
-	}
-	cgroup := filepath.Join(hierarchy, "left-"+container)
-	if err := os.Mkdir(cgroup, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.Remove(cgroup) })
-	return cgroup
 }
 
 // initProcess stands for the runtime's own process, which is there before a container's program.
@@ -78,7 +62,7 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 		"refused before the program": {fakeengine.Fail, initProcess, func(t *testing.T, e *executor, left leftover, cgroup string) {
 			left.Kill()
 			left.wait()
-			if err := os.Remove(cgroup); err != nil {
+			if err := os.Remove(cgroup); err != nil { // the Engine may have a look between
 				t.Error(err)
 			}
 			e.awaitRunning()
@@ -167,7 +151,7 @@ func TestStartOverWhichTheEngineIsLost(t *testing.T) {
 				left, _ := putInCgroup(t, e.state.ContainerID, initProcess(t))
 				go left.wait() // it is this process's to reap
 			case c.begun:
-				makeCgroup(t, e.state.ContainerID)
+				environment.Cgroup(t, e.state.ContainerID)
 			}
 			p.Away()
 			p.Back()
@@ -226,7 +210,7 @@ func TestStartThatAStoppedEngineRefuses(t *testing.T) {
 	for e.state.ContainerID == "" {
 		e.next()
 	}
-	cgroup := makeCgroup(t, e.state.ContainerID)
+	cgroup := environment.Cgroup(t, e.state.ContainerID)
 	p.Fault(fakeengine.Break, http.MethodGet, anyInspect, always)
 	p.Release()
 	environment.Eventually(t, patience, "the look at the container", func() bool { return p.Count(http.MethodGet, anyInspect) > 0 })

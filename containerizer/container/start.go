@@ -81,6 +81,7 @@ func (c *Container) mayHaveRun(f failedStart) bool {
 // settleStart finds out, after a while, what became of a start. Without an error it is to be repeated if the container was not started.
 func (c *Container) settleStart(ctx context.Context, f failedStart, refused *refusals) (started bool, err error) {
 	var seen, ran bool // a process, and one that is not the runtime's own
+	var emptied bool   // the cgroup was there without a process: the Engine may be about to remove it
 	for {
 		over := refused.pause(ctx, f.err)
 		found, err := c.inspectUntilAnswered(ctx, c.id, 0)
@@ -107,6 +108,8 @@ func (c *Container) settleStart(ctx context.Context, f failedStart, refused *ref
 		switch {
 		case over != nil:
 			return false, over
+		case !left && !ran && !emptied && !c.lost(f) && c.mayHaveRun(f):
+			emptied = true
 		case !left && (ran || c.mayHaveRun(f) && !(seen && c.lost(f))):
 			// What was killed above before it was the program has not run, as nobody was left to start it.
 			return false, fmt.Errorf("%w: %w", ErrMayHaveRun, f.err)

@@ -1,0 +1,63 @@
+package container
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"go.uber.org/zap"
+
+	"mesos-docker-containerizer/test/environment"
+)
+
+// An Engine that lives removes the cgroup of a start that it has refused, though perhaps after the process. One that stays may be of a
+// program that has run.
+func TestStartWhoseCgroupGoesLate(t *testing.T) {
+	for name, goesAt := range map[string]int32{"before the first look": 1, "before the second": 2, "never": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sum := sha256.Sum256([]byte(t.Name()))
+			id := hex.EncodeToString(sum[:])
+			cgroup := environment.Cgroup(t, id)
+			var starts, looks atomic.Int32
+			c := New(Options{Name: "x", Owner: closing{}, Late: new(LateRemovals), Logger: zap.NewNop(), Losses: func() int { return 0 },
+				Engine: newAnswering(t, func(w http.ResponseWriter, r *http.Request) {
+					switch _, verb, _ := strings.Cut(r.URL.Path, "/containers/"); verb {
+					case "create":
+						w.WriteHeader(http.StatusCreated)
+						fmt.Fprintf(w, `{"Id": %q}`, id)
+					case id + "/start":
+						if starts.Add(1) == 1 {
+							http.Error(w, `{"message": "refused"}`, http.StatusInternalServerError)
+							return
+						}
+						w.WriteHeader(http.StatusNoContent)
+					case id + "/json":
+						if looks.Add(1) == goesAt {
+							if err := os.Remove(cgroup); err != nil {
+								t.Error(err)
+							}
+						}
+						fmt.Fprintf(w, `{"Id": %q, "Name": "/x", "State": {"Status": "created"}, "Config": {}}`, id)
+					default: // info: containerd is away, so that the time does not count
+						fmt.Fprint(w, `{"ContainerdCommit": {"ID": "N/A"}}`)
+					}
+				})})
+			spec := Spec{Config: &container.Config{}, HostConfig: &container.HostConfig{NetworkMode: "none"}}
+			if _, err := c.Create(t.Context(), spec); err != nil {
+				t.Fatal(err)
+			}
+			err := c.Start(t.Context())
+			if again := goesAt > 0; again != (err == nil && starts.Load() == 2) || !again && (!errors.Is(err, ErrMayHaveRun) || starts.Load() != 1) {
+				t.Errorf("%d starts, %v", starts.Load(), err)
+			}
+		})
+	}
+}
