@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"mesos-docker-containerizer/containerizer/engine"
 )
@@ -18,20 +19,21 @@ func noSuchContainer(name string) error {
 	return said("Error response from daemon: No such container: " + name)
 }
 
-// explain gives an error of the Engine, or its silence, docker's words. The error can still be unwrapped.
+// explain gives an error of the Engine, or its silence, docker's words, and leaves what was said of it beside. The error can still be
+// unwrapped.
 func (d *Docker) explain(err error) error {
 	e, ok := errors.AsType[*engine.Error](err)
 	if _, done := errors.AsType[*explained](err); done || !ok {
 		return err
 	}
-	explanation := &explained{text: e.Reason(), err: err}
+	text := e.Reason()
 	if engine.IsUnavailable(err) {
-		explanation.text = "error during connect: " + e.Error()
+		text = "error during connect: " + e.Error()
 		if refused, ok := errors.AsType[*net.OpError](err); ok && refused.Op == "dial" {
-			explanation.text = fmt.Sprintf("Cannot connect to the Docker daemon at unix://%s. Is the docker daemon running?", d.options.Engine.Socket())
+			text = fmt.Sprintf("Cannot connect to the Docker daemon at unix://%s. Is the docker daemon running?", d.options.Engine.Socket())
 		}
 	}
-	return explanation
+	return &explained{text: strings.Replace(err.Error(), e.Error(), text, 1), err: err}
 }
 
 // explained is an error in docker's words.
