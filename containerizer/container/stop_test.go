@@ -121,7 +121,7 @@ func TestStopIsDue(t *testing.T) {
 
 // A stop that one orders for later does not replace what another orders for earlier at the same time.
 func TestStopsAtTheSameTime(t *testing.T) {
-	for range 5000 {
+	for range 1000 {
 		c := New(Options{Logger: zap.NewNop()})
 		var all sync.WaitGroup
 		for range 4 {
