@@ -228,10 +228,11 @@ func pendingBytes(stream io.ReadCloser) int {
 	return int(n)
 }
 
-// hungUp reports whether the other end of a stream is gone, of which some may not have been read yet; false if that cannot be told.
+// hungUp reports whether the other end of a stream is gone, though some of the stream may still have to be read, or whether the stream was
+// read to its end and closed; false if that cannot be told.
 func hungUp(stream io.ReadCloser) (gone bool) {
 	const pollHangUp = 0x10 // POLLHUP, which is always told
-	withDescriptor(stream, func(fd uintptr) {
+	closed := withDescriptor(stream, func(fd uintptr) {
 		p := struct {
 			fd              int32
 			events, revents int16
@@ -240,14 +241,15 @@ func hungUp(stream io.ReadCloser) (gone bool) {
 		n, _, _ := syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
 		gone = n == 1 && p.revents&pollHangUp != 0
 	})
-	return gone
+	return gone || closed
 }
 
-// withDescriptor calls look with the descriptor of a stream that has one.
-func withDescriptor(stream io.ReadCloser, look func(fd uintptr)) {
-	if file, ok := stream.(syscall.Conn); ok {
-		if raw, err := file.SyscallConn(); err == nil {
-			_ = raw.Control(look)
-		}
+// withDescriptor calls look with the descriptor of a stream that has one, unless the stream is closed.
+func withDescriptor(stream io.ReadCloser, look func(fd uintptr)) (closed bool) {
+	file, ok := stream.(syscall.Conn)
+	if !ok {
+		return false
 	}
+	raw, err := file.SyscallConn()
+	return err == nil && raw.Control(look) != nil
 }

@@ -257,6 +257,10 @@ func TestPendingBytes(t *testing.T) {
 	if !hungUp(reader) || pendingBytes(reader) != 7 {
 		t.Error("the other end is there, or the rest is not, when it is gone")
 	}
+	reader.Close() // by the copying, of whose end the executor has yet to hear
+	if !hungUp(reader) || pendingBytes(reader) != 0 {
+		t.Error("a stream that is closed goes on")
+	}
 	other := io.NopCloser(strings.NewReader("x"))
 	if n := pendingBytes(other); n != 0 || hungUp(other) {
 		t.Errorf("%d bytes in what is no file, or its end", n)
