@@ -80,7 +80,8 @@ func (e *executor) onSubscribed(s *mesosexec.Event_Subscribed) {
 	if e.task == nil && len(e.refused) == 0 {
 		e.idle.set(launchTimeout)
 	}
-	if e.away = false; e.failSafe.t != nil {
+	e.away = false
+	if e.failSafe.t != nil {
 		e.failSafe.set(acknowledgementTimeout)
 	}
 	if e.Route != wire.RouteDropIn {
@@ -176,8 +177,8 @@ func (e *executor) onAcknowledged(id mesos.TaskID, uuid []byte) error {
 	return errFinished
 }
 
-// onUnacknowledged ends an executor whose last update the agent does not acknowledge. One that is away cannot: then its connection says
-// for how long it is waited for.
+// onUnacknowledged ends an executor whose last update the agent does not acknowledge. An agent that is away cannot: the connection then
+// decides how long the executor waits for it.
 func (e *executor) onUnacknowledged() error {
 	e.failSafe.set(acknowledgementTimeout)
 	if e.away {

@@ -263,8 +263,8 @@ func TestTheEndOfTheClientEndsTheCommand(t *testing.T) {
 	}
 }
 
-// TestTheEndOfTheDaemonTellsNothing: what a command says that is cut short, and its status, are not its own. The connection is closed
-// beside the command, which is faster in one of some rounds.
+// TestTheEndOfTheDaemonTellsNothing: the output and status of a command that is cut short are not its own. The daemon closes the
+// connection while the command ends, and in some of the rounds the command is faster.
 func TestTheEndOfTheDaemonTellsNothing(t *testing.T) {
 	for range 50 {
 		f := serveCalls(t, func(ctx context.Context, c dockercli.Call) int {

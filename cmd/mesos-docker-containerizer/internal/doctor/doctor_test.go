@@ -16,6 +16,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
+
 	"mesos-docker-containerizer/cmd/mesos-docker-containerizer/internal/liveagent"
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/executor/wire"

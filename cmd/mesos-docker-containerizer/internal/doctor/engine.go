@@ -45,7 +45,7 @@ func (d *doctor) engineVersion(context.Context) finding {
 	h, err := d.docker()
 	v := h.version
 	if v.APIVersion == "" {
-		return failed(fmt.Sprintf("no Docker Engine answers at %s: %v", d.Config.DockerSocket, err), "systemctl start docker, after its installation if it is not here; tasks wait for it within their time. If it listens elsewhere, set docker_socket")
+		return failed(fmt.Sprintf("no Docker Engine answers at %s: %v", d.Config.DockerSocket, err), "install docker if it is not here, then systemctl start docker; tasks wait for it within their time. If it listens elsewhere, set docker_socket")
 	}
 	seen := fmt.Sprintf("Docker Engine %s, API %s to %s", v.Version, orNotSet(v.MinAPIVersion), v.APIVersion)
 	switch {
