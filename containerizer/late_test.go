@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"go.uber.org/zap"
 
 	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/executor/wire"
@@ -149,6 +150,30 @@ func TestControlGroupsThatAreLeft(t *testing.T) {
 	}
 	other.end()
 	h.awaitNoContainers()
+}
+
+// A container that is not removed, since it is not the server's, keeps its control groups.
+func TestControlGroupsOfOthersStay(t *testing.T) {
+	h := newHost(t)
+	other, err := h.docker.ContainerCreate(t.Context(), &container.Config{Image: environment.Busybox(t)}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.docker.ContainerRemove(context.Background(), other.ID, container.RemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	group := environment.Cgroup(t, other.ID)
+	h.server.scheduleRemoval(t.Context(), other.ID, 0, false, zap.NewNop())
+	environment.Eventually(t, patience, "the look at the container", func() bool {
+		_, removing := h.server.removing.Load(other.ID)
+		return !removing
+	})
+	h.server.clearRemoved()
+	if _, err := os.Stat(group); err != nil {
+		t.Error(err)
+	}
 }
 
 // Scans leave alone what has an owner, or a goroutine that looks after it.

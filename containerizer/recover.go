@@ -76,11 +76,14 @@ func (s *Server) list(ctx context.Context) ([]docker.Summary, error) {
 	}
 }
 
-// clearRemoved forgets the containers that were removed since the last list, and removes what is left of their control groups.
+// clearRemoved forgets the containers that have left removeWhenDue since the last list, and removes what is left of the control groups of
+// those that are gone.
 func (s *Server) clearRemoved() {
 	ids := map[string]bool{}
-	for id := range s.removed.Range {
-		ids[id.(string)] = true
+	for id, gone := range s.removed.Range {
+		if gone.(bool) {
+			ids[id.(string)] = true
+		}
 		s.removed.Delete(id)
 	}
 	if len(ids) == 0 {
@@ -185,16 +188,15 @@ func (s *Server) scheduleRemoval(ctx context.Context, id string, grace time.Dura
 		return
 	}
 	s.group.Go(func() {
-		defer func() {
-			s.removed.Store(id, true)
-			s.removing.Delete(id)
-		}()
-		s.removeWhenDue(ctx, id, grace, ran, logger)
+		s.removed.Store(id, s.removeWhenDue(ctx, id, grace, ran, logger))
+		s.removing.Delete(id)
 	})
 }
 
-func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Duration, ran bool, logger *zap.Logger) {
+// removeWhenDue reports whether the container is gone. One that is not ours any more, as after docker rename, is left alone.
+func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Duration, ran bool, logger *zap.Logger) (gone bool) {
 	var groups []string
+	ours := true
 	var ended time.Time // at the latest
 	removal := container.Removal{
 		Engine: s.engine, ID: id, Grace: grace, Interval: s.scanInterval, Ran: ran, Logger: logger,
@@ -209,7 +211,8 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 		Ours: func(c *engine.Container) bool {
 			labels, _ := engine.ParseLabels(c.Config.Labels)
 			groups = filepath.SplitList(labels.Groups)
-			return labels.Ours(s.instance.id, c.Name)
+			ours = labels.Ours(s.instance.id, c.Name)
+			return ours
 		},
 		Turn: s.turns.take,
 		Stopped: func() {
@@ -225,6 +228,7 @@ func (s *Server) removeWhenDue(ctx context.Context, id string, grace time.Durati
 		Behind: func(n int) { s.behind.Add(int64(n)) },
 	}
 	removal.Run(ctx)
+	return ours && ctx.Err() == nil
 }
 
 // removalTime is when a container that has ended is due: at once on our own routes, on the drop-in route, where agents may still

@@ -130,7 +130,7 @@ type Server struct {
 
 	group    sync.WaitGroup // every goroutine of the server
 	removing sync.Map       // ids of containers in removeWhenDue
-	removed  sync.Map       // ids of those that have left it since the last list was asked for, which may show them
+	removed  sync.Map       // whether they are gone, by the ids of those that have left it since the last list was asked for, which may show them
 	watched  sync.Map       // ids of containers in watchOrphan
 	behind   atomic.Int64   // containers in removeWhenDue of which a step has failed
 
