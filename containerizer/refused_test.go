@@ -57,25 +57,27 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault fakeengine.Kind
 		left  func(*testing.T) *exec.Cmd
-		ends  func(t *testing.T, e *executor, left leftover, cgroup string)
+		ends  func(t *testing.T, e *executor, p *fakeengine.Proxy, left leftover, cgroup string)
 	}{
-		"refused before the program": {fakeengine.Fail, initProcess, func(t *testing.T, e *executor, left leftover, cgroup string) {
+		"refused before the program": {fakeengine.Fail, initProcess, func(t *testing.T, e *executor, p *fakeengine.Proxy, left leftover, cgroup string) {
+			p.Fault(fakeengine.Fail, http.MethodGet, anyInspect, always) // the daemon looks at the cgroup once more at most before that goes
 			left.Kill()
 			left.wait()
-			if err := os.Remove(cgroup); err != nil { // the Engine may have a look between
+			if err := os.Remove(cgroup); err != nil {
 				t.Error(err)
 			}
+			p.Mend()
 			e.awaitRunning()
 			if exit := e.awaitExit(); exit.Code != 5 {
 				t.Errorf("exit %+v", exit)
 			}
 		}},
-		"refused with the program": {fakeengine.Fail, program, func(t *testing.T, e *executor, left leftover, _ string) {
+		"refused with the program": {fakeengine.Fail, program, func(t *testing.T, e *executor, _ *fakeengine.Proxy, left leftover, _ string) {
 			left.Kill()
 			left.wait()
 			mustName(t, e.awaitExit().Message, "may have run", "not started again")
 		}},
-		"lost": {fakeengine.Break, program, func(t *testing.T, e *executor, left leftover, _ string) {
+		"lost": {fakeengine.Break, program, func(t *testing.T, e *executor, _ *fakeengine.Proxy, left leftover, _ string) {
 			e.send(wire.Message{Kill: &wire.Kill{Deadline: time.Now().Add(time.Hour)}})
 			mustName(t, e.awaitExit().Message, "killed before it was started")
 			if err := left.wait(); err == nil || err.Error() != "signal: killed" {
@@ -99,7 +101,7 @@ func TestStartThatLeavesAProcess(t *testing.T) {
 			if n := p.Count(http.MethodPost, `/containers/.*/start`); n != 1 {
 				t.Errorf("it was started %d times", n)
 			}
-			c.ends(t, e, left, cgroup)
+			c.ends(t, e, p, left, cgroup)
 			e.done()
 			h.awaitNoContainers()
 		})
