@@ -312,8 +312,8 @@ func TestForgottenOrphan(t *testing.T) {
 	}
 }
 
-// Another that restarts a container ends its task: a program that was started by nobody but him is not the task's. Where the Engine is seen
-// between the two it still tells how the first has ended.
+// The restart of a container, as by docker restart, ends its task: a program that the daemon has not started is not the task's. Where the
+// container is inspected between the two runs, the end of the first is known.
 func TestContainerRestartedBehindOurBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		unseen bool // the Engine tells nothing until the second has begun

@@ -13,7 +13,7 @@ import (
 	"mesos-docker-containerizer/containerizer/engine"
 )
 
-// The name of an abandoned container is free when that is removed, by whomever, and however the Engine answers to the removal.
+// The name of an abandoned container is used once that is gone, also if another removes it, or if the answer to the removal is lost.
 func TestCreateUnderTheNameOfAnAbandonedContainer(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(w http.ResponseWriter) // to the first removal
@@ -54,7 +54,7 @@ func TestCreateUnderTheNameOfAnAbandonedContainer(t *testing.T) {
 	}
 }
 
-// owningNothing is an owner whose containers are all yet to come.
+// owningNothing is an owner without a container.
 type owningNothing struct{ closing }
 
 func (owningNothing) Owns(string, map[string]string) bool { return false }

@@ -10,8 +10,8 @@ import (
 // where a host port is taken, and a second start would run it without that network and without any port.
 var errNetworkLost = errors.New("the Engine has taken the container off its network, so it is not started again")
 
-// networksOf is how many networks a container is on. A container that was just created is on one at least, of which host and none are two,
-// unless it joins the namespace of another.
+// networksOf is how many networks a container was created on, at least. That is one, for host and none count as networks, unless it joins
+// the namespace of another container.
 func networksOf(c *engine.Container) int {
 	n := 0
 	if c.NetworkSettings != nil {

@@ -80,7 +80,7 @@ func (c *Container) StopWithin(grace time.Duration) {
 	c.stop.replace(order, func(earlier StopOrder) bool { return order.Deadline.Before(earlier.killAt()) })
 }
 
-// replace takes an order if it is the first, or takes the place of the one before.
+// replace takes an order if it is the first, or wins over the one before.
 func (o *stop) replace(order StopOrder, wins func(over StopOrder) bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

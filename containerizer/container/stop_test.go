@@ -119,7 +119,7 @@ func TestStopIsDue(t *testing.T) {
 	}
 }
 
-// A stop that one orders for later does not replace what another orders for earlier at the same time.
+// A stop within a grace does not replace an earlier deadline that another goroutine orders at the same time.
 func TestStopsAtTheSameTime(t *testing.T) {
 	for range 1000 {
 		c := New(Options{Logger: zap.NewNop()})
