@@ -71,6 +71,19 @@ func TestStartOfAContainerThatLostItsNetwork(t *testing.T) {
 	}
 }
 
+// A stop that was ordered is told as such, also of a container that has lost its network before.
+func TestStopOfAContainerThatLostItsNetwork(t *testing.T) {
+	var starts atomic.Int32
+	c := New(Options{Engine: networkCase{mode: "bridge"}.engine(t, &starts), Owner: closing{}, Name: "x", Late: new(LateRemovals), Logger: zap.NewNop()})
+	if found, err := c.Find(t.Context()); found == nil || err != nil {
+		t.Fatal(found, err)
+	}
+	c.StopWithin(0)
+	if err := c.Start(t.Context()); !errors.Is(err, ErrStopped) || starts.Load() != 0 {
+		t.Errorf("%d starts, %v", starts.Load(), err)
+	}
+}
+
 func (n networkCase) engine(t *testing.T, starts *atomic.Int32) *engine.Client {
 	var networks []string
 	for _, name := range n.left {

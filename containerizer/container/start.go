@@ -27,7 +27,7 @@ var ErrMayHaveRun = errors.New("the Docker Engine was lost over the start of the
 // With an error other than ErrVanished there is a container, and it may run.
 func (c *Container) Start(ctx context.Context) error {
 	refused := refusals{Container: c}
-	if c.inherited.lost {
+	if c.inherited.lost && !c.StopOrdered() {
 		return fmt.Errorf("a start has failed that an earlier daemon asked for: %w", errNetworkLost)
 	}
 	if c.startLost() {
