@@ -266,7 +266,7 @@ func TestTheEndOfTheClientEndsTheCommand(t *testing.T) {
 // TestTheEndOfTheDaemonTellsNothing: the output and status of a command that is cut short are not its own. The daemon closes the
 // connection while the command ends, and in some of the rounds the command is faster.
 func TestTheEndOfTheDaemonTellsNothing(t *testing.T) {
-	for range 50 {
+	for range 20 {
 		f := serveCalls(t, func(ctx context.Context, c dockercli.Call) int {
 			fmt.Fprint(c.Stdout, "begun")
 			<-ctx.Done()
