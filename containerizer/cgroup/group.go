@@ -70,16 +70,28 @@ var groups survey.Survey[map[string]bool]
 func Exists(container string) bool {
 	return groups.Get(func() map[string]bool {
 		found := map[string]bool{}
-		_ = filepath.WalkDir(oneHierarchy(), func(_ string, entry os.DirEntry, err error) error {
-			if err == nil && entry.IsDir() { // else it has gone meanwhile
-				for _, id := range IDs(entry.Name()) {
-					found[id] = true
-				}
+		walk(oneHierarchy(), func(path string) {
+			for _, id := range IDs(filepath.Base(path)) {
+				found[id] = true
 			}
-			return nil
 		})
 		return found
 	})[container]
+}
+
+// walk visits the control groups of a hierarchy. Most have many files and no group below, as their number of links tells, and are not read.
+func walk(root string, visit func(path string)) {
+	_ = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return nil // also for a group that has gone meanwhile
+		}
+		visit(path)
+		var stat unix.Stat_t
+		if unix.Lstat(path, &stat) == nil && stat.Nlink == 2 {
+			return filepath.SkipDir
+		}
+		return nil
+	})
 }
 
 // oneHierarchy is a directory with a control group of each container: of version 2, or of the memory controller of version 1, or all of them.

@@ -1,12 +1,17 @@
 package cgroup
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/moby/sys/mountinfo"
+
+	"mesos-docker-containerizer/test/environment"
 )
 
 // id is a container's.
@@ -96,4 +101,29 @@ func FuzzFind(f *testing.F) {
 			t.Errorf("%q is in %s", membership, group.directory)
 		}
 	})
+}
+
+// A group is found however it is named and wherever it is, also below one that is a container's itself.
+func TestExists(t *testing.T) {
+	ids := make([]string, 3)
+	for i := range ids {
+		sum := sha256.Sum256([]byte(rand.Text()))
+		ids[i] = hex.EncodeToString(sum[:])
+	}
+	inner := filepath.Join(environment.Cgroup(t, ids[0]), "docker-"+ids[1]+".scope")
+	if err := os.Mkdir(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(inner)
+	for i, want := range []bool{true, true, false} {
+		if got := Exists(ids[i]); got != want {
+			t.Errorf("group %d exists: %t", i, got)
+		}
+	}
+	if err := os.Remove(inner); err != nil {
+		t.Fatal(err)
+	}
+	if Exists(ids[1]) {
+		t.Error("a group exists that was removed")
+	}
 }

@@ -66,11 +66,10 @@ func RemoveLeft(ids map[string]bool) error { return removeLeft("/sys/fs/cgroup",
 
 func removeLeft(root string, ids map[string]bool) error {
 	var left []string
-	_ = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && slices.ContainsFunc(IDs(path), func(id string) bool { return ids[id] }) {
+	walk(root, func(path string) {
+		if slices.ContainsFunc(IDs(path), func(id string) bool { return ids[id] }) {
 			left = append(left, path)
 		}
-		return nil // also for a group that has gone meanwhile
 	})
 	slices.Reverse(left) // those below first
 	return RemoveEmpty(left)
