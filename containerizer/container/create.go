@@ -128,10 +128,10 @@ func (c *Container) makeRoom(ctx context.Context, found *engine.Container, confl
 	if c.options.Late.hold.Holds(c.options.Name) {
 		return c.pauseUnlessStopped(ctx, RetryInterval)
 	}
-	c.options.Logger.Warn("removing the container of a dead executor that has the task's name", zap.String("container", found.ID))
 	err := c.options.Engine.Remove(ctx, found.ID)
 	switch {
 	case err == nil:
+		c.options.Logger.Warn("removed the container of a dead executor that had the task's name", zap.String("container", found.ID))
 		c.options.Removed()
 	case engine.IsConflict(err), engine.IsUnavailable(err): // another removes it, or it may have been removed
 		return c.pauseUnlessStopped(ctx, RetryInterval)
