@@ -130,10 +130,7 @@ func TestControlGroupsThatAreLeft(t *testing.T) {
 	h := newHost(t)
 	h.adjust = func(s *Server) { s.scanInterval = 100 * time.Millisecond }
 	h.restart()
-	other, e := h.newExecutor(), h.newExecutor()
-	other.attach.Executor += "-other"
-	other.conn.Close()
-	other.connect(h.socket)
+	other, e := h.newExecutor(func(a *wire.Attach) { a.Executor += "-other" }), h.newExecutor()
 	var groups []string
 	for _, e := range []*executor{other, e} {
 		e.launch(dockerTask(t, environment.Busybox(t), "sleep 1000"))
