@@ -22,13 +22,10 @@ type Spec struct {
 
 // networks is how many networks the container is created on, at least.
 func (s Spec) networks() int {
-	switch {
-	case s.HostConfig.NetworkMode.IsContainer():
-		return 0
-	case s.Networking == nil:
-		return 1
+	if s.Networking == nil || s.HostConfig.NetworkMode.IsContainer() {
+		return leastNetworks(s.HostConfig, 0)
 	}
-	return max(len(s.Networking.EndpointsConfig), 1)
+	return leastNetworks(s.HostConfig, len(s.Networking.EndpointsConfig))
 }
 
 // Create creates the container, and only one, whatever becomes of the answers: what was lost is found by inspecting the name. It

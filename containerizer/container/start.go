@@ -105,15 +105,20 @@ func (c *Container) settleStart(ctx context.Context, f failedStart, refused *ref
 			c.options.Logger.Warn("killing what is left of a start that has failed")
 			killAll(c.id, c.options.Logger) // the Engine, which knows of no start, would not stop it
 		}
-		switch {
-		case over != nil:
+		if over != nil {
 			return false, over
-		case !left && !ran && !emptied && !c.lost(f) && c.mayHaveRun(f):
+		}
+		if left {
+			continue
+		}
+		mayHaveRun := !ran && c.mayHaveRun(f) // which looks at all of the host's cgroups
+		switch {
+		case mayHaveRun && !emptied && !c.lost(f):
 			emptied = true
-		case !left && (ran || c.mayHaveRun(f) && !(seen && c.lost(f))):
+		case ran || mayHaveRun && !(seen && c.lost(f)):
 			// What was killed above before it was the program has not run, as nobody was left to start it.
 			return false, fmt.Errorf("%w: %w", ErrMayHaveRun, f.err)
-		case !left:
+		default:
 			return false, c.renewOutput(ctx)
 		}
 	}
