@@ -67,7 +67,7 @@ type Record struct {
 	sandboxGone bool // set by Find
 }
 
-// Process is wire.Process.
+// Process is wire.Process, which packages that only show records do not link.
 type Process struct {
 	PID       int    `json:"pid"`
 	StartTime uint64 `json:"start_time"`
