@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"mesos-docker-containerizer/executor/agent"
+	"mesos-docker-containerizer/test/agentstream"
 	"mesos-docker-containerizer/test/fakeagent"
 )
 
@@ -169,24 +170,10 @@ func (f *fixture) stop() {
 	}
 }
 
-// expect receives the next event, which must be of this type. It passes over agent.Away unless that is wanted.
+// expect is agentstream.Expect.
 func (f *fixture) expect(want executor.Event_Type) *agent.Event {
 	f.t.Helper()
-	select {
-	case event := <-f.events:
-		if event == agent.Away && want != agent.Away.Type {
-			return f.expect(want)
-		}
-		if event.Type != want {
-			f.t.Fatalf("event %v, want %v", event.Type, want)
-		}
-		return event
-	case err := <-f.result:
-		f.t.Fatalf("Run ended with %v, want event %v", err, want)
-	case <-time.After(patience):
-		f.t.Fatalf("no event, want %v", want)
-	}
-	return nil
+	return agentstream.Expect(f.t, f.events, f.result, want, patience)
 }
 
 // launched goes through registration and launch.
@@ -209,21 +196,10 @@ func (f *fixture) acknowledged(s mesos.TaskStatus) {
 	}
 }
 
-// quiet asserts that for a time neither an event other than agent.Away comes nor Run ends.
+// quiet is agentstream.Quiet.
 func (f *fixture) quiet(d time.Duration) {
 	f.t.Helper()
-	for over := time.After(d); ; {
-		select {
-		case event := <-f.events:
-			if event != agent.Away {
-				f.t.Fatalf("unexpected event %v", event.Type)
-			}
-		case err := <-f.result:
-			f.t.Fatalf("Run ended with %v", err)
-		case <-over:
-			return
-		}
-	}
+	agentstream.Quiet(f.t, f.events, f.result, d)
 }
 
 func must(t testing.TB, err error) {

@@ -22,6 +22,7 @@ import (
 
 	"mesos-docker-containerizer/executor/agent"
 	"mesos-docker-containerizer/executor/agent/secure"
+	"mesos-docker-containerizer/test/agentstream"
 )
 
 // outbox is an Outbox.
@@ -307,41 +308,16 @@ func (f *fixture) stop() {
 	}
 }
 
-// expect receives the next event, which must be of this type. It passes over agent.Away unless that is wanted.
+// expect is agentstream.Expect.
 func (f *fixture) expect(want executor.Event_Type) *agent.Event {
 	f.t.Helper()
-	select {
-	case event := <-f.events:
-		if event == agent.Away && want != agent.Away.Type {
-			return f.expect(want)
-		}
-		if event.Type != want {
-			f.t.Fatalf("event %v, want %v", event.Type, want)
-		}
-		return event
-	case err := <-f.result:
-		f.t.Fatalf("Run ended with %v, want event %v", err, want)
-	case <-time.After(time.Hour):
-		f.t.Fatalf("no event, want %v", want)
-	}
-	return nil
+	return agentstream.Expect(f.t, f.events, f.result, want, time.Hour)
 }
 
-// quiet asserts that for a time neither an event other than agent.Away comes nor Run ends.
+// quiet is agentstream.Quiet.
 func (f *fixture) quiet(d time.Duration) {
 	f.t.Helper()
-	for over := time.After(d); ; {
-		select {
-		case event := <-f.events:
-			if event != agent.Away {
-				f.t.Fatalf("unexpected event %v", event.Type)
-			}
-		case err := <-f.result:
-			f.t.Fatalf("Run ended with %v", err)
-		case <-over:
-			return
-		}
-	}
+	agentstream.Quiet(f.t, f.events, f.result, d)
 }
 
 // fails waits for Run's own end and returns its error, which must contain the given words.
