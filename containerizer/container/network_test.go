@@ -3,7 +3,6 @@ package container
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -89,26 +88,12 @@ func (n networkCase) engine(t *testing.T, starts *atomic.Int32) *engine.Client {
 	for _, name := range n.left {
 		networks = append(networks, fmt.Sprintf("%q: {}", name))
 	}
-	return newAnswering(t, func(w http.ResponseWriter, r *http.Request) {
-		switch _, verb, _ := strings.Cut(r.URL.Path, "/containers/"); verb {
-		case "create":
-			w.WriteHeader(http.StatusCreated)
-			fmt.Fprint(w, `{"Id": "0123"}`)
-		case "": // info: containerd is away, so that the time does not count
-			fmt.Fprint(w, `{"ContainerdCommit": {"ID": "N/A"}}`)
-		case "0123/start":
-			if starts.Add(1) == 1 {
-				http.Error(w, `{"message": "address already in use"}`, http.StatusInternalServerError)
-				return
-			}
-			w.WriteHeader(http.StatusNoContent)
-		default:
-			state := `{"Status": "created"}`
-			if starts.Load() > 1 {
-				state = `{"Status": "running", "StartedAt": "2026-01-02T03:04:05Z"}`
-			}
-			fmt.Fprintf(w, `{"Id": "0123", "Name": "/x", "State": %s, "Config": {}, "HostConfig": {"NetworkMode": %q}, "NetworkSettings": {"Networks": {%s}}}`,
-				state, n.mode, strings.Join(networks, ","))
+	return refusingOnce(t, "0123", starts, func() string {
+		state := `{"Status": "created"}`
+		if starts.Load() > 1 {
+			state = `{"Status": "running", "StartedAt": "2026-01-02T03:04:05Z"}`
 		}
+		return fmt.Sprintf(`{"Id": "0123", "Name": "/x", "State": %s, "Config": {}, "HostConfig": {"NetworkMode": %q}, "NetworkSettings": {"Networks": {%s}}}`,
+			state, n.mode, strings.Join(networks, ","))
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"go.uber.org/zap"
 
+	"mesos-docker-containerizer/containerizer/engine"
 	"mesos-docker-containerizer/test/environment"
 )
 
@@ -29,27 +30,13 @@ func TestStartWhoseCgroupGoesLate(t *testing.T) {
 			cgroup := environment.Cgroup(t, id)
 			var starts, looks atomic.Int32
 			c := New(Options{Name: "x", Owner: closing{}, Late: new(LateRemovals), Logger: zap.NewNop(), Losses: func() int { return 0 },
-				Engine: newAnswering(t, func(w http.ResponseWriter, r *http.Request) {
-					switch _, verb, _ := strings.Cut(r.URL.Path, "/containers/"); verb {
-					case "create":
-						w.WriteHeader(http.StatusCreated)
-						fmt.Fprintf(w, `{"Id": %q}`, id)
-					case id + "/start":
-						if starts.Add(1) == 1 {
-							http.Error(w, `{"message": "refused"}`, http.StatusInternalServerError)
-							return
+				Engine: refusingOnce(t, id, &starts, func() string {
+					if looks.Add(1) == goesAt {
+						if err := os.Remove(cgroup); err != nil {
+							t.Error(err)
 						}
-						w.WriteHeader(http.StatusNoContent)
-					case id + "/json":
-						if looks.Add(1) == goesAt {
-							if err := os.Remove(cgroup); err != nil {
-								t.Error(err)
-							}
-						}
-						fmt.Fprintf(w, `{"Id": %q, "Name": "/x", "State": {"Status": "created"}, "Config": {}}`, id)
-					default: // info: containerd is away, so that the time does not count
-						fmt.Fprint(w, `{"ContainerdCommit": {"ID": "N/A"}}`)
 					}
+					return fmt.Sprintf(`{"Id": %q, "Name": "/x", "State": {"Status": "created"}, "Config": {}}`, id)
 				})})
 			spec := Spec{Config: &container.Config{}, HostConfig: &container.HostConfig{NetworkMode: "none"}}
 			if _, err := c.Create(t.Context(), spec); err != nil {
@@ -61,4 +48,26 @@ func TestStartWhoseCgroupGoesLate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// refusingOnce is an Engine with one container, which it says is as inspect has it. It refuses the first start, and does the others.
+func refusingOnce(t *testing.T, id string, starts *atomic.Int32, inspect func() string) *engine.Client {
+	t.Helper()
+	return newAnswering(t, func(w http.ResponseWriter, r *http.Request) {
+		switch _, verb, _ := strings.Cut(r.URL.Path, "/containers/"); verb {
+		case "create":
+			w.WriteHeader(http.StatusCreated)
+			fmt.Fprintf(w, `{"Id": %q}`, id)
+		case "": // info: containerd is away, so that the time does not count
+			fmt.Fprint(w, `{"ContainerdCommit": {"ID": "N/A"}}`)
+		case id + "/start":
+			if starts.Add(1) == 1 {
+				http.Error(w, `{"message": "refused"}`, http.StatusInternalServerError)
+				return
+			}
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			fmt.Fprint(w, inspect())
+		}
+	})
 }
